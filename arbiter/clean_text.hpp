@@ -1,0 +1,13 @@
+// Text of the outside world may be any bytes; Postgres text and JSON hold UTF-8 without NUL. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace phoenix::arbiter {
+
+/// The text itself when it is UTF-8 without NUL; otherwise with each offending byte spelled \xHH, so that two different
+/// keys stay different.
+std::string clean_text(std::string_view text);
+
+}  // namespace phoenix::arbiter

@@ -1,0 +1,209 @@
+#include "arbiter/core_book.hpp"
+
+#include <cstdlib>
+
+namespace phoenix::arbiter {
+namespace {
+
+constexpr std::int64_t kMaxAheadOfLogUs = 60'000'000;
+constexpr std::size_t kMaxRejectedBytes = 64 << 10;
+
+bool is_safe(const std::string& method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+
+/// Which classes of exchanges a slice is configured to compare. A route without methods shows by its traffic.
+std::pair<bool, bool> classes_of(const config::Config& config, const std::string& slice) {
+  std::pair<bool, bool> reads_writes{false, false};
+  for (const auto& route : config.gateway.routes) {
+    if (route.slice != slice || route.shadow == config::ShadowMode::off) continue;
+    for (const auto& method : route.methods) {
+      if (is_safe(method)) reads_writes.first = true;
+      if (!is_safe(method) && route.shadow == config::ShadowMode::dual) reads_writes.second = true;
+    }
+  }
+  return reads_writes;
+}
+
+ScoreParameters parameters_of(const config::Config& config) {
+  const auto& ramp = config.orchestrator.ramp;
+  return {ramp.p0, ramp.alpha, ramp.average_run_length, ramp.trip_on_first_balance_mismatch};
+}
+
+/// One unit of evidence is one account on one route: repeating a request proves nothing new. Without a key, distinct
+/// requests are told apart.
+std::string unit_of(const ExchangeEvent& exchange) {
+  if (!exchange.keys.empty()) return exchange.route + " " + exchange.keys.front().key;
+  return fmt::format("{} {}#{:016x}", exchange.route, exchange.target.substr(0, 256), exchange.request_body_hash);
+}
+
+}  // namespace
+
+CoreBook::CoreBook(const config::Config& config, CoreState& state)
+    : event_time_us(state.event_time_us),
+      exchange_time_us(state.exchange_time_us),
+      open_exchanges(std::move(state.open)),
+      counters(std::move(state.counters)),
+      rejected(std::move(state.rejected)),
+      config_(config) {
+  for (auto& [name, account] : state.accounts) {
+    accounts.emplace(name, std::move(account));
+    update_drift(name);
+  }
+  for (const auto& slice : config.slices) window(slice.name);
+  for (const auto& [slice, window_state] : state.windows) window(slice).restore(window_state);
+  for (auto& [slice, unit] : state.units) window(slice).restore_unit(std::move(unit));
+  for (auto& entry : state.seen) {
+    seen.insert(entry.second);
+    seen_order.push_back(std::move(entry));
+  }
+  for (const auto& [id, exchange] : open_exchanges) open_by_age.emplace(exchange.since_us, id);
+  changes = {};
+}
+
+void CoreBook::advance(std::int64_t time_us, const LogRecord& record, bool exchange) {
+  if (record.timestamp_ms > 0) time_us = std::min(time_us, record.timestamp_ms * 1'000 + kMaxAheadOfLogUs);
+  event_time_us = std::max(event_time_us, time_us);
+  if (exchange) exchange_time_us = std::max(exchange_time_us, time_us);
+}
+
+bool CoreBook::remember(const std::string& exchange_id) {
+  if (!seen.insert(exchange_id).second) return false;
+  seen_order.emplace_back(event_time_us, exchange_id);
+  changes.seen.emplace_back(event_time_us, exchange_id);
+  forget_old_ids();
+  return true;
+}
+
+void CoreBook::forget_old_ids() {
+  while (!seen_order.empty() && (seen_order.size() > DecisionCore::kRememberIds ||
+                                 seen_order.front().first < event_time_us - DecisionCore::kRememberIdsUs)) {
+    seen.erase(seen_order.front().second);
+    seen_order.pop_front();
+  }
+}
+
+void CoreBook::receive(const ExchangeEvent& exchange) {
+  count(exchange.slice, exchange.route, exchange.rung, "received");
+  if (!exchange.excluded.empty()) count(exchange.slice, exchange.route, exchange.rung, "excluded");
+  if (!exchange.dropped.empty()) count(exchange.slice, exchange.route, exchange.rung, "dropped");
+  auto& evidence = window(exchange.slice);
+  if (evidence.enter(exchange.rung)) evidence.received(!exchange.excluded.empty());
+  changes.slices.insert(exchange.slice);
+}
+
+void CoreBook::reject(const LogRecord& record, const std::string& reason) {
+  ++rejected[record.topic];
+  changes.rejected.push_back(
+      {record.topic, record.partition, record.offset, reason, record.value.substr(0, kMaxRejectedBytes)});
+}
+
+AccountState& CoreBook::touch(const std::string& account) {
+  touched.push_back(account);
+  changes.accounts.insert(account);
+  return accounts[account];
+}
+
+void CoreBook::open(const std::string& exchange_id, OpenExchange exchange) {
+  open_by_age.emplace(exchange.since_us, exchange_id);
+  open_exchanges.insert_or_assign(exchange_id, std::move(exchange));
+  changes.open.insert(exchange_id);
+}
+
+OpenExchange CoreBook::close(const std::string& exchange_id) {
+  auto node = open_exchanges.extract(exchange_id);
+  open_by_age.erase({node.mapped().since_us, exchange_id});
+  changes.open.insert(exchange_id);
+  return std::move(node.mapped());
+}
+
+void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Balances& balances) {
+  count(exchange.slice, exchange.route, exchange.rung, std::string(to_string(verdict)));
+  auto& evidence = window(exchange.slice);
+  const bool current = evidence.enter(exchange.rung);
+  if (current) {
+    const bool served = exchange.serving.status >= 200 && exchange.serving.status < 300;
+    const std::string unit = unit_of(exchange);
+    if (evidence.decided({verdict, exchange.write, served, unit, exchange.exchange_id})) {
+      changes.units.emplace_back(exchange.slice, exchange.rung, unit);
+    }
+    changes.slices.insert(exchange.slice);
+  }
+  if (verdict == Verdict::match) return;
+  VerdictEvent event;
+  event.exchange_id = exchange.exchange_id;
+  event.account = exchange.keys.empty() ? "" : exchange.keys.front().key;
+  event.slice = exchange.slice;
+  event.route = exchange.route;
+  event.verdict = verdict;
+  event.detail = detail;
+  event.event_time_us = exchange.completed_at_us;
+  event.rung = exchange.rung;
+  changes.verdicts.push_back({exchange.exchange_id, std::move(event)});
+  if (current && evidence.keep_evidence()) changes.evidence.push_back({exchange, balances.legacy, balances.modern});
+}
+
+void CoreBook::decide_account(const std::string& account, const Finding& finding) {
+  AccountState& state = touch(account);
+  const std::uint64_t rung = window(state.slice).state().rung;
+  if (state.sealed && state.sealed->verdict_id == finding.verdict_id) state.sealed->rung = rung;
+  count(state.slice, "", rung, std::string(to_string(finding.verdict)));
+  VerdictEvent event;
+  event.account = account;
+  event.slice = state.slice;
+  event.verdict = finding.verdict;
+  event.detail = finding.detail;
+  event.event_time_us = finding.event_time_us;
+  event.rung = rung;
+  changes.verdicts.push_back({finding.verdict_id, std::move(event)});
+}
+
+void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung) {
+  count(accounts[account].slice, "", rung, std::string(to_string(Verdict::mismatch)), -1);
+  changes.retracted.push_back(verdict_id);
+}
+
+void CoreBook::confirm(const std::string& slice, int count, const std::string& detail) {
+  if (count == 0) return;
+  window(slice).confirm_balance_mismatch(count, detail);
+  changes.slices.insert(slice);
+}
+
+void CoreBook::count(const std::string& slice, const std::string& route, std::uint64_t rung, std::string what, int by) {
+  const CounterKey key{slice, route, rung, std::move(what)};
+  counters[key] += by;
+  changes.counters[key] += by;
+}
+
+void CoreBook::note_drift() {
+  for (const auto& name : touched) update_drift(name);
+  touched.clear();
+}
+
+void CoreBook::update_drift(const std::string& name) {
+  const AccountState& account = accounts.at(name);
+  const auto known = drift.find(name);
+  if (known == drift.end() && account.gap == 0) return;
+  if (known != drift.end()) {
+    drift_sums[{known->second.slice, known->second.currency}] -= std::abs(known->second.gap_minor);
+    changes.slices.insert(known->second.slice);
+    if (account.gap == 0) {
+      drift.erase(known);
+      return;
+    }
+  }
+  // XXX is the ISO 4217 code for "no currency": the answers state none, only ledger readings do.
+  DriftEntry entry{account.slice, account.currency.empty() ? "XXX" : account.currency, account.gap_minor(), "", "",
+                   account.differs_since};
+  if (account.balance[0]) entry.legacy_balance = account.format(*account.balance[0]);
+  if (account.balance[1]) entry.modern_balance = account.format(*account.balance[1]);
+  drift_sums[{entry.slice, entry.currency}] += std::abs(entry.gap_minor);
+  changes.slices.insert(entry.slice);
+  drift.insert_or_assign(name, std::move(entry));
+}
+
+ScoreWindow& CoreBook::window(const std::string& slice) {
+  if (const auto at = windows.find(slice); at != windows.end()) return at->second;
+  const auto [reads, writes] = classes_of(config_, slice);
+  return windows.emplace(slice, ScoreWindow(parameters_of(config_), reads, writes)).first->second;
+}
+
+}  // namespace phoenix::arbiter

@@ -1,0 +1,70 @@
+// The bookkeeping behind the decisions: who was seen, what was counted, which verdicts were written, how much does not add
+// up. Remembers what changed since the last commit. Internal to the decision core; pure.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "arbiter/alignment.hpp"
+#include "arbiter/decision_core.hpp"
+
+namespace phoenix::arbiter {
+
+class CoreBook {
+ public:
+  CoreBook(const config::Config& config, CoreState& state);
+
+  /// Event time goes forward only. A record cannot claim to be much newer than the log took it: one broken clock would
+  /// age everything that is open.
+  void advance(std::int64_t time_us, const LogRecord& record, bool exchange);
+
+  /// False when the id was seen before.
+  bool remember(const std::string& exchange_id);
+  void receive(const ExchangeEvent& exchange);
+  void reject(const LogRecord& record, const std::string& reason);
+
+  AccountState& touch(const std::string& account);
+
+  void open(const std::string& exchange_id, OpenExchange exchange);
+  OpenExchange close(const std::string& exchange_id);
+
+  struct Balances {
+    std::string legacy, modern;
+  };
+  void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Balances& balances);
+  void decide_account(const std::string& account, const Finding& finding);
+  void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung);
+  void confirm(const std::string& slice, int count, const std::string& detail);
+
+  /// Brings drift up to date with the accounts touched by the current record.
+  void note_drift();
+
+  ScoreWindow& window(const std::string& slice);
+
+  std::int64_t event_time_us = 0;
+  std::int64_t exchange_time_us = 0;
+  std::unordered_map<std::string, AccountState> accounts;
+  std::map<std::string, OpenExchange> open_exchanges;
+  std::map<std::string, ScoreWindow> windows;
+  std::deque<std::pair<std::int64_t, std::string>> seen_order;
+  std::unordered_set<std::string> seen;
+  std::map<CounterKey, std::int64_t> counters;
+  std::map<std::string, std::uint64_t> rejected;
+  std::unordered_map<std::string, DriftEntry> drift;
+  std::map<std::pair<std::string, std::string>, std::int64_t> drift_sums;  ///< slice, currency -> Σ |gap|
+  std::set<std::pair<std::int64_t, std::string>> open_by_age;
+  CoreChanges changes;
+  std::vector<std::string> touched;  ///< by the current record
+
+ private:
+  void count(const std::string& slice, const std::string& route, std::uint64_t rung, std::string what, int by = 1);
+  void forget_old_ids();
+  void update_drift(const std::string& name);
+
+  const config::Config& config_;
+};
+
+}  // namespace phoenix::arbiter

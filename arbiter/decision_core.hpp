@@ -1,0 +1,137 @@
+// The arbiter's decisions: a state machine from log records to verdicts. Pure: no clock, no I/O. Event time is the largest
+// time seen in the log, so replaying the log gives the same verdicts. One thread.
+//
+// Order of work for an exchange: dedupe by id, count as received, wait for its predecessors of the same keys, compare the
+// answers, judge the balance against the account's gap, then either decide or leave it open until the account is aligned.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "arbiter/account_state.hpp"
+#include "arbiter/score_window.hpp"
+#include "core/events/event_log.hpp"
+#include "core/events/exchange_event.hpp"
+#include "core/runtime/config.hpp"
+
+namespace phoenix::arbiter {
+
+/// One row of the verdict table and one event on `verdicts`.
+struct DecidedVerdict {
+  std::string id;  ///< the exchange's id, or account/NAME/TIME for a verdict on an account alone
+  VerdictEvent event;
+};
+
+/// What `explain` shows of an exchange that is not a plain match.
+struct Evidence {
+  ExchangeEvent exchange;
+  std::string legacy_balance;  ///< as text; empty when the answer stated none
+  std::string modern_balance;
+};
+
+/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, repeated.
+using CounterKey = std::tuple<std::string, std::string, std::uint64_t, std::string>;
+
+struct RejectedRecord {
+  std::string topic;
+  int partition = 0;
+  std::int64_t offset = 0;
+  std::string reason;
+  std::string value;  ///< the first 64 KiB
+};
+
+struct DriftEntry {
+  std::string slice, currency;
+  std::int64_t gap_minor = 0;
+  std::string legacy_balance, modern_balance;  ///< last known, as text; may be empty
+  std::string since;
+};
+
+/// An exchange that is not decided yet, as stored.
+struct OpenExchange {
+  bool waiting = false;  ///< for its predecessors; otherwise for its account to be aligned
+  bool late = false;
+  std::int64_t since_us = 0;  ///< event time
+  std::string frame;          ///< as it came from the log
+};
+
+/// Everything one batch changes; written in one transaction.
+struct CoreChanges {
+  std::vector<DecidedVerdict> verdicts;
+  std::vector<std::string> retracted;  ///< ids
+  std::vector<Evidence> evidence;
+  std::map<CounterKey, std::int64_t> counters;
+  std::set<std::string> accounts;
+  std::set<std::string> slices;
+  std::vector<std::pair<std::int64_t, std::string>> seen;  ///< event time, exchange id
+  std::set<std::string> open;     ///< ids whose OpenExchange appeared or went
+  std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
+  std::vector<RejectedRecord> rejected;
+  std::uint64_t records = 0;
+};
+
+/// Offset to read next, by partition; ConsumerOptions::kBeginning (or absent) where nothing was read yet.
+using Positions = std::map<TopicPartition, std::int64_t>;
+
+/// The whole state, for storing and reloading.
+struct CoreState {
+  Positions positions;  ///< not the core's: it starts where these end
+  std::int64_t event_time_us = 0;
+  std::int64_t exchange_time_us = 0;
+  std::map<std::string, AccountState> accounts;
+  std::map<std::string, OpenExchange> open;
+  std::map<std::string, WindowState> windows;
+  std::vector<std::pair<std::string, std::string>> units;  ///< slice, unit (of the window's rung)
+  std::vector<std::pair<std::int64_t, std::string>> seen;  ///< event time, id; ascending
+  std::map<CounterKey, std::int64_t> counters;
+  std::map<std::string, std::uint64_t> rejected;  ///< by topic
+};
+
+class DecisionCore {
+ public:
+  DecisionCore(const config::Config& config, CoreState state);
+  ~DecisionCore();
+  DecisionCore(const DecisionCore&) = delete;
+  DecisionCore& operator=(const DecisionCore&) = delete;
+
+  /// Takes the next record of `shadow-requests` or `db-state-updates`. Never fails: what cannot be read is set aside.
+  void apply(const LogRecord& record);
+  /// Retention of the log passed this reader: what was lost may have moved any account.
+  void note_lost_records();
+  /// What changed since the last call.
+  CoreChanges take_changes();
+
+  [[nodiscard]] std::int64_t event_time_us() const;
+  /// The largest completion of an exchange seen: what a reading that starts now covers.
+  [[nodiscard]] std::int64_t exchange_time_us() const;
+  [[nodiscard]] const AccountState& account(const std::string& name) const;
+  [[nodiscard]] const WindowState& window(const std::string& slice) const;
+  /// nullptr when it is no longer open.
+  [[nodiscard]] const OpenExchange* open(const std::string& exchange_id) const;
+  /// Event time of the earliest id still remembered.
+  [[nodiscard]] std::int64_t seen_since_us() const;
+  [[nodiscard]] const DriftEntry* drift(const std::string& account) const;
+
+  /// Accounts whose ledgers must be read (again); true: an exchange waits for it.
+  [[nodiscard]] const std::map<std::string, bool>& wanted_readings() const;
+  /// One score per slice, without log positions.
+  [[nodiscard]] std::vector<ScoreEvent> scores() const;
+  [[nodiscard]] const std::map<CounterKey, std::int64_t>& counters() const;
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& rejected() const;
+  [[nodiscard]] std::size_t open_count() const;
+  [[nodiscard]] std::int64_t oldest_open_us() const;  ///< event time; 0 when none
+
+  static constexpr std::int64_t kRememberIdsUs = 600'000'000;
+  static constexpr std::size_t kRememberIds = 200'000;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace phoenix::arbiter

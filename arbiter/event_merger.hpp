@@ -1,0 +1,28 @@
+// Brings records of several topics into the order in which the log took them, so that a replay meets exchanges and
+// balance readings as they were met the first time. Pure.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "core/events/event_log.hpp"
+
+namespace phoenix::arbiter {
+
+class EventMerger {
+ public:
+  explicit EventMerger(std::size_t sources) : queues_(sources) {}
+
+  /// Records of one source in its order.
+  void add(std::size_t source, std::vector<LogRecord> records);
+  [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }
+  /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to its
+  /// end. Records of one log time come in the order of the sources.
+  std::vector<LogRecord> take(std::size_t max, const std::vector<bool>& drained);
+
+ private:
+  std::vector<std::deque<LogRecord>> queues_;
+};
+
+}  // namespace phoenix::arbiter

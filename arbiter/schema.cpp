@@ -1,0 +1,112 @@
+#include "arbiter/schema.hpp"
+
+namespace phoenix::arbiter {
+
+const char* const kSchemaSql = R"sql(
+CREATE SCHEMA IF NOT EXISTS arbiter;
+
+-- ---- read interface: names and columns stay ----------------------------------------------------------------------
+
+-- Every verdict that is not a plain match. id: the exchange's id, or account/NAME/TIME for a verdict on an account alone
+-- (then exchange_id and route are empty). A later finding may replace a row.
+CREATE TABLE IF NOT EXISTS arbiter.verdicts (
+  id text PRIMARY KEY,
+  exchange_id text NOT NULL,
+  account text NOT NULL,
+  slice text NOT NULL,
+  route text NOT NULL,
+  verdict text NOT NULL,
+  detail text NOT NULL,
+  event_time timestamptz NOT NULL,
+  rung bigint NOT NULL,
+  decided_at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX IF NOT EXISTS verdicts_by_time ON arbiter.verdicts (event_time);
+CREATE INDEX IF NOT EXISTS verdicts_by_account ON arbiter.verdicts (account);
+
+-- Evidence of exchanges with a row in verdicts. header: ids, route, keys, request and both legs with status, headers
+-- (credentials blotted out) and timings. Balances as stated in the answers, NULL when there are none.
+CREATE TABLE IF NOT EXISTS arbiter.exchanges (
+  exchange_id text PRIMARY KEY,
+  account text NOT NULL,
+  slice text NOT NULL,
+  route text NOT NULL,
+  method text NOT NULL,
+  target text NOT NULL,
+  serving_side text NOT NULL,
+  event_time timestamptz NOT NULL,
+  rung bigint NOT NULL,
+  header jsonb NOT NULL,
+  request_body bytea NOT NULL,
+  legacy_status int NOT NULL,
+  legacy_body bytea NOT NULL,
+  modern_status int NOT NULL,
+  modern_body bytea NOT NULL,
+  legacy_balance text,
+  modern_balance text);
+
+-- The latest score of each slice; `score` is the value that travels on consistency-scores.
+CREATE TABLE IF NOT EXISTS arbiter.scores (
+  slice text PRIMARY KEY,
+  score jsonb NOT NULL,
+  updated timestamptz NOT NULL DEFAULT now());
+
+-- Accounts whose two sides differ. gap_minor = modern - legacy in minor units of the currency (XXX: not known).
+-- legacy_balance and modern_balance are the last ones seen, as text.
+CREATE TABLE IF NOT EXISTS arbiter.drift (
+  account text PRIMARY KEY,
+  slice text NOT NULL,
+  currency text NOT NULL,
+  gap_minor bigint NOT NULL,
+  legacy_balance text,
+  modern_balance text,
+  since text NOT NULL);
+
+-- what: the name of a verdict, or received, excluded, dropped. route is empty for verdicts on accounts.
+CREATE TABLE IF NOT EXISTS arbiter.counters (
+  slice text NOT NULL,
+  route text NOT NULL,
+  rung bigint NOT NULL,
+  verdict text NOT NULL,
+  n bigint NOT NULL,
+  PRIMARY KEY (slice, route, rung, verdict));
+
+-- Records that could not be read, with their place in the log.
+CREATE TABLE IF NOT EXISTS arbiter.rejected (
+  topic text NOT NULL,
+  partition int NOT NULL,
+  "offset" bigint NOT NULL,
+  reason text NOT NULL,
+  value bytea NOT NULL,
+  at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (topic, partition, "offset"));
+
+-- Where reading continues. Advanced by compare-and-set in the transaction that holds the results.
+CREATE TABLE IF NOT EXISTS arbiter.positions (
+  topic text NOT NULL,
+  partition int NOT NULL,
+  next bigint NOT NULL,
+  PRIMARY KEY (topic, partition));
+
+-- ---- the arbiter's own state: may change with any version -----------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS arbiter.progress (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  event_time_us bigint NOT NULL,
+  exchange_time_us bigint NOT NULL);
+INSERT INTO arbiter.progress VALUES (true, 0, 0) ON CONFLICT DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS arbiter.accounts (account text PRIMARY KEY, state text NOT NULL);
+CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
+CREATE TABLE IF NOT EXISTS arbiter.units (
+  slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));
+CREATE TABLE IF NOT EXISTS arbiter.seen (exchange_id text PRIMARY KEY, at_us bigint NOT NULL);
+CREATE INDEX IF NOT EXISTS seen_by_age ON arbiter.seen (at_us);
+CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
+  exchange_id text PRIMARY KEY,
+  waiting boolean NOT NULL,
+  late boolean NOT NULL,
+  since_us bigint NOT NULL,
+  frame bytea NOT NULL);
+)sql";
+
+}  // namespace phoenix::arbiter

@@ -1,0 +1,161 @@
+#include "arbiter/verdict_store.hpp"
+
+#include <pqxx/pqxx>
+
+#include "arbiter/database_url.hpp"
+#include "arbiter/schema.hpp"
+#include "arbiter/verdict_store_impl.hpp"
+#include "arbiter/verdict_store_rows.hpp"
+
+namespace phoenix::arbiter {
+namespace {
+
+constexpr std::int64_t kSchemaLock = 0x70686f656e697801;  // any number that no other program takes
+constexpr std::int64_t kForgetEveryUs = 10'000'000;
+
+const char* const kVerdicts = R"sql(
+INSERT INTO arbiter.verdicts (id, exchange_id, account, slice, route, verdict, detail, event_time, rung)
+SELECT id, exchange_id, account, slice, route, verdict, detail, 'epoch'::timestamptz + us * interval '1 microsecond', rung
+FROM json_to_recordset($1::json) AS r(id text, exchange_id text, account text, slice text, route text, verdict text,
+  detail text, us bigint, rung bigint)
+ON CONFLICT (id) DO UPDATE SET account = excluded.account, verdict = excluded.verdict, detail = excluded.detail,
+  event_time = excluded.event_time, rung = excluded.rung, decided_at = now())sql";
+
+const char* const kEvidence = R"sql(
+INSERT INTO arbiter.exchanges
+SELECT exchange_id, account, slice, route, method, target, serving_side,
+  'epoch'::timestamptz + us * interval '1 microsecond', rung, header, decode(request_body, 'hex'), legacy_status,
+  decode(legacy_body, 'hex'), modern_status, decode(modern_body, 'hex'), legacy_balance, modern_balance
+FROM json_to_recordset($1::json) AS r(exchange_id text, account text, slice text, route text, method text, target text,
+  serving_side text, us bigint, rung bigint, header jsonb, request_body text, legacy_status int, legacy_body text,
+  modern_status int, modern_body text, legacy_balance text, modern_balance text)
+ON CONFLICT (exchange_id) DO NOTHING)sql";
+
+const char* const kCounters = R"sql(
+INSERT INTO arbiter.counters AS c
+SELECT slice, route, rung, verdict, n
+FROM json_to_recordset($1::json) AS r(slice text, route text, rung bigint, verdict text, n bigint)
+ON CONFLICT (slice, route, rung, verdict) DO UPDATE SET n = c.n + excluded.n)sql";
+
+const char* const kAccounts = R"sql(
+INSERT INTO arbiter.accounts SELECT account, state FROM json_to_recordset($1::json) AS r(account text, state text)
+ON CONFLICT (account) DO UPDATE SET state = excluded.state)sql";
+
+const char* const kDrift = R"sql(
+INSERT INTO arbiter.drift
+SELECT account, slice, currency, gap_minor, legacy_balance, modern_balance, since
+FROM json_to_recordset($1::json) AS r(account text, slice text, currency text, gap_minor bigint, legacy_balance text,
+  modern_balance text, since text)
+ON CONFLICT (account) DO UPDATE SET slice = excluded.slice, currency = excluded.currency, gap_minor = excluded.gap_minor,
+  legacy_balance = excluded.legacy_balance, modern_balance = excluded.modern_balance, since = excluded.since)sql";
+
+const char* const kNoDrift = "DELETE FROM arbiter.drift WHERE account IN (SELECT json_array_elements_text($1::json))";
+
+const char* const kWindows = R"sql(
+INSERT INTO arbiter.windows SELECT slice, state FROM json_to_recordset($1::json) AS r(slice text, state text)
+ON CONFLICT (slice) DO UPDATE SET state = excluded.state)sql";
+
+// A rung that is over needs its units no more.
+const char* const kOldUnits = R"sql(
+DELETE FROM arbiter.units u USING json_to_recordset($1::json) AS r(slice text, rung bigint)
+WHERE u.slice = r.slice AND u.rung < r.rung)sql";
+
+const char* const kScores = R"sql(
+INSERT INTO arbiter.scores SELECT slice, score, now() FROM json_to_recordset($1::json) AS r(slice text, score jsonb)
+ON CONFLICT (slice) DO UPDATE SET score = excluded.score, updated = now())sql";
+
+const char* const kUnits = R"sql(
+INSERT INTO arbiter.units SELECT slice, rung, unit
+FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
+
+const char* const kSeen = R"sql(
+INSERT INTO arbiter.seen SELECT exchange_id, at_us
+FROM json_to_recordset($1::json) AS r(exchange_id text, at_us bigint) ON CONFLICT DO NOTHING)sql";
+
+const char* const kOpened = R"sql(
+INSERT INTO arbiter.open_exchanges SELECT exchange_id, waiting, late, since_us, decode(frame, 'hex')
+FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text)
+ON CONFLICT (exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us)sql";
+
+const char* const kClosed =
+    "DELETE FROM arbiter.open_exchanges WHERE exchange_id IN (SELECT json_array_elements_text($1::json))";
+const char* const kRetracted = "DELETE FROM arbiter.verdicts WHERE id IN (SELECT json_array_elements_text($1::json))";
+
+const char* const kRejected = R"sql(
+INSERT INTO arbiter.rejected (topic, partition, "offset", reason, value)
+SELECT topic, partition, "offset", reason, decode(value, 'hex')
+FROM json_to_recordset($1::json) AS r(topic text, partition int, "offset" bigint, reason text, value text)
+ON CONFLICT DO NOTHING)sql";
+
+void put(pqxx::work& transaction, const char* sql, const std::string& rows) {
+  if (!rows.empty()) transaction.exec_params(sql, rows);
+}
+
+bool advance(pqxx::work& transaction, const Positions& from, const Positions& to) {
+  for (const auto& [partition, next] : to) {
+    const auto result = transaction.exec_params(
+        "UPDATE arbiter.positions SET next = $4 WHERE topic = $1 AND partition = $2 AND next = $3", partition.first,
+        partition.second, from.at(partition), next);
+    if (result.affected_rows() == 1) continue;
+    if (from.at(partition) != ConsumerOptions::kBeginning) return false;
+    const auto inserted = transaction.exec_params(
+        "INSERT INTO arbiter.positions VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", partition.first, partition.second, next);
+    if (inserted.affected_rows() != 1) return false;
+  }
+  return true;
+}
+
+void write_results(pqxx::work& transaction, const DecisionCore& core, const CoreChanges& changes) {
+  transaction.exec_params("UPDATE arbiter.progress SET event_time_us = $1, exchange_time_us = $2", core.event_time_us(),
+                          core.exchange_time_us());
+  put(transaction, kSeen, rows::seen(changes));
+  put(transaction, kVerdicts, rows::verdicts(changes));
+  if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
+  put(transaction, kEvidence, rows::evidence(changes));
+  put(transaction, kCounters, rows::counters(changes));
+  put(transaction, kAccounts, rows::accounts(core, changes));
+  put(transaction, kDrift, rows::drift(core, changes));
+  put(transaction, kNoDrift, rows::no_drift(core, changes));
+  put(transaction, kOpened, rows::opened(core, changes));
+  put(transaction, kClosed, rows::closed(core, changes));
+  const std::string windows = rows::windows(core, changes);
+  put(transaction, kWindows, windows);
+  if (!changes.units.empty()) put(transaction, kOldUnits, windows);
+  put(transaction, kUnits, rows::units(changes));
+  put(transaction, kScores, rows::scores(core, changes));
+  put(transaction, kRejected, rows::rejected(changes));
+}
+
+}  // namespace
+
+VerdictStore::VerdictStore(std::string url) : impl_(std::make_unique<Impl>()) { impl_->url = std::move(url); }
+VerdictStore::~VerdictStore() = default;
+
+void VerdictStore::connect() {
+  impl_->connection.reset();
+  ensure_database(impl_->url);
+  impl_->guarded([&] {
+    impl_->connection = std::make_unique<pqxx::connection>(connection_string(impl_->url));
+    pqxx::work transaction(*impl_->connection);
+    transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kSchemaLock);
+    transaction.exec("SET LOCAL client_min_messages = warning");
+    transaction.exec(kSchemaSql);
+    transaction.commit();
+  });
+}
+
+bool VerdictStore::commit(const DecisionCore& core, const CoreChanges& changes, const Positions& from, const Positions& to) {
+  return impl_->guarded([&] {
+    pqxx::work transaction(impl_->connected());
+    if (!advance(transaction, from, to)) return false;
+    write_results(transaction, core, changes);
+    if (core.seen_since_us() > impl_->forgotten_until_us + kForgetEveryUs) {
+      transaction.exec_params("DELETE FROM arbiter.seen WHERE at_us < $1", core.seen_since_us());
+      impl_->forgotten_until_us = core.seen_since_us();
+    }
+    transaction.commit();
+    return true;
+  });
+}
+
+}  // namespace phoenix::arbiter

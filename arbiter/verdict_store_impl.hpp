@@ -1,0 +1,37 @@
+// Shared by the store's two sources: the connection, and what its errors mean. Internal to the store.
+#pragma once
+
+#include <pqxx/pqxx>
+
+#include "arbiter/database_url.hpp"
+#include "arbiter/verdict_store.hpp"
+
+namespace phoenix::arbiter {
+
+struct VerdictStore::Impl {
+  std::string url;
+  std::unique_ptr<pqxx::connection> connection;
+  std::int64_t forgotten_until_us = 0;
+
+  pqxx::connection& connected() {
+    if (!connection) throw Failure(ErrorCode::unavailable, "verdict store: not connected");
+    return *connection;
+  }
+
+  /// Every error of Postgres ends the connection: what state it is in is not worth finding out.
+  template <class Work>
+  auto guarded(Work work) {
+    try {
+      return work();
+    } catch (const pqxx::failure& e) {
+      connection.reset();
+      throw Failure(ErrorCode::unavailable,
+                    fmt::format("verdict store {}: {}", describe_database(url), first_line(e.what())));
+    } catch (const std::logic_error& e) {  // pqxx's usage and conversion errors
+      connection.reset();
+      throw Failure(ErrorCode::internal, fmt::format("verdict store {}: {}", describe_database(url), first_line(e.what())));
+    }
+  }
+};
+
+}  // namespace phoenix::arbiter

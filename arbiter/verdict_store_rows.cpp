@@ -1,0 +1,234 @@
+#include "arbiter/verdict_store_rows.hpp"
+
+#include <boost/algorithm/string/case_conv.hpp>
+#include <nlohmann/json.hpp>
+
+#include "arbiter/clean_text.hpp"
+
+namespace phoenix::arbiter::rows {
+namespace {
+
+using nlohmann::json;
+
+std::string hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(bytes.size() * 2, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    text[2 * i] = kDigits[byte >> 4];
+    text[2 * i + 1] = kDigits[byte & 15];
+  }
+  return text;
+}
+
+/// Credentials are no evidence.
+bool is_secret(const std::string& header) {
+  const std::string name = boost::algorithm::to_lower_copy(header);
+  return name == "authorization" || name == "proxy-authorization" || name == "cookie" || name == "set-cookie" ||
+         name == "x-api-key";
+}
+
+json headers_json(const HeaderList& headers) {
+  json list = json::array();
+  for (const auto& [name, value] : headers) {
+    list.push_back({clean_text(name), is_secret(name) ? "(blotted out)" : clean_text(value)});
+  }
+  return list;
+}
+
+json leg_json(const LegRecord& leg) {
+  return {{"outcome", to_string(leg.outcome)},
+          {"status", leg.status},
+          {"uncertain", leg.uncertain},
+          {"sent_at_us", leg.sent_at_us},
+          {"duration_us", leg.duration_us},
+          {"body_bytes", leg.body_bytes},
+          {"body_hash", fmt::format("{:016x}", leg.body_hash)},
+          {"truncated", leg.truncated},
+          {"headers", headers_json(leg.headers)}};
+}
+
+json header_json(const ExchangeEvent& e) {
+  json keys = json::array();
+  for (const auto& key : e.keys) keys.push_back({{"key", key.key}, {"sequence", key.sequence}});
+  return {{"exchange_id", e.exchange_id},
+          {"request_id", clean_text(e.request_id)},
+          {"gateway", e.gateway},
+          {"incarnation", e.incarnation},
+          {"sequence", e.sequence},
+          {"received_at_us", e.received_at_us},
+          {"completed_at_us", e.completed_at_us},
+          {"route", e.route},
+          {"slice", e.slice},
+          {"method", clean_text(e.method)},
+          {"target", clean_text(e.target)},
+          {"write", e.write},
+          {"keys", keys},
+          {"target_side", to_string(e.target_side)},
+          {"serving_side", to_string(e.serving_side)},
+          {"stage", to_string(e.stage)},
+          {"policy_epoch", e.policy_epoch},
+          {"rung", e.rung},
+          {"overlap", e.overlap},
+          {"parachute", e.parachute},
+          {"dropped", clean_text(e.dropped)},
+          {"request",
+           {{"headers", headers_json(e.request_headers)},
+            {"body_bytes", e.request_body_bytes},
+            {"truncated", e.request_truncated}}},
+          {"legacy", leg_json(e.leg(Side::legacy))},
+          {"modern", leg_json(e.leg(Side::modern))}};
+}
+
+json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(clean_text(text)); }
+
+std::string dump(const json& list) { return list.empty() ? "" : list.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string verdicts(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [id, v] : changes.verdicts) {
+    list.push_back({{"id", id},
+                    {"exchange_id", v.exchange_id},
+                    {"account", v.account},
+                    {"slice", v.slice},
+                    {"route", v.route},
+                    {"verdict", to_string(v.verdict)},
+                    {"detail", clean_text(v.detail)},
+                    {"us", v.event_time_us},
+                    {"rung", v.rung}});
+  }
+  return dump(list);
+}
+
+std::string evidence(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [e, legacy_balance, modern_balance] : changes.evidence) {
+    list.push_back({{"exchange_id", e.exchange_id},
+                    {"account", e.keys.empty() ? "" : e.keys.front().key},
+                    {"slice", e.slice},
+                    {"route", e.route},
+                    {"method", clean_text(e.method)},
+                    {"target", clean_text(e.target)},
+                    {"serving_side", to_string(e.serving_side)},
+                    {"us", e.completed_at_us},
+                    {"rung", e.rung},
+                    {"header", header_json(e)},
+                    {"request_body", hex(e.request_body)},
+                    {"legacy_status", e.leg(Side::legacy).status},
+                    {"legacy_body", hex(e.leg(Side::legacy).body)},
+                    {"modern_status", e.leg(Side::modern).status},
+                    {"modern_body", hex(e.leg(Side::modern).body)},
+                    {"legacy_balance", text_or_null(legacy_balance)},
+                    {"modern_balance", text_or_null(modern_balance)}});
+  }
+  return dump(list);
+}
+
+std::string counters(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [key, n] : changes.counters) {
+    const auto& [slice, route, rung, what] = key;
+    list.push_back({{"slice", slice}, {"route", route}, {"rung", rung}, {"verdict", what}, {"n", n}});
+  }
+  return dump(list);
+}
+
+std::string accounts(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& name : changes.accounts) list.push_back({{"account", name}, {"state", encode(core.account(name))}});
+  return dump(list);
+}
+
+std::string drift(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& name : changes.accounts) {
+    const DriftEntry* entry = core.drift(name);
+    if (entry == nullptr) continue;
+    list.push_back({{"account", name},
+                    {"slice", entry->slice},
+                    {"currency", entry->currency},
+                    {"gap_minor", entry->gap_minor},
+                    {"legacy_balance", text_or_null(entry->legacy_balance)},
+                    {"modern_balance", text_or_null(entry->modern_balance)},
+                    {"since", clean_text(entry->since)}});
+  }
+  return dump(list);
+}
+
+std::string no_drift(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& name : changes.accounts) {
+    if (core.drift(name) == nullptr) list.push_back(name);
+  }
+  return dump(list);
+}
+
+std::string windows(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& slice : changes.slices) {
+    list.push_back({{"slice", slice}, {"rung", core.window(slice).rung}, {"state", encode(core.window(slice))}});
+  }
+  return dump(list);
+}
+
+std::string scores(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& score : core.scores()) {
+    if (changes.slices.contains(score.slice)) list.push_back({{"slice", score.slice}, {"score", json::parse(phoenix::encode(score))}});
+  }
+  return dump(list);
+}
+
+std::string units(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [slice, rung, unit] : changes.units) {
+    list.push_back({{"slice", slice}, {"rung", rung}, {"unit", clean_text(unit)}});
+  }
+  return dump(list);
+}
+
+std::string seen(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [at_us, id] : changes.seen) list.push_back({{"exchange_id", id}, {"at_us", at_us}});
+  return dump(list);
+}
+
+std::string opened(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& id : changes.open) {
+    if (const OpenExchange* open = core.open(id)) {
+      list.push_back({{"exchange_id", id},
+                      {"waiting", open->waiting},
+                      {"late", open->late},
+                      {"since_us", open->since_us},
+                      {"frame", hex(open->frame)}});
+    }
+  }
+  return dump(list);
+}
+
+std::string closed(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& id : changes.open) {
+    if (core.open(id) == nullptr) list.push_back(id);
+  }
+  return dump(list);
+}
+
+std::string retracted(const CoreChanges& changes) { return dump(json(changes.retracted)); }
+
+std::string rejected(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& r : changes.rejected) {
+    list.push_back({{"topic", r.topic},
+                    {"partition", r.partition},
+                    {"offset", r.offset},
+                    {"reason", clean_text(r.reason)},
+                    {"value", hex(r.value)}});
+  }
+  return dump(list);
+}
+
+}  // namespace phoenix::arbiter::rows

@@ -1,0 +1,101 @@
+// The event log: named topics of ordered, partitioned records. Two implementations, SQLite (one machine) and Kafka (a
+// fleet), behind one interface and one contract suite (tests/component/event_log_contract.cpp).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/result.hpp"
+#include "core/runtime/config.hpp"
+
+namespace phoenix {
+
+namespace topics {
+inline constexpr const char* kShadowRequests = "shadow-requests";
+inline constexpr const char* kDbStateUpdates = "db-state-updates";
+inline constexpr const char* kVerdicts = "verdicts";
+inline constexpr const char* kConsistencyScores = "consistency-scores";
+inline constexpr const char* kRoutingControl = "routing-control";
+inline constexpr const char* kGatewayStatus = "gateway-status";
+}  // namespace topics
+
+/// (topic, partition). SQLite has partition 0 alone.
+using TopicPartition = std::pair<std::string, int>;
+
+struct LogRecord {
+  std::string topic;
+  int partition = 0;
+  std::int64_t offset = 0;  ///< position of this record; reading resumes at offset + 1
+  std::int64_t timestamp_ms = 0;
+  std::string key;
+  std::string value;
+};
+
+struct ProducerStats {
+  std::uint64_t accepted = 0;      ///< handed to publish() and taken
+  std::uint64_t acknowledged = 0;  ///< durable in the log
+  std::uint64_t failed = 0;        ///< given up after retries; nothing is retried for ever beyond the queue's bound
+  std::uint64_t refused = 0;       ///< publish() returned false: the bounded queue was full
+  std::uint64_t queued = 0;        ///< accepted, not yet acknowledged or failed
+  std::uint64_t queued_bytes = 0;
+};
+
+/// Publishes without ever waiting for the log. Any thread.
+class Producer {
+ public:
+  virtual ~Producer() = default;
+  /// Queues one record; false when the bounded queue is full (the caller counts the loss). Order is kept per topic and key.
+  virtual bool publish(const char* topic, std::string key, std::string value) = 0;
+  /// Waits until everything accepted so far is durable; false on timeout. Not on an I/O thread.
+  virtual bool flush(std::chrono::milliseconds timeout) = 0;
+  [[nodiscard]] virtual ProducerStats stats() const = 0;
+};
+
+struct ConsumerOptions {
+  std::vector<std::string> topics;
+  /// Members of one group share the partitions (SQLite: one leased member per group and topic). Empty: reads everything
+  /// for itself alone (gateways on routing-control).
+  std::string group;
+  /// Asked for each partition when it is assigned: the offset to read next. The caller owns positions (it stores them in
+  /// one transaction with its results); kBeginning and kEnd are allowed. Called from poll().
+  std::function<std::int64_t(const TopicPartition&)> start_position;
+  /// Told from poll() (or the destructor) when partitions are taken away; what was polled from them and is not yet
+  /// committed by the caller must then fail its compare-and-set or be dropped.
+  std::function<void(const std::vector<TopicPartition>&)> on_revoked;
+
+  static constexpr std::int64_t kBeginning = -2;
+  static constexpr std::int64_t kEnd = -1;
+};
+
+/// Reads records in order per partition. One thread.
+class Consumer {
+ public:
+  virtual ~Consumer() = default;
+  /// Up to `max` records, waiting at most `timeout` for the first. An error is temporary (`unavailable`: call again) or,
+  /// with `conflict`, says that retention passed this reader (offset out of range: records are lost, never skipped silently).
+  virtual Result<std::vector<LogRecord>> poll(std::size_t max, std::chrono::milliseconds timeout) = 0;
+  /// One past the last record of each assigned partition, as known now.
+  virtual Result<std::map<TopicPartition, std::int64_t>> end_offsets() = 0;
+  /// Tells the log how far this reader got, for retention and lag displays only. Never decides where reading starts.
+  virtual void report_progress(const std::map<TopicPartition, std::int64_t>& next_offsets) = 0;
+};
+
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+  virtual std::unique_ptr<Producer> make_producer() = 0;
+  virtual std::unique_ptr<Consumer> make_consumer(ConsumerOptions options) = 0;
+};
+
+/// Opens the log that `mode` names and creates or checks the topics; throws Failure with one clear line when it cannot
+/// be used (unwritable path, topics that do not fit). A Kafka that is merely unreachable is not an error here: the
+/// gateway must start and serve without it.
+std::unique_ptr<EventLog> open_event_log(const config::Config& config);
+
+}  // namespace phoenix

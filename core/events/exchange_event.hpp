@@ -1,0 +1,86 @@
+// One exchange, as the gateway publishes it on `shadow-requests` and the arbiter reads it. The frame: a 4-byte big-endian
+// length, a JSON header of that length, then the raw bounded bodies (request, serving response, shadow response; the
+// shadow's is left out when equal to the serving one), in this order. Nothing is escaped; any bytes may appear.
+// docs/events.md is the public description.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/model/result.hpp"
+#include "core/model/traffic_policy.hpp"
+
+namespace phoenix {
+
+/// How a leg ended. Only `ok` has a status. `uncertain` means the backend may or may not have applied the request.
+enum class LegOutcome : std::uint8_t { none, ok, connect_failed, timeout, reset, malformed, dropped };
+std::string_view to_string(LegOutcome outcome);
+std::optional<LegOutcome> leg_outcome_from_string(std::string_view text);
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+struct LegRecord {
+  LegOutcome outcome = LegOutcome::none;
+  int status = 0;
+  bool uncertain = false;           ///< a write that ended in time-out, reset or 5xx
+  std::int64_t sent_at_us = 0;      ///< Unix time, microseconds, first byte of the request
+  std::int64_t duration_us = 0;     ///< to the last byte of the response
+  std::uint64_t body_bytes = 0;     ///< whole body
+  std::uint64_t body_hash = 0;      ///< XXH3-64 of the whole body
+  bool truncated = false;           ///< `body` holds only the first capture_bytes
+  HeaderList headers;               ///< of the response; content-type and the like
+  std::string body;
+};
+
+struct KeySequence {
+  std::string key;
+  std::uint64_t sequence = 0;  ///< position among this key's exchanges as completed on the serving side, per incarnation
+};
+
+struct ExchangeEvent {
+  static constexpr int kVersion = 1;
+
+  std::string exchange_id;
+  std::string request_id;
+  std::string gateway;
+  std::string incarnation;     ///< of the gateway process
+  std::uint64_t sequence = 0;  ///< of the event within the incarnation, contiguous from 1
+  std::int64_t received_at_us = 0;
+  std::int64_t completed_at_us = 0;
+
+  std::string route;
+  std::string slice;
+  std::string method;
+  std::string target;
+  bool write = false;
+  std::vector<KeySequence> keys;
+  Side target_side = Side::legacy;
+  Side serving_side = Side::legacy;
+  Stage stage = Stage::shadow;
+  std::uint64_t policy_epoch = 0;
+  std::uint64_t rung = 0;
+  bool overlap = false;     ///< another write of one of its keys was in flight on the serving side at the same time
+  bool parachute = false;
+  std::string excluded;     ///< reason decided before the outcome (overlap, key_unavailable, body_too_large, …); else empty
+  std::string dropped;      ///< reason for a shadow leg that was lost through us; else empty
+
+  HeaderList request_headers;
+  std::uint64_t request_body_bytes = 0;
+  std::uint64_t request_body_hash = 0;
+  bool request_truncated = false;
+  std::string request_body;
+  LegRecord serving;
+  LegRecord shadow;
+
+  [[nodiscard]] const LegRecord& leg(Side side) const { return side == serving_side ? serving : shadow; }
+};
+
+std::string encode(const ExchangeEvent& event);
+/// Errors name the field; `invalid_input` for a malformed frame or an unknown version.
+Result<ExchangeEvent> decode_exchange_event(std::string_view frame);
+
+}  // namespace phoenix

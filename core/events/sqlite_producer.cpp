@@ -1,0 +1,241 @@
+// publish() appends to a bounded queue; a thread of its own writes batches, one transaction each, and removes expired
+// records in between. A record stays in the queue until it is committed, so that the bound counts it.
+#include "core/events/sqlite_producer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "core/events/sqlite_database.hpp"
+#include "core/events/sqlite_retention.hpp"
+#include "core/runtime/clock.hpp"
+#include "core/runtime/log.hpp"
+
+namespace phoenix::events {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kBatchRecords = 1'000;
+constexpr std::size_t kBatchBytes = 8u << 20;
+constexpr std::size_t kMaxRecordBytes = 64u << 20;
+constexpr milliseconds kFirstBackoff{1};
+constexpr milliseconds kLockedBackoff{50};
+constexpr milliseconds kFailingBackoff{1'000};
+constexpr std::chrono::seconds kWarnEvery{10};
+
+struct QueuedRecord {
+  std::string topic;
+  std::string key;
+  std::string value;
+  std::int64_t ts_ms = 0;
+  [[nodiscard]] std::size_t weight() const { return key.size() + value.size(); }
+};
+
+/// The connection of the writing thread with its statements.
+class BatchWriter {
+ public:
+  explicit BatchWriter(const SqliteLogOptions& options) : options_(options), database_(options.path) {}
+
+  void write(const std::vector<const QueuedRecord*>& batch) {
+    SqliteTransaction transaction(database_);
+    struct TopicChange {
+      std::int64_t next_offset = 0;
+      std::int64_t bytes = 0;
+    };
+    std::map<std::string_view, TopicChange> changes;
+    for (const QueuedRecord* record : batch) {
+      auto [entry, is_new] = changes.try_emplace(record->topic);
+      TopicChange& change = entry->second;
+      if (is_new) change.next_offset = next_offset(record->topic);
+      insert_.bind_text(1, record->topic).bind(2, change.next_offset).bind(3, record->ts_ms);
+      insert_.bind_blob(4, record->key).bind_blob(5, record->value).run();
+      ++change.next_offset;
+      change.bytes += stored_bytes(record->key.size(), record->value.size());
+    }
+    for (const auto& [topic, change] : changes) {
+      advance_.bind_text(1, topic).bind(2, change.next_offset).bind(3, change.bytes).run();
+    }
+    transaction.commit();
+  }
+
+  bool remove_expired() { return events::remove_expired(database_, options_, SystemClock().unix_ms()); }
+
+ private:
+  std::int64_t next_offset(const std::string& topic) {
+    next_offset_.bind_text(1, topic);
+    const std::int64_t offset = next_offset_.step() ? next_offset_.integer(0) : 0;
+    next_offset_.reset();
+    return offset;
+  }
+
+  const SqliteLogOptions& options_;
+  SqliteDatabase database_;
+  SqliteStatement next_offset_ = database_.prepare("SELECT next_offset FROM topics WHERE topic = ?1");
+  SqliteStatement insert_ =
+      database_.prepare("INSERT INTO records(topic, offset, ts_ms, key, value) VALUES(?1, ?2, ?3, ?4, ?5)");
+  SqliteStatement advance_ = database_.prepare(
+      "INSERT INTO topics(topic, next_offset, low_water, bytes) VALUES(?1, ?2, 0, ?3) "
+      "ON CONFLICT(topic) DO UPDATE SET next_offset = ?2, bytes = bytes + ?3");
+};
+
+class SqliteProducer final : public Producer {
+ public:
+  explicit SqliteProducer(const SqliteLogOptions& options) : options_(options), thread_([this] { run(); }) {}
+
+  ~SqliteProducer() override {
+    if (!flush(options_.close_timeout)) {
+      log::error("event log {}: {} accepted records could not be written before the end", options_.path,
+                 stats().queued);
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  bool publish(const char* topic, std::string key, std::string value) override {
+    QueuedRecord record{topic, std::move(key), std::move(value), SystemClock().unix_ms()};
+    const std::size_t weight = record.weight();
+    bool wake = false;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool full = queue_.size() >= options_.queue_records || stats_.queued_bytes + weight > options_.queue_bytes;
+      if (full || closing_ || weight > kMaxRecordBytes) {
+        ++stats_.refused;
+        return false;
+      }
+      wake = queue_.empty();
+      queue_.push_back(std::move(record));
+      ++stats_.accepted;
+      ++stats_.queued;
+      stats_.queued_bytes += weight;
+    }
+    if (wake) changed_.notify_all();
+    return true;
+  }
+
+  bool flush(milliseconds timeout) override {
+    std::unique_lock lock(mutex_);
+    const auto target = stats_.accepted;
+    return changed_.wait_for(lock, timeout, [&] { return stats_.acknowledged + stats_.failed >= target; });
+  }
+
+  [[nodiscard]] ProducerStats stats() const override {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  void run() {
+    auto next_retention = steady_clock::now();
+    while (!closing()) {
+      const auto batch = next_batch(next_retention);
+      if (!batch.empty() && persist([&](BatchWriter& writer) { writer.write(batch); })) acknowledge(batch.size());
+      if (steady_clock::now() >= next_retention) next_retention = steady_clock::now() + remove_expired();
+    }
+  }
+
+  [[nodiscard]] bool closing() const {
+    const std::lock_guard lock(mutex_);
+    return closing_;
+  }
+
+  /// Waits for records, at most until `until`. The pointers stay valid: a deque moves nothing when it grows at its end,
+  /// and only acknowledge() shrinks it.
+  std::vector<const QueuedRecord*> next_batch(steady_clock::time_point until) {
+    std::vector<const QueuedRecord*> batch;
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, until, [this] { return !queue_.empty() || closing_; });
+    std::size_t bytes = 0;
+    for (const QueuedRecord& record : queue_) {
+      if (closing_ || batch.size() == kBatchRecords || bytes > kBatchBytes) break;
+      bytes += record.weight();
+      batch.push_back(&record);
+    }
+    return batch;
+  }
+
+  void acknowledge(std::size_t count) {
+    {
+      const std::lock_guard lock(mutex_);
+      for (std::size_t i = 0; i < count; ++i) {
+        stats_.queued_bytes -= queue_.front().weight();
+        queue_.pop_front();
+      }
+      stats_.queued -= count;
+      stats_.acknowledged += count;
+    }
+    changed_.notify_all();
+  }
+
+  /// Repeats `work` until it is done, for as long as it takes; false when the producer is closed before.
+  template <class Work>
+  bool persist(const Work& work) {
+    const auto started = steady_clock::now();
+    for (milliseconds backoff = kFirstBackoff;;) {
+      milliseconds limit = kLockedBackoff;
+      try {
+        if (!writer_) writer_.emplace(options_);
+        work(*writer_);
+        return true;
+      } catch (const SqliteError& error) {
+        // A lock held by another writer is daily business; one that stays is not.
+        if (!error.busy() || steady_clock::now() - started > kWarnEvery) warn(error);
+        if (!error.busy()) {  // full disk, I/O error: the connection may be of no use any more
+          writer_.reset();
+          limit = kFailingBackoff;
+        }
+      }
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, backoff, [this] { return closing_; })) return false;
+      backoff = std::min(backoff * 2, limit);
+    }
+  }
+
+  /// Time until the next removal. A locked log is left for later: publishing comes first.
+  milliseconds remove_expired() {
+    try {
+      if (!writer_) writer_.emplace(options_);
+      return writer_->remove_expired() ? milliseconds(0) : options_.retention_interval;
+    } catch (const SqliteError& error) {
+      if (!error.busy()) warn(error);
+      return options_.retention_interval;
+    }
+  }
+
+  void warn(const SqliteError& error) {
+    const auto now = steady_clock::now();
+    if (last_warning_ && now - *last_warning_ < kWarnEvery) return;
+    last_warning_ = now;
+    log::warn("event log {}: cannot write: {}; {} records wait", options_.path, error.what(), stats().queued);
+  }
+
+  const SqliteLogOptions options_;
+  std::optional<BatchWriter> writer_;                     // writing thread
+  std::optional<steady_clock::time_point> last_warning_;  // writing thread
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<QueuedRecord> queue_;  // guarded by mutex_, as are the following
+  ProducerStats stats_;
+  bool closing_ = false;
+  std::thread thread_;  // last: starts when everything else is there
+};
+
+}  // namespace
+
+std::unique_ptr<Producer> make_sqlite_producer(const SqliteLogOptions& options) {
+  return std::make_unique<SqliteProducer>(options);
+}
+
+}  // namespace phoenix::events

@@ -1,0 +1,2 @@
+// The one unit in which Boost.Beast's non-template code is compiled.
+#include <boost/beast/src.hpp>

@@ -1,0 +1,2 @@
+// The one unit in which Boost.Asio's non-template code is compiled.
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,287 @@
+#include "core/runtime/config.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "core/runtime/config_section.hpp"
+
+namespace phoenix::config {
+namespace {
+
+bool is_name_char(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+
+int line_of(const std::string& text, std::size_t position) {
+  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position), '\n'));
+}
+
+// Replaces ${NAME} and ${NAME:-default}; a name without value and default is an error, so that a missing secret is seen.
+std::string substitute_environment(const std::string& text, const std::string& file) {
+  std::string out;
+  std::size_t position = 0;
+  while (position < text.size()) {
+    const std::size_t start = text.find("${", position);
+    out.append(text, position, start == std::string::npos ? std::string::npos : start - position);
+    if (start == std::string::npos) break;
+    const auto fail = [&](const std::string& problem) {
+      throw Failure(ErrorCode::invalid_input, fmt::format("{}:{}: {}", file, line_of(text, start), problem));
+    };
+    const std::size_t close = text.find('}', start);
+    if (close == std::string::npos) fail("'${' without '}'");
+    const std::string inside = text.substr(start + 2, close - start - 2);
+    const std::size_t dash = inside.find(":-");
+    const std::string name = inside.substr(0, dash);
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char)) fail(fmt::format("'${{{}}}' names no variable", inside));
+    const char* value = std::getenv(name.c_str());
+    if (value != nullptr && *value != '\0') {
+      out += value;
+    } else if (dash != std::string::npos) {
+      out += inside.substr(dash + 2);
+    } else {
+      fail(fmt::format("environment variable {} is not set; set it or write ${{{}:-default}}", name, name));
+    }
+    position = close + 1;
+  }
+  return out;
+}
+
+void read_event_log(Section log, EventLogConfig& out) {
+  Section sqlite = log.section("sqlite");
+  sqlite.read("path", out.sqlite.path);
+  Section retain = sqlite.section("retain");
+  milliseconds age = out.sqlite.retain_age;
+  retain.read("age", age);
+  out.sqlite.retain_age = std::chrono::duration_cast<std::chrono::seconds>(age);
+  retain.read_bytes("bytes", out.sqlite.retain_bytes);
+  retain.finish();
+  sqlite.finish();
+  Section kafka = log.section("kafka");
+  kafka.read("brokers", out.kafka.brokers);
+  kafka.read("partitions", out.kafka.partitions, 1, 10'000);
+  kafka.read_map("properties", out.kafka.properties);
+  kafka.finish();
+  log.finish();
+}
+
+void read_slices(Section& top, std::vector<SliceConfig>& out) {
+  std::set<std::string> names;
+  for (Section& slice : top.list("slices")) {
+    SliceConfig config;
+    config.name.clear();
+    slice.read("name", config.name);
+    slice.read_choice("stage", config.stage,
+                      {{"bypass", Stage::bypass}, {"shadow", Stage::shadow}, {"canary", Stage::canary}, {"promoted", Stage::promoted}, {"retired", Stage::retired}});
+    slice.read_weight("weight", config.weight_basis_points);
+    slice.finish();
+    if (config.name.empty() || config.name == "*") slice.fail("needs a name (not '*')");
+    if (!names.insert(config.name).second) slice.fail(fmt::format("slice '{}' is declared twice", config.name));
+    if (config.weight_basis_points > 0 && config.stage != Stage::canary) slice.fail("a weight counts in stage canary only");
+    out.push_back(config);
+  }
+  if (out.empty()) out.emplace_back();
+}
+
+void read_key(Section key, KeyConfig& out) {
+  key.read("json", out.json);
+  key.read("path", out.path);
+  key.read("header", out.header);
+  key.read("query", out.query);
+  key.finish();
+  const int sources = (out.json.empty() ? 0 : 1) + (out.path.empty() ? 0 : 1) + (out.header.empty() ? 0 : 1) + (out.query.empty() ? 0 : 1);
+  if (sources > 1) key.fail("name one source: json, path, header or query");
+  for (const auto& pointer : out.json) {
+    if (!pointer.starts_with('/')) key.fail(fmt::format("json pointer '{}' must start with '/'", pointer));
+  }
+}
+
+void check_route(Section& route, const RouteConfig& config, const Config& all) {
+  if (config.name.empty()) route.fail("needs a name");
+  if (config.name == "unmatched") route.fail("the name 'unmatched' stands for requests that match no route; choose another");
+  if (!config.path.starts_with('/')) route.fail("match.path must start with '/'");
+  if (all.find_slice(config.slice) == nullptr) route.fail(fmt::format("slice '{}' is not declared under slices", config.slice));
+  if (!config.key.path.empty() && config.path.find("{" + config.key.path + "}") == std::string::npos) {
+    route.fail(fmt::format("key.path '{}' is no segment of the template {}", config.key.path, config.path));
+  }
+  if (!config.compare.balance.empty() && config.key.none()) route.fail("compare.balance needs a key: it is that key's balance");
+  for (const auto& pointer : config.key.json) {
+    for (const auto& ignored : config.compare.ignore) {
+      if (ignored == pointer) route.fail(fmt::format("'{}' is the key and is never ignored in comparison", pointer));
+    }
+  }
+}
+
+void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
+  std::set<std::string> names;
+  for (Section& route : gateway.list("routes")) {
+    RouteConfig config;
+    config.line = route.line();
+    config.slice = all.find_slice("default") != nullptr || all.slices.size() != 1 ? "default" : all.slices.front().name;
+    route.read("name", config.name);
+    route.read("slice", config.slice);
+    Section match = route.section("match");
+    match.read("methods", config.methods);
+    match.read("path", config.path);
+    match.finish();
+    read_key(route.section("key"), config.key);
+    route.read_choice("shadow", config.shadow, {{"off", ShadowMode::off}, {"reads", ShadowMode::reads}, {"dual", ShadowMode::dual}});
+    route.read_choice("ordering", config.ordering, {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
+    route.read("idempotent", config.idempotent);
+    route.read("creates", config.creates);
+    Section compare = route.section("compare");
+    compare.read("ignore", config.compare.ignore);
+    compare.read("balance", config.compare.balance);
+    compare.finish();
+    route.finish();
+    check_route(route, config, all);
+    if (!names.insert(config.name).second) route.fail(fmt::format("route '{}' is declared twice", config.name));
+    out.routes.push_back(std::move(config));
+  }
+}
+
+void read_gateway(Section gateway, GatewayConfig& out, const Config& all) {
+  char host[256] = "gateway";
+  gethostname(host, sizeof host - 1);
+  out.id = host;
+  gateway.read("id", out.id);
+  gateway.read("state_dir", out.state_dir);
+  gateway.read("listen", out.listen);
+  gateway.read("admin_listen", out.admin_listen);
+  gateway.read("threads", out.threads, 0, 256);
+  gateway.read_choice("on_control_loss", out.on_control_loss, {{"hold", OnControlLoss::hold}, {"legacy", OnControlLoss::legacy}});
+  for (auto [name, endpoints] : {std::pair{"legacy", &out.legacy}, std::pair{"modern", &out.modern}}) {
+    Section backend = gateway.section(name);
+    backend.read("endpoints", *endpoints);
+    backend.finish();
+    if (endpoints->size() > 1) backend.fail("this release takes one endpoint for each backend");
+  }
+  Section timeouts = gateway.section("timeouts");
+  timeouts.read("connect", out.timeouts.connect);
+  timeouts.read("response", out.timeouts.response);
+  timeouts.read("idle", out.timeouts.idle);
+  timeouts.read("request_head", out.timeouts.request_head);
+  timeouts.read("gate_wait", out.timeouts.gate_wait);
+  timeouts.finish();
+  Section limits = gateway.section("limits");
+  limits.read_bytes("head_bytes", out.limits.head_bytes);
+  limits.read_bytes("body_bytes", out.limits.body_bytes);
+  limits.read_bytes("shadow_body_bytes", out.limits.shadow_body_bytes);
+  limits.read_bytes("capture_bytes", out.limits.capture_bytes);
+  limits.read_bytes("key_body_bytes", out.limits.key_body_bytes);
+  limits.read_count("connections", out.limits.connections);
+  limits.read_count("max_keys", out.limits.max_keys);
+  limits.read_count("shadow_queue", out.limits.shadow_queue);
+  limits.read_bytes("shadow_queue_bytes", out.limits.shadow_queue_bytes);
+  limits.read_count("shadow_connections", out.limits.shadow_connections);
+  limits.finish();
+  if (out.limits.head_bytes < 1024) limits.fail("head_bytes must be at least 1KiB");
+  read_routes(gateway, out, all);
+  gateway.finish();
+  if (out.legacy.empty()) gateway.fail("legacy.endpoints is missing: name the running system, like [\"http://127.0.0.1:8081\"]");
+  if (out.modern.empty()) {
+    for (const auto& slice : all.slices) {
+      if (slice.stage != Stage::bypass && slice.stage != Stage::shadow) {
+        gateway.fail(fmt::format("modern.endpoints is missing, but slice '{}' starts in stage {}", slice.name, to_string(slice.stage)));
+      }
+    }
+  }
+}
+
+void read_arbiter(Section arbiter, ArbiterConfig& out) {
+  arbiter.read("listen", out.listen);
+  arbiter.read("database", out.database);
+  arbiter.read("settle", out.settle);
+  arbiter.read("score_interval", out.score_interval);
+  for (auto [name, ledger] : {std::pair{"legacy_db", &out.legacy_db}, std::pair{"modern_db", &out.modern_db}}) {
+    Section section = arbiter.section(name);
+    section.read("url", ledger->url);
+    section.read("balance_query", ledger->balance_query);
+    section.finish();
+    if (ledger->url.empty() != ledger->balance_query.empty()) section.fail("url and balance_query belong together");
+    if (!ledger->balance_query.empty() && ledger->balance_query.find("$1") == std::string::npos) {
+      section.fail("balance_query must take the account as $1");
+    }
+  }
+  if (out.legacy_db.url.empty() != out.modern_db.url.empty()) arbiter.fail("name both databases, legacy_db and modern_db, or neither");
+  arbiter.finish();
+}
+
+void read_orchestrator(Section orchestrator, OrchestratorConfig& out) {
+  orchestrator.read("listen", out.listen);
+  orchestrator.read("database", out.database);
+  orchestrator.read("policy_ttl", out.policy_ttl);
+  orchestrator.read("policy_renew", out.policy_renew);
+  orchestrator.read("tick", out.tick);
+  Section ramp = orchestrator.section("ramp");
+  ramp.read_weights("steps", out.ramp.steps_basis_points);
+  ramp.read_share("p0", out.ramp.p0);
+  ramp.read_share("alpha", out.ramp.alpha);
+  ramp.read_share("min_coverage", out.ramp.min_coverage);
+  ramp.read("average_run_length", out.ramp.average_run_length, 1e3, 1e15);
+  ramp.read_choice("balance_mismatch", out.ramp.trip_on_first_balance_mismatch, {{"trip_on_first", true}, {"count", false}});
+  ramp.read("max_score_age", out.ramp.max_score_age);
+  ramp.read("min_step", out.ramp.min_step);
+  ramp.finish();
+  if (out.policy_renew * 2 > out.policy_ttl) orchestrator.fail("policy_renew must be at most half of policy_ttl");
+  orchestrator.finish();
+}
+
+Config read_all(const std::string& text, const std::string& name) {
+  Config config;
+  config.path = name;
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  config.hash = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  Section top(YAML::Load(text), name, "");
+  top.read_choice("mode", config.mode, {{"local", Mode::local}, {"enterprise", Mode::enterprise}});
+  Section migration = top.section("migration");
+  migration.read("name", config.migration_name);
+  migration.read("salt", config.salt);
+  migration.finish();
+  read_event_log(top.section("event_log"), config.event_log);
+  read_slices(top, config.slices);
+  config.has_gateway = top.has("gateway");
+  if (config.has_gateway) read_gateway(top.section("gateway"), config.gateway, config);
+  Section control = top.section("control");
+  control.read("gateways", config.control_gateways);
+  control.finish();
+  read_arbiter(top.section("arbiter"), config.arbiter);
+  read_orchestrator(top.section("orchestrator"), config.orchestrator);
+  top.finish();
+  if (config.arbiter.database.empty()) config.arbiter.database = config.orchestrator.database;
+  if (config.control_gateways.empty() && config.has_gateway) config.control_gateways.push_back(config.gateway.admin_listen);
+  return config;
+}
+
+}  // namespace
+
+const SliceConfig* Config::find_slice(std::string_view name) const {
+  for (const auto& slice : slices) {
+    if (slice.name == name) return &slice;
+  }
+  return nullptr;
+}
+
+Result<Config> parse(const std::string& text, const std::string& name) {
+  try {
+    return read_all(substitute_environment(text, name), name);
+  } catch (const Failure& failure) {
+    return Error{failure.code(), failure.what()};
+  } catch (const YAML::Exception& error) {
+    return invalid_input(fmt::format("{}:{}: {}", name, error.mark.line + 1, error.msg));
+  }
+}
+
+Result<Config> load(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return invalid_input(fmt::format("cannot read configuration file '{}'; name one with --config FILE", path));
+  }
+  return parse(text.str(), path);
+}
+
+}  // namespace phoenix::config

@@ -1,0 +1,164 @@
+#include "core/runtime/program.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <string_view>
+
+#include "core/runtime/log.hpp"
+
+namespace phoenix {
+namespace {
+
+// An event descriptor that is written and never read: once readable it stays so, for any number of waiting threads.
+int stop_event() {
+  static const int descriptor = [] {
+    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) throw Failure(ErrorCode::internal, "cannot create an event descriptor");
+    return fd;
+  }();
+  return descriptor;
+}
+
+extern "C" void on_stop_signal(int) {
+  const int saved_errno = errno;
+  StopSignal::request();
+  errno = saved_errno;
+}
+
+/// True when a stop was requested. A negative time waits for ever.
+bool poll_stop(int timeout_ms) {
+  pollfd entry{stop_event(), POLLIN, 0};
+  return poll(&entry, 1, timeout_ms) > 0;
+}
+
+enum class Action { run, check_config, print_version, print_help };
+
+struct CommandLine {
+  Action action = Action::run;
+  std::string config_file;
+  std::string error;  ///< not empty: what is wrong
+};
+
+CommandLine parse_command_line(int argc, char** argv) {
+  CommandLine line;
+  bool check = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--help" || argument == "-h") return {Action::print_help, {}, {}};
+    if (argument == "--version") return {Action::print_version, {}, {}};
+    if (argument == "--check-config") {
+      check = true;
+    } else if (argument == "--config") {
+      if (i + 1 == argc) return {Action::run, {}, "--config needs a file"};
+      line.config_file = argv[++i];
+    } else if (argument.starts_with("--config=")) {
+      line.config_file = argument.substr(std::string_view("--config=").size());
+    } else {
+      return {Action::run, {}, fmt::format("unknown argument '{}' (see --help)", argument)};
+    }
+  }
+  if (line.config_file.empty()) line.error = "--config FILE is required (see --help)";
+  if (check) line.action = Action::check_config;
+  return line;
+}
+
+void print_help(const std::string& name, const std::string& description) {
+  fmt::print(
+      "{0}: {1}\n\n"
+      "Usage: {0} --config FILE [--check-config]\n\n"
+      "  --config FILE    configuration of all programs (phoenix.yml)\n"
+      "  --check-config   validate the configuration and exit\n"
+      "  --version        print the version and exit\n"
+      "  --help           print this text and exit\n\n"
+      "SIGTERM and SIGINT stop the program. PHOENIX_LOG=debug|info|warn|error sets what is logged to stderr.\n",
+      name, description);
+}
+
+int fail(const std::string& name, std::string_view message, int status) {
+  fmt::print(stderr, "{}: {}\n", name, message);
+  return status;
+}
+
+int guarded(const std::string& name, const std::function<int()>& body) {
+  try {
+    return body();
+  } catch (const std::exception& exception) {
+    return fail(name, exception.what(), kExitFailure);
+  } catch (...) {
+    return fail(name, "unknown exception", kExitFailure);
+  }
+}
+
+}  // namespace
+
+void StopSignal::install() {
+  stop_event();  // created here, because a signal handler may not do it
+  struct sigaction action {};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  // A peer that went away is an error of the write, not the end of the program.
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+void StopSignal::request() {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then it is readable already.
+  [[maybe_unused]] const auto written = write(stop_event(), &one, sizeof one);
+}
+
+bool StopSignal::requested() {
+  return poll_stop(0);
+}
+
+void StopSignal::wait() {
+  while (!poll_stop(-1)) {
+  }
+}
+
+bool StopSignal::wait_for(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (poll_stop(left > 0 ? static_cast<int>(std::min<std::int64_t>(left, 3'600'000)) : 0)) return true;
+    if (left <= 0) return false;
+  }
+}
+
+int run_guarded(const std::string& name, const std::function<int()>& body) {
+  return guarded(name, [&] {
+    StopSignal::install();
+    log::init(name);
+    return body();
+  });
+}
+
+int run_program(int argc, char** argv, const std::string& name, const std::string& description,
+                const std::function<int(const config::Config&)>& body) {
+  const CommandLine line = parse_command_line(argc, argv);
+  if (line.action == Action::print_help) return print_help(name, description), 0;
+  if (line.action == Action::print_version) return fmt::print("{} {}\n", name, PHOENIX_VERSION), 0;
+  if (!line.error.empty()) return fail(name, line.error, kExitUsage);
+  if (line.action == Action::check_config) {
+    return guarded(name, [&] {
+      config::load(line.config_file).value();
+      fmt::print("{}: ok\n", line.config_file);
+      return 0;
+    });
+  }
+  return run_guarded(name, [&] { return body(config::load(line.config_file).value()); });
+}
+
+}  // namespace phoenix

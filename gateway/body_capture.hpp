@@ -1,0 +1,48 @@
+// Keeps the first bytes of a body and the hash of all of it, as it streams by.
+#pragma once
+
+#ifndef XXH_STATIC_LINKING_ONLY
+#define XXH_STATIC_LINKING_ONLY  // the streaming state on the stack instead of the heap
+#endif
+#include <xxhash.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "gateway/exchange.hpp"
+
+namespace phoenix::gateway {
+
+/// Not thread-safe. `leg` must outlive it; its body fields are overwritten.
+class BodyCapture {
+ public:
+  BodyCapture(Leg& leg, std::size_t capture_bytes) : leg_(leg), capture_bytes_(capture_bytes) {
+    XXH3_64bits_reset(&hash_);
+    leg_.body.clear();
+    leg_.body_bytes = 0;
+  }
+  void add(std::string_view bytes) {
+    XXH3_64bits_update(&hash_, bytes.data(), bytes.size());
+    leg_.body_bytes += bytes.size();
+    leg_.body.append(bytes.substr(0, capture_bytes_ - std::min(capture_bytes_, leg_.body.size())));
+  }
+  void finish() {
+    leg_.body_hash = XXH3_64bits_digest(&hash_);
+    leg_.truncated = leg_.body_bytes > leg_.body.size();
+  }
+
+ private:
+  Leg& leg_;
+  const std::size_t capture_bytes_;
+  XXH3_state_t hash_;
+};
+
+/// The same for a body that is there as a whole.
+inline void capture_whole_body(Leg& leg, std::string_view body, std::size_t capture_bytes) {
+  leg.body_hash = XXH3_64bits(body.data(), body.size());
+  leg.body_bytes = body.size();
+  leg.body.assign(body.substr(0, capture_bytes));
+  leg.truncated = body.size() > capture_bytes;
+}
+
+}  // namespace phoenix::gateway

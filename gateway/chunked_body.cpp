@@ -1,0 +1,90 @@
+#include "gateway/chunked_body.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace phoenix::gateway {
+namespace {
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+bool is_text(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte >= 0x20 && byte != 0x7f) || c == '\t';
+}
+}  // namespace
+
+// One byte of the framing (everything but data). Trailers are read and thrown away: they are hop-by-hop here.
+ChunkedDecoder::State ChunkedDecoder::step(char c) {
+  const auto go = [&](Expect next) {
+    expect_ = next;
+    return State::more;
+  };
+  switch (expect_) {
+    case Expect::size:
+      if (const int digit = hex_value(c); digit >= 0) {
+        if (++size_digits_ > 15) return State::malformed;
+        left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
+        return State::more;
+      }
+      if (size_digits_ == 0) return State::malformed;
+      if (c == '\r') return go(Expect::size_lf);
+      return c == ';' ? go(Expect::size_extension) : State::malformed;
+    case Expect::size_extension:
+      if (c == '\r') return go(Expect::size_lf);
+      return is_text(c) && ++line_bytes_ <= kMaxLineBytes ? State::more : State::malformed;
+    case Expect::size_lf:
+      if (c != '\n') return State::malformed;
+      size_digits_ = 0;
+      return go(left_ == 0 ? Expect::trailer_start : Expect::data);
+    case Expect::data_cr: return c == '\r' ? go(Expect::data_lf) : State::malformed;
+    case Expect::data_lf: return c == '\n' ? go(Expect::size) : State::malformed;
+    case Expect::trailer_start:
+      if (c == '\r') return go(Expect::end_lf);
+      if (c == ' ' || c == '\t' || !is_text(c)) return State::malformed;
+      return go(Expect::trailer);
+    case Expect::trailer:
+      if (c == '\r') return go(Expect::trailer_lf);
+      return is_text(c) && ++line_bytes_ <= kMaxLineBytes ? State::more : State::malformed;
+    case Expect::trailer_lf: return c == '\n' ? go(Expect::trailer_start) : State::malformed;
+    case Expect::end_lf:
+      if (c != '\n') return State::malformed;
+      expect_ = Expect::done;
+      return State::done;
+    case Expect::data:
+    case Expect::done: break;
+  }
+  return State::done;
+}
+
+ChunkedDecoder::State ChunkedDecoder::feed(std::string_view& input, std::string& body) {
+  while (!input.empty() && expect_ != Expect::done) {
+    if (expect_ == Expect::data) {
+      const std::size_t take = std::min<std::uint64_t>(left_, input.size());
+      body.append(input.substr(0, take));
+      input.remove_prefix(take);
+      left_ -= take;
+      if (left_ == 0) expect_ = Expect::data_cr;
+      continue;
+    }
+    const State state = step(input.front());
+    if (state == State::malformed) return state;
+    input.remove_prefix(1);
+  }
+  return expect_ == Expect::done ? State::done : State::more;
+}
+
+void append_chunk(std::string& out, std::string_view data) {
+  if (data.empty()) return;
+  fmt::format_to(std::back_inserter(out), "{:x}\r\n", data.size());
+  out.append(data).append("\r\n");
+}
+
+void append_last_chunk(std::string& out) { out.append("0\r\n\r\n"); }
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,123 @@
+#include "gateway/client_connection.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace phoenix::gateway {
+namespace {
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kTargetLimit = 16 * 1024;
+}  // namespace
+
+ClientConnection::ClientConnection(Socket socket, EventLoop& loop) : socket_(std::move(socket)), loop_(loop), deadline_(loop.sweep, socket_) {
+  boost::system::error_code error;
+  socket_.set_option(Tcp::no_delay(true), error);
+  const auto remote = socket_.remote_endpoint(error);
+  if (!error) peer_.address = remote.address().to_string();
+}
+
+Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
+  const std::size_t size = buffer_.size();
+  buffer_.resize(size + kReadBytes);
+  deadline_.arm(timeout);
+  const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
+  deadline_.disarm();
+  buffer_.resize(size + bytes);
+  co_return !error && bytes > 0;
+}
+
+Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
+  const auto& limits = loop_.context.config.gateway.limits;
+  const auto& timeouts = loop_.context.config.gateway.timeouts;
+  std::size_t scanned = 0;
+  while (true) {
+    const HeadEnd end = find_head_end(buffer_, scanned);
+    if (end.state == HeadEnd::State::bare_line_feed) co_return ReadResult{false, 400, "a line does not end in CR LF"};
+    if (end.state == HeadEnd::State::complete) {
+      if (end.length > limits.head_bytes) co_return ReadResult{false, 431, "the request head is too large"};
+      exchange.head_text.assign(buffer_, 0, end.length);
+      buffer_.erase(0, end.length);
+      break;
+    }
+    if (buffer_.size() > limits.head_bytes) co_return ReadResult{false, 431, "the request head is too large"};
+    const bool idle = buffer_.empty();
+    if (co_await fill(idle ? timeouts.idle : timeouts.request_head)) continue;
+    if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
+    co_return ReadResult{};
+  }
+  if (const auto error = parse_request_head(exchange.head_text, exchange.request)) co_return ReadResult{false, error->status, error->reason};
+  if (exchange.request.target.size() > kTargetLimit) co_return ReadResult{false, 414, "the request target is too long"};
+  co_return ReadResult{true, 0, {}};
+}
+
+Awaitable<bool> ClientConnection::send_continue(const Exchange& exchange) {
+  if (!exchange.request.expects_continue || !buffer_.empty() || exchange.request.minor_version == 0) co_return true;
+  co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
+  const auto& limits = loop_.context.config.gateway.limits;
+  const Framing& framing = exchange.request.framing;
+  chunks_.reset();
+  chunked_ = framing.chunked;
+  body_left_ = framing.content_length.value_or(0);
+  body_seen_ = 0;
+  body_done_ = !exchange.request.has_body();
+  if (limits.body_bytes > 0 && body_left_ > limits.body_bytes) co_return ReadResult{false, 413, "the request body is too large"};
+  if (!body_done_ && !co_await send_continue(exchange)) co_return ReadResult{};
+  while (!body_done_ && exchange.body.size() <= limits.shadow_body_bytes) {
+    const ReadResult more = co_await read_more_body(exchange.body);
+    if (!more.ok) co_return more;
+  }
+  exchange.body_complete = body_done_;
+  co_return ReadResult{true, 0, {}};
+}
+
+Awaitable<ReadResult> ClientConnection::read_more_body(std::string& out) {
+  const auto& config = loop_.context.config.gateway;
+  if (buffer_.empty() && !co_await fill(config.timeouts.idle)) {
+    if (deadline_.expired()) co_return ReadResult{false, 408, "the request body did not arrive in time"};
+    co_return ReadResult{};
+  }
+  const std::size_t before = out.size();
+  if (chunked_) {
+    std::string_view rest = buffer_;
+    const auto state = chunks_.feed(rest, out);
+    buffer_.erase(0, buffer_.size() - rest.size());
+    if (state == ChunkedDecoder::State::malformed) co_return ReadResult{false, 400, "the chunked body is malformed"};
+    body_done_ = state == ChunkedDecoder::State::done;
+  } else {
+    const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, buffer_.size()));
+    out.append(buffer_, 0, take);
+    buffer_.erase(0, take);
+    body_left_ -= take;
+    body_done_ = body_left_ == 0;
+  }
+  body_seen_ += out.size() - before;
+  if (config.limits.body_bytes > 0 && body_seen_ > config.limits.body_bytes) co_return ReadResult{false, 413, "the request body is too large"};
+  co_return ReadResult{true, 0, {}};
+}
+
+Awaitable<bool> ClientConnection::write(std::string_view bytes) { co_return co_await write(bytes, {}); }
+
+Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view body) {
+  const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+  deadline_.arm(loop_.context.config.gateway.timeouts.idle);
+  const auto [error, bytes] = co_await asio::async_write(socket_, parts, kAwait);
+  deadline_.disarm();
+  co_return !error;
+}
+
+Awaitable<void> ClientConnection::close_gently() {
+  constexpr std::size_t kMostBytes = 256 * 1024;
+  boost::system::error_code error;
+  socket_.shutdown(Tcp::socket::shutdown_send, error);
+  std::size_t drained = 0;
+  buffer_.clear();
+  while (!error && drained < kMostBytes && co_await fill(std::chrono::seconds(1))) {
+    drained += buffer_.size();
+    buffer_.clear();
+  }
+}
+
+}  // namespace phoenix::gateway

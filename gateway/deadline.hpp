@@ -1,0 +1,81 @@
+// Deadlines that cost one store to arm: each event loop looks over its armed sockets every 50 ms and cancels what is late.
+// A timer per request would cost a heap operation and a system call; time-outs of seconds do not need that precision.
+#pragma once
+
+#include <boost/system/error_code.hpp>
+#include <vector>
+
+#include "gateway/asio.hpp"
+
+namespace phoenix::gateway {
+
+class DeadlineSweep;
+
+/// Watches one socket. Lives on the socket's event loop; must not outlive the sweep.
+class Deadline {
+ public:
+  Deadline(DeadlineSweep& sweep, Socket& socket);
+  ~Deadline();
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+  void arm(std::chrono::milliseconds after) {
+    expired_ = false;
+    at_ = std::chrono::steady_clock::now() + after;
+  }
+  void disarm() { at_ = SteadyTime::max(); }
+  /// The socket's operations were cancelled because the deadline passed.
+  [[nodiscard]] bool expired() const { return expired_; }
+
+ private:
+  friend class DeadlineSweep;
+  DeadlineSweep& sweep_;
+  Socket& socket_;
+  SteadyTime at_ = SteadyTime::max();
+  std::size_t position_ = 0;
+  bool expired_ = false;
+};
+
+class DeadlineSweep {
+ public:
+  static constexpr std::chrono::milliseconds kPeriod{50};
+  explicit DeadlineSweep(asio::io_context& io) : timer_(io.get_executor()) {}
+  void start() { wait(); }
+  void stop() { timer_.cancel(); stopped_ = true; }
+
+ private:
+  friend class Deadline;
+  void wait() {
+    timer_.expires_after(kPeriod);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error || stopped_) return;
+      sweep();
+      wait();
+    });
+  }
+  void sweep() {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    for (Deadline* deadline : armed_) {
+      if (deadline->at_ > now) continue;
+      deadline->at_ = SteadyTime::max();
+      deadline->expired_ = true;
+      boost::system::error_code ignored;
+      deadline->socket_.cancel(ignored);
+    }
+  }
+
+  Timer timer_;
+  bool stopped_ = false;
+  std::vector<Deadline*> armed_;
+};
+
+inline Deadline::Deadline(DeadlineSweep& sweep, Socket& socket) : sweep_(sweep), socket_(socket), position_(sweep.armed_.size()) {
+  sweep_.armed_.push_back(this);
+}
+inline Deadline::~Deadline() {
+  sweep_.armed_[position_] = sweep_.armed_.back();
+  sweep_.armed_[position_]->position_ = position_;
+  sweep_.armed_.pop_back();
+}
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,88 @@
+// One client request with its serving leg and its shadow leg. Lives on one event loop from the request's head until its
+// event is handed over; the shadow leg keeps it after the client has its answer.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/events/exchange_event.hpp"
+#include "core/model/exchange_id.hpp"
+#include "gateway/asio.hpp"
+#include "gateway/canary_selector.hpp"
+#include "gateway/message_head.hpp"
+#include "gateway/route_table.hpp"
+#include "gateway/sequencer.hpp"
+
+namespace phoenix::gateway {
+
+class EventLoop;
+
+/// What one backend answered, bounded: the head, and the body up to capture_bytes with the hash of the whole.
+struct Leg {
+  LegOutcome outcome = LegOutcome::none;
+  std::string head_text;  // `head` points into it
+  ResponseHead head;
+  std::string body;       // first capture_bytes of the decoded body
+  bool truncated = false;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t body_hash = 0;
+  std::int64_t sent_at_us = 0;
+  std::int64_t duration_us = 0;
+
+  [[nodiscard]] int status() const { return outcome == LegOutcome::ok ? head.status : 0; }
+};
+
+struct Exchange {
+  ExchangeId id;
+  std::string id_text;
+  std::string request_id;
+  std::string head_text;  // `request` points into it
+  RequestHead request;
+  std::string body;            // decoded, up to limits.shadow_body_bytes
+  bool body_complete = true;   // false: longer than the limit, the rest is streamed to the serving side alone
+  std::uint64_t body_bytes = 0;
+  std::uint64_t body_hash = 0;
+
+  const Route* route = nullptr;
+  EffectiveSlice slice;
+  std::uint64_t policy_epoch = 0;
+  SideChoice choice;
+  std::vector<BusinessKey> keys;
+  Ticket ticket;
+  bool gated = false;       // went through the sequencer
+  Sequencer* sequencer = nullptr;
+  EventLoop* loop = nullptr;
+  Timer* wait_timer = nullptr;  // while it waits to be admitted
+  bool granted = false;         // the sequencer's notice has arrived
+  std::string assigned_id;  // made by the serving side, adopted by the shadow
+
+  std::string forwarded_head;  // to the backends; each leg adds its own last lines
+  std::string_view excluded;
+  std::string_view dropped;
+  std::int64_t received_at_us = 0;
+  Leg serving;
+  Leg shadow;
+
+  [[nodiscard]] bool write() const { return !request.is_safe(); }
+  [[nodiscard]] Side serving_side() const { return gated ? ticket.side : choice.target; }
+  /// Memory that waiting for the shadow leg holds.
+  [[nodiscard]] std::size_t held_bytes() const {
+    return sizeof(Exchange) + head_text.size() + body.size() + forwarded_head.size() + serving.head_text.size() + serving.body.size();
+  }
+};
+
+using ExchangePtr = std::unique_ptr<Exchange>;
+
+/// A time-out, a reset or a 5xx on a write: the backend may or may not have applied it.
+[[nodiscard]] inline bool is_uncertain(const Leg& leg) {
+  if (leg.outcome == LegOutcome::ok) return leg.head.status >= 500;
+  return leg.outcome == LegOutcome::timeout || leg.outcome == LegOutcome::reset || leg.outcome == LegOutcome::malformed;
+}
+[[nodiscard]] inline bool accepted(const Leg& leg) { return leg.status() >= 200 && leg.status() < 300; }
+
+std::int64_t unix_us();
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,110 @@
+#include "gateway/exchange_publisher.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace phoenix::gateway {
+namespace {
+
+// Credentials do not leave the gateway; their presence does.
+constexpr std::string_view kRedacted = "(redacted)";
+bool is_secret(std::string_view name) {
+  for (const std::string_view secret : {"authorization", "proxy-authorization", "cookie", "set-cookie"}) {
+    if (equals_ignoring_case(name, secret)) return true;
+  }
+  return false;
+}
+
+HeaderList headers_of(const MessageHead& head) {
+  HeaderList headers;
+  headers.reserve(head.fields.size());
+  for (const auto& field : head.fields) headers.emplace_back(field.name, is_secret(field.name) ? kRedacted : field.value);
+  return headers;
+}
+
+LegRecord record_of(Leg& leg, bool write) {
+  LegRecord record;
+  record.outcome = leg.outcome;
+  record.status = leg.status();
+  record.uncertain = write && is_uncertain(leg);
+  record.sent_at_us = leg.sent_at_us;
+  record.duration_us = leg.duration_us;
+  record.body_bytes = leg.body_bytes;
+  record.body_hash = leg.body_hash;
+  record.truncated = leg.truncated;
+  if (leg.outcome == LegOutcome::ok) record.headers = headers_of(leg.head);
+  record.body = std::move(leg.body);
+  return record;
+}
+
+// Traffic that is not under migration is counted, not published.
+bool is_outside(std::string_view excluded) { return excluded == "unmatched" || excluded == "bypass" || excluded == "retired"; }
+
+}  // namespace
+
+std::int64_t unix_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation, const std::vector<std::string>& slice_names,
+                                     std::size_t capture_bytes)
+    : producer_(producer), gateway_id_(std::move(gateway_id)), incarnation_(std::move(incarnation)), slice_names_(slice_names), capture_bytes_(capture_bytes) {}
+
+ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
+  ExchangeEvent event;
+  event.exchange_id = exchange.id_text;
+  event.request_id = exchange.request_id;
+  event.gateway = gateway_id_;
+  event.incarnation = incarnation_;
+  event.sequence = sequence_.fetch_add(1, std::memory_order_relaxed) + 1;
+  event.received_at_us = exchange.received_at_us;
+  event.completed_at_us = unix_us();
+  event.route = exchange.route->name;
+  event.slice = slice_names_[static_cast<std::size_t>(exchange.route->slice_index)];
+  event.method = exchange.request.method;
+  event.target = exchange.request.target;
+  event.write = exchange.write();
+  for (std::size_t i = 0; i < exchange.keys.size(); ++i) {
+    event.keys.push_back({exchange.keys[i], i < exchange.ticket.sequences.size() ? exchange.ticket.sequences[i] : 0});
+  }
+  event.target_side = exchange.choice.target;
+  event.serving_side = exchange.serving_side();
+  event.stage = exchange.slice.stage;
+  event.policy_epoch = exchange.policy_epoch;
+  event.rung = exchange.slice.rung;
+  event.overlap = exchange.gated && exchange.ticket.overlap;
+  event.excluded = exchange.excluded;
+  event.dropped = exchange.dropped;
+  event.request_headers = headers_of(exchange.request);
+  event.request_body_bytes = exchange.body_bytes;
+  event.request_body_hash = exchange.body_hash;
+  event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes_;
+  if (exchange.body.size() > capture_bytes_) exchange.body.resize(capture_bytes_);
+  event.request_body = std::move(exchange.body);
+  event.serving = record_of(exchange.serving, event.write);
+  event.shadow = record_of(exchange.shadow, event.write);
+  return event;
+}
+
+void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
+  RouteCounters& route = counters.routes[static_cast<std::size_t>(exchange.route->index)];
+  --route.in_flight;
+  if (is_outside(exchange.excluded)) {
+    route.excluded.count(exchange.excluded);
+    return;
+  }
+  ExchangeEvent event = event_of(exchange);
+  std::string key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
+  const bool published = producer_.publish(topics::kShadowRequests, std::move(key), encode(event));
+  if (!exchange.excluded.empty()) {
+    route.excluded.count(exchange.excluded);
+  } else if (!exchange.dropped.empty()) {
+    route.dropped.count(exchange.dropped);
+  } else if (!published) {
+    route.dropped.count("event_log_full");
+  } else {
+    ++route.handed_over;
+  }
+}
+
+}  // namespace phoenix::gateway

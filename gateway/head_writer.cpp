@@ -1,0 +1,129 @@
+#include "gateway/head_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace phoenix::gateway {
+namespace {
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+bool starts_with_phoenix(std::string_view name) { return name.size() > 10 && equals_ignoring_case(name.substr(0, 10), "x-phoenix-"); }
+
+bool is_nominated(const MessageHead& head, std::string_view name) {
+  return std::any_of(head.nominated.begin(), head.nominated.end(), [&](std::string_view token) { return equals_ignoring_case(token, name); });
+}
+
+// Not forwarded as they stand: removed, or written anew by us.
+bool is_replaced_in_request(std::string_view name) {
+  for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"}) {
+    if (equals_ignoring_case(name, replaced)) return true;
+  }
+  return starts_with_phoenix(name);
+}
+
+// A field that proxies append to: all values so far, then ours.
+void append_chain(std::string& out, const RequestHead& head, std::string_view name, std::string_view own) {
+  out.append(name).append(": ");
+  for (const auto& field : head.fields) {
+    if (equals_ignoring_case(field.name, name)) out.append(field.value).append(", ");
+  }
+  out.append(own).append("\r\n");
+}
+
+std::string_view via(int minor_version) { return minor_version == 1 ? "1.1 phoenix" : "1.0 phoenix"; }
+
+}  // namespace
+
+void write_forwarded_head(const Exchange& exchange, const ClientPeer& client, std::optional<std::uint64_t> content_length, std::string& out) {
+  const RequestHead& head = exchange.request;
+  out.clear();
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  append_field(out, "Host", head.authority.empty() ? head.host : head.authority);
+  for (const auto& field : head.fields) {
+    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name) || is_nominated(head, field.name)) continue;
+    append_field(out, field.name, field.value);
+  }
+  append_chain(out, head, "X-Forwarded-For", client.address);
+  append_field(out, "X-Forwarded-Proto", client.protocol);
+  if (!head.host.empty()) append_field(out, "X-Forwarded-Host", head.authority.empty() ? head.host : head.authority);
+  append_chain(out, head, "Via", via(head.minor_version));
+  append_field(out, "X-Request-Id", exchange.request_id);
+  append_field(out, "X-Phoenix-Exchange", exchange.id_text);
+  if (!content_length) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else if (*content_length > 0 || head.framing.content_length || head.framing.chunked) {
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", *content_length);
+  }
+}
+
+std::string_view serving_leg_tail() { return "X-Phoenix-Leg: serving\r\n\r\n"; }
+
+std::string shadow_leg_tail(std::string_view assigned_id) {
+  std::string tail = "X-Phoenix-Leg: shadow\r\n";
+  if (!assigned_id.empty()) append_field(tail, "X-Phoenix-Assigned-Id", assigned_id);
+  return tail + "\r\n";
+}
+
+void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
+  bool has_request_id = false;
+  for (const auto& field : head.fields) {
+    if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
+    // A HEAD or 304 answer may state the length that a body would have had.
+    if (equals_ignoring_case(field.name, "content-length") && framing.kind != ResponseFraming::Kind::none) continue;
+    has_request_id = has_request_id || equals_ignoring_case(field.name, "x-request-id");
+    append_field(out, field.name, field.value);
+  }
+  append_field(out, "Via", via(head.minor_version));
+  if (!has_request_id) append_field(out, "X-Request-Id", exchange.request_id);
+  append_field(out, "X-Phoenix-Exchange", exchange.id_text);
+  if (framing.kind == ResponseFraming::Kind::content_length) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", framing.length);
+  if (framing.kind == ResponseFraming::Kind::chunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (!keep_alive) {
+    out.append("Connection: close\r\n");
+  } else if (exchange.request.minor_version == 0) {
+    out.append("Connection: keep-alive\r\n");
+  }
+  out.append("\r\n");
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Error";
+  }
+}
+
+std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id, bool keep_alive, bool retry_after) {
+  // Title and detail are our own fixed texts: nothing in them needs escaping.
+  std::string body = fmt::format(R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}")", title, status, detail);
+  if (!exchange_id.empty()) body += fmt::format(R"(,"exchange_id":"{}")", exchange_id);
+  body += "}\n";
+  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n", status, reason_phrase(status), body.size());
+  if (!exchange_id.empty()) append_field(out, "X-Phoenix-Exchange", exchange_id);
+  if (retry_after) append_field(out, "Retry-After", "1");
+  if (!keep_alive) append_field(out, "Connection", "close");
+  return out + "\r\n" + body;
+}
+
+std::string_view valid_request_id(std::string_view value) {
+  const bool valid = !value.empty() && value.size() <= 128 && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return valid ? value : std::string_view();
+}
+
+}  // namespace phoenix::gateway

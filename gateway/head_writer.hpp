@@ -1,0 +1,38 @@
+// Builds the heads that go on: to a backend, and back to the client. End-to-end fields keep their bytes, order and
+// repetition; hop-by-hop fields and what Connection nominates are removed; framing is written anew (RFC 9110, 7.6). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gateway/exchange.hpp"
+
+namespace phoenix::gateway {
+
+struct ClientPeer {
+  std::string address;        // of the client, for X-Forwarded-For
+  std::string_view protocol = "http";
+};
+
+/// Everything both legs share, without the final empty line. `content_length` nullopt: chunked (a body that is streamed).
+void write_forwarded_head(const Exchange& exchange, const ClientPeer& client, std::optional<std::uint64_t> content_length, std::string& out);
+/// The lines that differ between the legs, and the empty line.
+std::string_view serving_leg_tail();
+std::string shadow_leg_tail(std::string_view assigned_id);
+
+struct ResponseFraming {
+  enum class Kind { none, content_length, chunked, close } kind = Kind::none;
+  std::uint64_t length = 0;
+};
+/// The head for the client. `keep_alive` says whether this connection stays open afterwards.
+void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive, std::string& out);
+/// A complete answer of the gateway itself, as problem+json (RFC 9457). `exchange_id` may be empty.
+std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id, bool keep_alive, bool retry_after = false);
+std::string_view reason_phrase(int status);
+
+/// The client's X-Request-Id if it is 1..128 visible ASCII characters, else empty.
+std::string_view valid_request_id(std::string_view value);
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,100 @@
+// Reads single values out of a JSON body by pointer while scanning it once (nlohmann's SAX parser, no document).
+#include <nlohmann/json.hpp>
+
+#include "gateway/route_table.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit ScalarFinder(const std::vector<std::string>& pointers) : pointers_(pointers), found_(pointers.size()), repeated_(pointers.size(), false) {}
+
+  bool null() override { return value(nullptr); }
+  bool boolean(bool) override { return value(nullptr); }
+  bool number_integer(number_integer_t number) override { return value_text(std::to_string(number)); }
+  bool number_unsigned(number_unsigned_t number) override { return value_text(std::to_string(number)); }
+  bool number_float(number_float_t, const string_t& text) override { return value(&text); }
+  bool string(string_t& text) override { return value(&text); }
+  bool binary(binary_t&) override { return value(nullptr); }
+  bool start_object(std::size_t) override { return enter(false); }
+  bool end_object() override { return leave(); }
+  bool start_array(std::size_t) override { return enter(true); }
+  bool end_array() override { return leave(); }
+  bool key(string_t& name) override {
+    path_.resize(levels_.back().path_length);
+    path_ += '/';
+    for (const char c : name) path_ += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    failed_ = true;
+    return false;
+  }
+
+  std::vector<std::optional<std::string>> take() {
+    for (std::size_t i = 0; i < found_.size(); ++i) {
+      if (failed_ || repeated_[i]) found_[i].reset();
+    }
+    return std::move(found_);
+  }
+
+ private:
+  static constexpr std::size_t kMaxDepth = 64;
+  struct Level {
+    std::size_t path_length;
+    bool array;
+    std::size_t next_index;
+  };
+
+  void name_element() {
+    if (levels_.empty() || !levels_.back().array) return;
+    path_.resize(levels_.back().path_length);
+    path_ += '/';
+    path_ += std::to_string(levels_.back().next_index++);
+  }
+  bool value_text(std::string text) { return value(&text); }
+  bool value(const std::string* text) {
+    name_element();
+    for (std::size_t i = 0; i < pointers_.size(); ++i) {
+      if (pointers_[i] != path_) continue;
+      if (seen_.size() <= i) seen_.resize(i + 1, false);
+      if (seen_[i]) repeated_[i] = true;
+      seen_[i] = true;
+      if (text != nullptr) found_[i] = *text;
+    }
+    return true;
+  }
+  bool enter(bool array) {
+    name_element();
+    if (levels_.size() >= kMaxDepth) {
+      failed_ = true;
+      return false;
+    }
+    levels_.push_back({path_.size(), array, 0});
+    return true;
+  }
+  bool leave() {
+    path_.resize(levels_.back().path_length);
+    levels_.pop_back();
+    return true;
+  }
+
+  const std::vector<std::string>& pointers_;
+  std::vector<std::optional<std::string>> found_;
+  std::vector<bool> repeated_;
+  std::vector<bool> seen_;
+  std::vector<Level> levels_;
+  std::string path_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::vector<std::optional<std::string>> json_scalars_at(std::string_view body, const std::vector<std::string>& pointers) {
+  ScalarFinder finder(pointers);
+  nlohmann::json::sax_parse(body.begin(), body.end(), &finder);
+  return finder.take();
+}
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,76 @@
+#include "gateway/listener.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address.hpp>
+
+#include "core/runtime/log.hpp"
+#include "gateway/head_writer.hpp"
+#include "gateway/session.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+Tcp::endpoint resolve(const config::Endpoint& endpoint) {
+  boost::system::error_code error;
+  const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
+  const auto address = asio::ip::make_address(host, error);
+  if (error) throw Failure(ErrorCode::invalid_input, fmt::format("gateway.listen: '{}' is not an IP address of this machine", endpoint.host));
+  return {address, endpoint.port};
+}
+
+}  // namespace
+
+Listener::Listener(EventLoop& loop, const config::Endpoint& endpoint) : loop_(loop), acceptor_(loop.io.get_executor()) {
+  const Tcp::endpoint at = resolve(endpoint);
+  boost::system::error_code error;
+  acceptor_.open(at.protocol(), error);
+  if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.set_option(ReusePort(true), error);
+  if (!error) acceptor_.bind(at, error);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+  if (error) throw Failure(ErrorCode::unavailable, fmt::format("gateway.listen: cannot listen on {}: {}", endpoint.to_string(), error.message()));
+}
+
+std::uint16_t Listener::port() const { return acceptor_.local_endpoint().port(); }
+
+void Listener::start() { asio::co_spawn(loop_.io, accept_all(), asio::detached); }
+
+void Listener::stop() {
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+}
+
+Awaitable<void> Listener::accept_all() {
+  while (acceptor_.is_open()) {
+    auto [error, socket] = co_await acceptor_.async_accept(loop_.io.get_executor(), kAwait);
+    if (error == asio::error::operation_aborted) break;
+    if (error) {
+      // Out of descriptors or memory: wait for some to come back instead of spinning.
+      log::warn("accept failed: {}", error.message());
+      Timer pause(loop_.io.get_executor());
+      pause.expires_after(std::chrono::milliseconds(100));
+      co_await pause.async_wait(kAwait);
+      continue;
+    }
+    const bool full = loop_.context.connections.load(std::memory_order_relaxed) >= loop_.context.config.gateway.limits.connections;
+    if (full) {
+      asio::co_spawn(loop_.io, turn_away(std::move(socket)), asio::detached);
+    } else {
+      asio::co_spawn(loop_.io, run_session(std::move(socket), loop_), asio::detached);
+    }
+  }
+}
+
+Awaitable<void> Listener::turn_away(Socket socket) {
+  ++loop_.counters.rejected["503"];
+  const std::string answer = problem_response(503, "too many connections", "limits.connections is reached; retry shortly", {}, false, true);
+  co_await asio::async_write(socket, asio::buffer(answer), kAwait);
+  boost::system::error_code ignored;
+  socket.shutdown(Socket::shutdown_both, ignored);
+}
+
+}  // namespace phoenix::gateway

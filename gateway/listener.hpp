@@ -1,0 +1,27 @@
+// Accepts clients. Every event loop has its own listening socket on the same address (SO_REUSEPORT), so that the kernel
+// spreads connections and no lock or hand-over is needed.
+#pragma once
+
+#include "gateway/asio.hpp"
+#include "gateway/event_loop.hpp"
+
+namespace phoenix::gateway {
+
+class Listener {
+ public:
+  /// Binds and listens; Failure names the address when it cannot.
+  Listener(EventLoop& loop, const config::Endpoint& endpoint);
+  /// Accepts until stop(). Beyond limits.connections a client is answered 503 and closed.
+  void start();
+  /// On the loop's thread.
+  void stop();
+  [[nodiscard]] std::uint16_t port() const;
+
+ private:
+  Awaitable<void> accept_all();
+  Awaitable<void> turn_away(Socket socket);
+  EventLoop& loop_;
+  Acceptor acceptor_;
+};
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,270 @@
+#include "gateway/message_head.hpp"
+
+#include <array>
+#include <cstring>
+
+namespace phoenix::gateway {
+namespace {
+
+constexpr std::array<bool, 256> make_token_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+constexpr auto kToken = make_token_table();
+
+bool is_token(std::string_view text) {
+  for (const char c : text) {
+    if (!kToken[static_cast<unsigned char>(c)]) return false;
+  }
+  return !text.empty();
+}
+
+// Visible characters, space, tab and bytes above ASCII; no NUL, CR, LF or other control byte.
+bool is_field_value(std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+  }
+  return true;
+}
+
+bool is_target(std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f) return false;
+  }
+  return !text.empty();
+}
+
+bool is_host(std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool allowed = kToken[byte] || c == ':' || c == '[' || c == ']' || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
+    if (!allowed) return false;
+  }
+  return true;
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view take_line(std::string_view& text) {
+  const std::size_t end = text.find("\r\n");
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end + 2);
+  return line;
+}
+
+template <class Visit>
+void for_each_list_element(std::string_view value, Visit visit) {
+  while (!value.empty()) {
+    const std::size_t comma = value.find(',');
+    const std::string_view element = trim(value.substr(0, comma));
+    if (!element.empty()) visit(element);
+    if (comma == std::string_view::npos) break;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<std::uint64_t> parse_content_length(std::string_view text) {
+  if (text.empty() || text.size() > 18) return std::nullopt;  // 18 digits always fit
+  std::uint64_t length = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    length = length * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return length;
+}
+
+constexpr HeadError bad(std::string_view reason) { return {400, reason}; }
+
+// Content-Length, Transfer-Encoding and Connection: what decides where this message ends and which fields stay here.
+std::optional<HeadError> note_framing(const HeaderField& field, MessageHead& out) {
+  if (equals_ignoring_case(field.name, "content-length")) {
+    const auto length = parse_content_length(field.value);
+    if (!length) return bad("Content-Length is not a number");
+    if (out.framing.content_length) return bad("Content-Length is repeated");
+    out.framing.content_length = length;
+  } else if (equals_ignoring_case(field.name, "transfer-encoding")) {
+    if (out.framing.chunked) return bad("Transfer-Encoding is repeated");
+    if (!equals_ignoring_case(field.value, "chunked")) return HeadError{501, "Transfer-Encoding other than chunked"};
+    out.framing.chunked = true;
+  } else if (equals_ignoring_case(field.name, "connection")) {
+    for_each_list_element(field.value, [&](std::string_view token) {
+      if (equals_ignoring_case(token, "close")) {
+        out.connection_close = true;
+      } else if (equals_ignoring_case(token, "keep-alive")) {
+        out.connection_keep_alive = true;
+      } else {
+        out.nominated.push_back(token);
+      }
+    });
+  }
+  return std::nullopt;
+}
+
+std::optional<HeadError> parse_fields(std::string_view text, MessageHead& out) {
+  while (true) {
+    const std::string_view line = take_line(text);
+    if (line.empty()) break;
+    if (line.front() == ' ' || line.front() == '\t') return bad("a header line is folded");
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return bad("a header line has no colon");
+    const HeaderField field{line.substr(0, colon), trim(line.substr(colon + 1))};
+    if (!is_token(field.name)) return bad("a header name has a forbidden character");
+    if (!is_field_value(field.value)) return bad("a header value has a control character");
+    if (const auto error = note_framing(field, out)) return error;
+    out.fields.push_back(field);
+  }
+  if (out.framing.chunked && out.framing.content_length) return bad("both Content-Length and Transfer-Encoding");
+  if (out.framing.chunked && out.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
+  return std::nullopt;
+}
+
+// "HTTP/1.1" or "HTTP/1.0"; 505 for another version that is well-formed.
+std::optional<HeadError> parse_version(std::string_view text, int& minor) {
+  if (text.size() != 8 || !text.starts_with("HTTP/") || text[6] != '.' || text[5] < '0' || text[5] > '9' || text[7] < '0' || text[7] > '9') {
+    return bad("the version is not HTTP/x.y");
+  }
+  if (text[5] != '1' || text[7] > '1') return HeadError{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+  minor = text[7] - '0';
+  return std::nullopt;
+}
+
+// origin-form, absolute-form or `*` (RFC 9112, 3.2); absolute-form is split so that the target goes on as origin-form.
+std::optional<HeadError> parse_target(RequestHead& out) {
+  if (!is_target(out.target)) return bad("the request target has a forbidden character");
+  if (out.target.front() == '/') return std::nullopt;
+  if (out.target == "*" && out.method == "OPTIONS") return std::nullopt;
+  if (out.method == "CONNECT") return HeadError{501, "CONNECT is not offered here"};
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (out.target.size() <= scheme.size() || !equals_ignoring_case(out.target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = out.target.substr(scheme.size());
+    const std::size_t slash = rest.find_first_of("/?");
+    out.authority = rest.substr(0, slash);
+    if (slash != std::string_view::npos && rest[slash] == '?') return bad("the request target has no path");
+    out.target = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
+    if (out.authority.empty() || !is_host(out.authority)) return bad("the request target names no valid host");
+    return std::nullopt;
+  }
+  return bad("the request target is neither a path nor a URL");
+}
+
+std::optional<HeadError> check_request_fields(RequestHead& out) {
+  int hosts = 0;
+  for (const auto& field : out.fields) {
+    if (equals_ignoring_case(field.name, "host")) {
+      ++hosts;
+      out.host = field.value;
+      if (!is_host(field.value)) return bad("Host has a forbidden character");
+    } else if (equals_ignoring_case(field.name, "expect")) {
+      if (!equals_ignoring_case(field.value, "100-continue")) return HeadError{417, "only 100-continue can be expected"};
+      out.expects_continue = true;
+    } else if (equals_ignoring_case(field.name, "upgrade")) {
+      out.upgrade = true;
+    }
+  }
+  if (hosts > 1) return bad("Host is repeated");
+  if (hosts == 0 && out.minor_version == 1) return bad("Host is missing");
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned) {
+  while (true) {
+    const void* found = scanned < buffered.size() ? std::memchr(buffered.data() + scanned, '\n', buffered.size() - scanned) : nullptr;
+    if (found == nullptr) {
+      scanned = buffered.size();
+      return {};
+    }
+    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - buffered.data());
+    scanned = at + 1;
+    if (at == 0 || buffered[at - 1] != '\r') return {HeadEnd::State::bare_line_feed, 0};
+    if (at >= 3 && buffered[at - 2] == '\n') return {HeadEnd::State::complete, at + 1};
+  }
+}
+
+std::string_view MessageHead::find(std::string_view name) const {
+  for (const auto& field : fields) {
+    if (equals_ignoring_case(field.name, name)) return field.value;
+  }
+  return {};
+}
+
+void MessageHead::clear() {
+  fields.clear();
+  nominated.clear();
+  framing = {};
+  minor_version = 1;
+  connection_close = connection_keep_alive = false;
+}
+
+bool RequestHead::is_safe() const { return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"; }
+
+bool ResponseHead::allows_body(std::string_view request_method) const {
+  return request_method != "HEAD" && status >= 200 && status != 204 && status != 304;
+}
+
+std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& out) {
+  out.clear();
+  out.authority = out.host = {};
+  out.expects_continue = out.upgrade = false;
+  const std::string_view line = take_line(text);
+  const std::size_t first = line.find(' ');
+  const std::size_t last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return bad("the request line is not METHOD TARGET VERSION");
+  out.method = line.substr(0, first);
+  out.target = line.substr(first + 1, last - first - 1);
+  if (!is_token(out.method)) return bad("the method has a forbidden character");
+  if (const auto error = parse_version(line.substr(last + 1), out.minor_version)) return error;
+  if (const auto error = parse_target(out)) return error;
+  if (const auto error = parse_fields(text, out)) return error;
+  return check_request_fields(out);
+}
+
+std::optional<HeadError> parse_response_head(std::string_view text, std::string_view request_method, ResponseHead& out) {
+  out.clear();
+  out.close_delimited = false;
+  const std::string_view line = take_line(text);
+  const HeadError malformed{502, "the status line is malformed"};
+  if (line.size() < 12 || line[8] != ' ' || parse_version(line.substr(0, 8), out.minor_version)) return malformed;
+  out.status = 0;
+  for (const char c : line.substr(9, 3)) {
+    if (c < '0' || c > '9') return malformed;
+    out.status = out.status * 10 + (c - '0');
+  }
+  if (out.status < 100 || out.status > 599 || (line.size() > 12 && line[12] != ' ')) return malformed;
+  out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
+  if (!is_field_value(out.reason)) return malformed;
+  if (auto error = parse_fields(text, out)) return HeadError{502, error->reason};
+  out.close_delimited = out.allows_body(request_method) && !out.framing.chunked && !out.framing.content_length;
+  return std::nullopt;
+}
+
+bool is_hop_by_hop(std::string_view name) {
+  for (const std::string_view hop : {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "trailer", "http2-settings", "proxy-authenticate", "proxy-authorization"}) {
+    if (equals_ignoring_case(name, hop)) return true;
+  }
+  return false;
+}
+
+}  // namespace phoenix::gateway

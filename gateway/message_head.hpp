@@ -1,0 +1,79 @@
+// The strict check of a message head before anything is forwarded, and the spans that forwarding needs. Bytes that two
+// parsers could read differently (RFC 9112, sections 2.2, 3, 5, 6, 11) are refused here, never passed on. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace phoenix::gateway {
+
+struct HeaderField {
+  std::string_view name;
+  std::string_view value;  // without surrounding white space
+};
+
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+
+/// Why a head was refused: the status for the client and one line for people. For a response, always a 502.
+struct HeadError {
+  int status = 400;
+  std::string_view reason;
+};
+
+/// How far the first head reaches in `buffered`; looks only at bytes from `scanned` on, which it advances.
+struct HeadEnd {
+  enum class State { incomplete, complete, bare_line_feed } state = State::incomplete;
+  std::size_t length = 0;  // including the empty line
+};
+HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned);
+
+struct Framing {
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+};
+
+/// Fields common to both directions. Views point into the text that was parsed.
+struct MessageHead {
+  std::vector<HeaderField> fields;
+  std::vector<std::string_view> nominated;  // by Connection: hop-by-hop for this message
+  Framing framing;
+  int minor_version = 1;
+  bool connection_close = false;
+  bool connection_keep_alive = false;
+
+  [[nodiscard]] std::string_view find(std::string_view name) const;  // first value, empty when absent
+  void clear();
+};
+
+struct RequestHead : MessageHead {
+  std::string_view method;
+  std::string_view target;     // as sent; for absolute-form the part from the path on
+  std::string_view authority;  // of absolute-form: replaces Host
+  std::string_view host;
+  bool expects_continue = false;
+  bool upgrade = false;
+
+  [[nodiscard]] bool is_safe() const;  // GET, HEAD, OPTIONS, TRACE (RFC 9110, 9.2.1)
+  [[nodiscard]] bool has_body() const { return framing.chunked || framing.content_length.value_or(0) > 0; }
+};
+
+struct ResponseHead : MessageHead {
+  int status = 0;
+  std::string_view reason;
+  bool close_delimited = false;  // neither length nor chunked, and a body is allowed
+
+  /// `request_method` decides whether a body may follow.
+  [[nodiscard]] bool allows_body(std::string_view request_method) const;
+};
+
+/// Parses one complete head (ending in an empty line). `out` is overwritten; its views point into `text`.
+std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& out);
+std::optional<HeadError> parse_response_head(std::string_view text, std::string_view request_method, ResponseHead& out);
+
+/// Removed in both directions (RFC 9110, 7.6.1), beside what Connection nominates.
+bool is_hop_by_hop(std::string_view name);
+
+}  // namespace phoenix::gateway

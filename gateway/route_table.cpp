@@ -1,0 +1,143 @@
+#include "gateway/route_table.hpp"
+
+#include <algorithm>
+
+namespace phoenix::gateway {
+namespace {
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> segments;
+  path.remove_prefix(1);
+  while (true) {
+    const std::size_t slash = path.find('/');
+    segments.emplace_back(path.substr(0, slash));
+    if (slash == std::string_view::npos) return segments;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool is_placeholder(std::string_view segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+// Walks template and path side by side; `visit(segment of the template, segment of the path)` may refuse.
+template <class Visit>
+bool walk(const std::vector<std::string>& segments, bool prefix, std::string_view path, Visit visit) {
+  if (path.empty() || path.front() != '/') return false;
+  path.remove_prefix(1);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const std::size_t slash = path.find('/');
+    if (!visit(segments[i], path.substr(0, slash))) return false;
+    const bool last = i + 1 == segments.size();
+    if (slash == std::string_view::npos) return last && !prefix;
+    path.remove_prefix(slash + 1);
+  }
+  return prefix;
+}
+
+bool matches_segment(const std::string& segment, std::string_view actual) {
+  return is_placeholder(segment) ? !actual.empty() : segment == actual;
+}
+
+std::optional<std::string> path_key(const std::vector<std::string>& segments, bool prefix, std::string_view path, const std::string& name) {
+  std::optional<std::string> found;
+  walk(segments, prefix, path, [&](const std::string& segment, std::string_view actual) {
+    if (is_placeholder(segment) && std::string_view(segment).substr(1, segment.size() - 2) == name) found = std::string(actual);
+    return true;
+  });
+  return found;
+}
+
+std::optional<std::string> header_key(const RequestHead& head, const std::string& name) {
+  std::optional<std::string> found;
+  for (const auto& field : head.fields) {
+    if (!equals_ignoring_case(field.name, name)) continue;
+    if (found) return std::nullopt;  // repeated: which one would the backend take?
+    found = std::string(field.value);
+  }
+  return found;
+}
+
+std::optional<std::string> query_key(std::string_view target, const std::string& name) {
+  const std::size_t mark = target.find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  std::string_view query = target.substr(mark + 1);
+  std::optional<std::string> found;
+  while (!query.empty()) {
+    const std::size_t ampersand = query.find('&');
+    const std::string_view pair = query.substr(0, ampersand);
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == name && equals != std::string_view::npos) {
+      if (found) return std::nullopt;
+      found = std::string(pair.substr(equals + 1));
+    }
+    if (ampersand == std::string_view::npos) break;
+    query.remove_prefix(ampersand + 1);
+  }
+  return found;
+}
+
+bool may_write(const config::RouteConfig& route) {
+  if (route.methods.empty()) return true;
+  return std::any_of(route.methods.begin(), route.methods.end(), [](const std::string& method) {
+    return method != "GET" && method != "HEAD" && method != "OPTIONS" && method != "TRACE";
+  });
+}
+
+}  // namespace
+
+RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<config::SliceConfig>& slices) {
+  for (const auto& slice : slices) slice_names_.push_back(slice.name);
+  may_leave_shadow_.assign(slices.size(), true);
+  Route unmatched;
+  unmatched.name = "unmatched";
+  unmatched.is_unmatched = true;
+  routes_.push_back(std::move(unmatched));
+  for (const auto& config : gateway.routes) {
+    Route route;
+    route.name = config.name;
+    route.index = static_cast<int>(routes_.size());
+    route.config = config;
+    route.slice_index = static_cast<int>(std::find(slice_names_.begin(), slice_names_.end(), config.slice) - slice_names_.begin());
+    route.segments_ = split_path(config.path);
+    if (route.segments_.back() == "*") {
+      route.prefix_ = true;
+      route.segments_.pop_back();
+    }
+    if (may_write(config) && config.shadow != config::ShadowMode::dual) {
+      may_leave_shadow_[static_cast<std::size_t>(route.slice_index)] = false;
+    }
+    routes_.push_back(std::move(route));
+  }
+}
+
+const Route& RouteTable::match(std::string_view method, std::string_view target) const {
+  const std::string_view path = path_of(target);
+  for (std::size_t i = 1; i < routes_.size(); ++i) {
+    const Route& route = routes_[i];
+    const auto& methods = route.config.methods;
+    if (!methods.empty() && std::find(methods.begin(), methods.end(), method) == methods.end()) continue;
+    if (walk(route.segments_, route.prefix_, path, matches_segment)) return route;
+  }
+  return routes_.front();
+}
+
+ExtractedKeys RouteTable::keys_of(const Route& route, const RequestHead& head, std::string_view body, std::size_t max_keys) {
+  const config::KeyConfig& key = route.config.key;
+  if (key.none()) return {};
+  std::vector<std::optional<std::string>> found;
+  if (!key.json.empty()) found = json_scalars_at(body, key.json);
+  if (!key.path.empty()) found.push_back(path_key(route.segments_, route.prefix_, path_of(head.target), key.path));
+  if (!key.header.empty()) found.push_back(header_key(head, key.header));
+  if (!key.query.empty()) found.push_back(query_key(head.target, key.query));
+  ExtractedKeys result{KeyState::unavailable, {}};
+  for (auto& value : found) {
+    if (!value || value->empty() || *value == kUnknownKey || value->size() > 256) return {KeyState::unavailable, {}};
+    if (std::find(result.keys.begin(), result.keys.end(), *value) == result.keys.end()) result.keys.push_back(std::move(*value));
+  }
+  if (result.keys.size() <= max_keys) result.state = KeyState::available;
+  if (result.state != KeyState::available) result.keys.clear();
+  return result;
+}
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,434 @@
+// One exchange after another on one client connection:
+//   read -> match and choose -> admit (order, currency) -> forward to the serving side -> respond -> record and shadow.
+// Everything that decides is a pure function elsewhere; everything that waits is awaited here.
+#include "gateway/session.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "gateway/body_capture.hpp"
+#include "gateway/client_connection.hpp"
+#include "gateway/exchange_publisher.hpp"
+#include "gateway/head_writer.hpp"
+#include "gateway/shadow_dispatcher.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+// An answer up to this size is read whole before any of it is sent, so that a backend failing in its middle can still
+// become a clean 502, and goes out in one write. Larger ones are streamed.
+constexpr std::size_t kWholeResponseBytes = 64 * 1024;
+
+class Session {
+ public:
+  Session(Socket socket, EventLoop& loop) : loop_(loop), context_(loop.context), client_(std::move(socket), loop) {}
+
+  Awaitable<void> run() {
+    bool open = true;
+    while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) open = co_await serve_one();
+  }
+
+ private:
+  // --- read ------------------------------------------------------------------------------------------------------
+
+  Awaitable<bool> serve_one() {
+    auto exchange = std::make_unique<Exchange>();
+    const ReadResult head = co_await client_.read_head(*exchange);
+    if (!head.ok) co_return co_await reject(head);
+    served_any_ = true;
+    begin(*exchange);
+    const ReadResult body = co_await client_.read_body(*exchange);
+    if (!body.ok) {
+      exchange->excluded = exchange->route->is_unmatched ? "unmatched" : "client_aborted";
+      context_.publisher.finish(*exchange, loop_.counters);
+      co_return co_await reject(body);
+    }
+    prepare(*exchange);
+    const bool keep = co_await exchange_with_backend(exchange);
+    co_return keep;
+  }
+
+  // Nothing of a refused request reaches a backend, and its connection is closed: where it ends cannot be trusted.
+  Awaitable<bool> reject(ReadResult result) {
+    if (result.status != 0) {
+      ++loop_.counters.rejected[std::to_string(result.status)];
+      co_await client_.write(problem_response(result.status, reason_phrase(result.status), result.reason, {}, false));
+      co_await client_.close_gently();
+    }
+    co_return false;
+  }
+
+  void begin(Exchange& exchange) {
+    exchange.loop = &loop_;
+    exchange.received_at_us = unix_us();
+    exchange.id = make_exchange_id(static_cast<std::uint64_t>(exchange.received_at_us / 1000), loop_.random.next(), loop_.random.next());
+    exchange.id_text = exchange.id.to_string();
+    const std::string_view request_id = valid_request_id(exchange.request.find("x-request-id"));
+    exchange.request_id = request_id.empty() ? exchange.id_text : std::string(request_id);
+    exchange.route = &context_.routes.match(exchange.request.method, exchange.request.target);
+    RouteCounters& counters = counters_of(exchange);
+    ++counters.received;
+    ++counters.in_flight;
+    if (!exchange.route->is_unmatched) exchange.sequencer = context_.sequencers[static_cast<std::size_t>(exchange.route->slice_index)].get();
+    read_policy(exchange);
+  }
+
+  // --- match and choose --------------------------------------------------------------------------------------------
+
+  void read_policy(Exchange& exchange) {
+    const PolicySnapshot& policy = context_.policy.current();
+    exchange.policy_epoch = policy.epoch;
+    if (!exchange.route->is_unmatched) exchange.slice = policy.slices[static_cast<std::size_t>(exchange.route->slice_index)];
+    if (!context_.has_modern()) exchange.slice.stage = Stage::bypass;
+  }
+
+  void prepare(Exchange& exchange) {
+    const auto& limits = context_.config.gateway.limits;
+    exchange.body_bytes = exchange.body_complete ? exchange.body.size() : exchange.request.framing.content_length.value_or(exchange.body.size());
+    exchange.body_hash = exchange.body.empty() ? 0 : XXH3_64bits(exchange.body.data(), exchange.body.size());
+    const bool body_readable = exchange.body_complete && exchange.body.size() <= limits.key_body_bytes;
+    ExtractedKeys extracted = RouteTable::keys_of(*exchange.route, exchange.request, body_readable ? std::string_view(exchange.body) : std::string_view(), limits.max_keys);
+    exchange.keys = std::move(extracted.keys);
+    key_state_ = extracted.state;
+    bucket_ = key_state_ == KeyState::available ? cohort_bucket(exchange.keys, context_.config.salt) : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
+    choose(exchange);
+    const std::optional<std::uint64_t> length = exchange.body_complete ? std::optional<std::uint64_t>(exchange.body.size()) : exchange.request.framing.content_length;
+    write_forwarded_head(exchange, client_.peer(), length, exchange.forwarded_head);
+  }
+
+  void choose(Exchange& exchange) {
+    exchange.choice = choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), key_state_, bucket_);
+    if (exchange.choice.shadow && !exchange.body_complete) {
+      exchange.choice.shadow = false;
+      exchange.choice.excluded = "body_too_large";
+    }
+    exchange.excluded = exchange.choice.excluded;
+  }
+
+  // --- admit: order and currency -----------------------------------------------------------------------------------
+
+  static Exchange& owner_of(Ticket& ticket) { return *static_cast<Exchange*>(ticket.owner); }
+
+  static void run_shadow(Ticket& ticket) {
+    Exchange& exchange = owner_of(ticket);
+    asio::post(exchange.loop->io, [&exchange] { exchange.loop->shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->run(exchange); });
+  }
+
+  // Called from any loop: the waiting coroutine stays until it has seen this.
+  static void resume(Ticket& ticket) {
+    Exchange& exchange = owner_of(ticket);
+    asio::post(exchange.loop->io, [&exchange] {
+      exchange.granted = true;
+      if (exchange.wait_timer != nullptr) exchange.wait_timer->cancel();
+    });
+  }
+
+  void fill_ticket(Exchange& exchange) {
+    Ticket& ticket = exchange.ticket;
+    ticket.keys = exchange.keys;
+    ticket.any_key = key_state_ == KeyState::unavailable;
+    ticket.write = exchange.write();
+    ticket.strict = exchange.route->config.ordering == config::Ordering::strict;
+    ticket.unordered = exchange.route->config.ordering == config::Ordering::none;
+    ticket.target = exchange.choice.target;
+    ticket.other_side_allowed = exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted;
+    ticket.owner = &exchange;
+    ticket.resume = &Session::resume;
+    ticket.run_shadow = &Session::run_shadow;
+  }
+
+  // False when neither side was current in time.
+  Awaitable<bool> admit(Exchange& exchange) {
+    exchange.gated = exchange.choice.gated;
+    if (!exchange.gated) co_return true;
+    fill_ticket(exchange);
+    Ticket& ticket = exchange.ticket;
+    bool admitted = exchange.sequencer->admit(ticket) == Admission::granted;
+    if (!admitted) admitted = co_await wait_for_turn(exchange);
+    exchange.gated = admitted;
+    if (admitted && ticket.side != ticket.target) ++loop_.counters.side_deferred[static_cast<std::size_t>(exchange.route->slice_index)];
+    co_return admitted;
+  }
+
+  Awaitable<bool> wait_for_turn(Exchange& exchange) {
+    const auto& timeouts = context_.config.gateway.timeouts;
+    Timer timer(loop_.io.get_executor());
+    exchange.wait_timer = &timer;
+    // A strict write stands in line behind others, each as long as a backend may take; the currency gate is short.
+    timer.expires_after(exchange.ticket.strict && exchange.ticket.write ? timeouts.response : timeouts.gate_wait);
+    if (!exchange.granted) co_await timer.async_wait(kAwait);
+    if (!exchange.granted && exchange.sequencer->cancel_wait(exchange.ticket)) {
+      exchange.wait_timer = nullptr;
+      co_return false;
+    }
+    while (!exchange.granted) {  // granted at the last moment: its notice is on the way
+      timer.expires_after(std::chrono::seconds(1));
+      co_await timer.async_wait(kAwait);
+    }
+    exchange.granted = false;
+    exchange.wait_timer = nullptr;
+    co_return true;
+  }
+
+  // Recheck authority after every wait: a kill that came meanwhile must find nothing dispatched to modern.
+  bool may_still_serve(const Exchange& exchange) const {
+    if (exchange.serving_side() == Side::legacy || exchange.route->is_unmatched) return true;
+    const Stage now = context_.policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)].stage;
+    return now == Stage::canary || now == Stage::promoted || now == Stage::retired;
+  }
+
+  // --- forward -----------------------------------------------------------------------------------------------------
+
+  Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
+    while (true) {
+      if (!co_await admit(*exchange)) co_return co_await refuse_not_current(*exchange);
+      Upstream& upstream = *loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
+      ConnectionPtr connection = co_await upstream.acquire();
+      if (may_still_serve(*exchange)) co_return co_await forward(exchange, upstream, std::move(connection));
+      if (connection) upstream.release(std::move(connection));
+      if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
+      read_policy(*exchange);
+      choose(*exchange);
+    }
+  }
+
+  Awaitable<bool> forward(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection) {
+    const auto started = std::chrono::steady_clock::now();
+    Leg& leg = exchange->serving;
+    leg.sent_at_us = unix_us();
+    LegOutcome outcome = LegOutcome::connect_failed;
+    while (connection) {
+      outcome = co_await send_and_read_head(*exchange, upstream, *connection);
+      // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
+      const bool stale = outcome == LegOutcome::reset && connection->reused && leg.head_text.empty();
+      if (!stale || !exchange->request.is_safe() || !exchange->body_complete) break;
+      connection = co_await upstream.acquire();
+      if (!connection) outcome = LegOutcome::connect_failed;
+    }
+    leg.outcome = outcome;
+    const bool keep = co_await respond(exchange, upstream, std::move(connection), started);
+    co_return keep;
+  }
+
+  Awaitable<LegOutcome> send_and_read_head(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection) {
+    exchange.serving.head_text.clear();
+    const bool rechunk = !exchange.body_complete && !exchange.request.framing.content_length;
+    std::string first_chunk;
+    if (rechunk) append_chunk(first_chunk, exchange.body);
+    LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(), rechunk ? first_chunk : exchange.body);
+    if (outcome == LegOutcome::ok && !exchange.body_complete) outcome = co_await stream_request(upstream, connection, rechunk);
+    if (outcome == LegOutcome::ok) outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving);
+    co_return outcome;
+  }
+
+  // The part of a long body beyond what is kept: from the client to the serving side alone, with back-pressure.
+  Awaitable<LegOutcome> stream_request(Upstream& upstream, UpstreamConnection& connection, bool rechunk) {
+    std::string piece;
+    std::string framed;
+    while (!client_.body_done()) {
+      piece.clear();
+      const ReadResult more = co_await client_.read_more_body(piece);
+      if (!more.ok) co_return LegOutcome::reset;  // the client broke off: the backend sees a cut request
+      framed.clear();
+      if (rechunk) append_chunk(framed, piece);
+      const LegOutcome sent = co_await upstream.send(connection, rechunk ? framed : piece, {}, {});
+      if (sent != LegOutcome::ok) co_return sent;
+    }
+    if (!rechunk) co_return LegOutcome::ok;
+    framed.clear();
+    append_last_chunk(framed);
+    co_return co_await upstream.send(connection, framed, {}, {});
+  }
+
+  // --- respond -----------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] bool wants_keep_alive(const Exchange& exchange) const {
+    if (context_.draining.load(std::memory_order_relaxed) || !client_.body_done()) return false;
+    return exchange.request.minor_version == 1 ? !exchange.request.connection_close : exchange.request.connection_keep_alive;
+  }
+
+  Awaitable<bool> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection, SteadyTime started) {
+    if (exchange->serving.outcome != LegOutcome::ok) co_return co_await respond_failed(exchange, started);
+    ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
+    std::string content;
+    while (!body.finished() && content.size() <= kWholeResponseBytes && !streams_at_once(exchange->serving.head)) {
+      if (co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed) continue;
+      exchange->serving.outcome = body.outcome();
+      co_return co_await respond_failed(exchange, started);
+    }
+    if (!body.finished()) co_return co_await respond_streaming(exchange, upstream, body, content, started);
+    capture_whole_body(exchange->serving, content, context_.config.gateway.limits.capture_bytes);
+    if (body.reusable()) upstream.release(std::move(connection));
+    const bool keep = wants_keep_alive(*exchange);
+    std::string head;
+    const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
+    write_response_head(*exchange, exchange->serving.head, {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()}, keep, head);
+    record(exchange, started, content);
+    co_return co_await client_.write(head, content) && keep;
+  }
+
+  // Server-sent events must reach the client as they come.
+  static bool streams_at_once(const ResponseHead& head) { return head.find("content-type").starts_with("text/event-stream"); }
+
+  Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content, SteadyTime started) {
+    // The client learns the outcome with the head: from here on the key's order counts.
+    Exchange& held = *exchange;
+    const auto& framing = held.serving.head.framing;
+    const bool old_client = held.request.minor_version == 0;
+    const auto kind = framing.content_length ? ResponseFraming::Kind::content_length : old_client ? ResponseFraming::Kind::close : ResponseFraming::Kind::chunked;
+    const bool keep = wants_keep_alive(held) && kind != ResponseFraming::Kind::close;
+    std::string out;
+    write_response_head(held, held.serving.head, {kind, framing.content_length.value_or(0)}, keep, out);
+    BodyCapture capture(held.serving, context_.config.gateway.limits.capture_bytes);
+    bool client_there = true;
+    bool complete = true;
+    ExchangePtr kept = hold_for_shadow(exchange, content);
+    while (client_there) {
+      capture.add(content);
+      kind == ResponseFraming::Kind::chunked ? append_chunk(out, content) : static_cast<void>(out.append(content));
+      if (body.finished() && kind == ResponseFraming::Kind::chunked) append_last_chunk(out);
+      client_there = co_await client_.write(out);
+      if (body.finished() || !client_there) break;
+      out.clear();
+      content.clear();
+      complete = co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed;
+      if (!complete) break;
+    }
+    capture.finish();
+    if (!complete) held.serving.outcome = body.outcome();
+    finish_serving(held, std::move(kept), started);
+    // A broken stream can only be told by closing: the client counts bytes or chunks.
+    co_return client_there && complete && keep;
+  }
+
+  Awaitable<bool> respond_failed(ExchangePtr& exchange, SteadyTime started) {
+    const LegOutcome outcome = exchange->serving.outcome;
+    const int status = outcome == LegOutcome::timeout ? 504 : outcome == LegOutcome::connect_failed ? 503 : 502;
+    const std::string_view backend = to_string(exchange->serving_side());
+    const bool keep = wants_keep_alive(*exchange);
+    const std::string answer = problem_response(status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), exchange->id_text, keep, status == 503);
+    exchange->serving.head.status = status;
+    record(exchange, started, {});
+    co_return co_await client_.write(answer) && keep;
+  }
+
+  Awaitable<bool> refuse_not_current(Exchange& exchange) {
+    const bool behind = exchange.choice.target == Side::legacy && !exchange.ticket.other_side_allowed;
+    const bool keep = wants_keep_alive(exchange);
+    const std::string answer = problem_response(503, behind ? "legacy_behind" : "key_not_current",
+                                                "a write of this key is still on its way to the side that must serve it; retry shortly", exchange.id_text, keep, true);
+    exchange.excluded = "gate_wait";
+    ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
+    context_.publisher.finish(exchange, loop_.counters);
+    co_return co_await client_.write(answer) && keep;
+  }
+
+  // --- record and shadow ---------------------------------------------------------------------------------------------
+
+  RouteCounters& counters_of(const Exchange& exchange) { return loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)]; }
+
+  void record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
+    Exchange& held = *exchange;
+    ExchangePtr kept = hold_for_shadow(exchange, content);
+    finish_serving(held, std::move(kept), started);
+  }
+
+  // Settles order and what is owed to the shadow side, before the client can learn the outcome. Returns the exchange when
+  // no shadow leg will be sent; otherwise the dispatcher keeps it.
+  ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content) {
+    ShadowDispatcher* dispatcher = loop_.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
+    adopt_assigned_id(*exchange, content);
+    ShadowNeed need = shadow_need(*exchange, dispatcher);
+    bool run_now = need == ShadowNeed::send;
+    if (exchange->gated) {
+      run_now = exchange->sequencer->complete(exchange->ticket, need);
+      if (need == ShadowNeed::send && !Sequencer::is_queued(exchange->ticket)) {
+        exchange->excluded = "overlap";
+        need = ShadowNeed::none;
+      }
+    }
+    if (need != ShadowNeed::send) return std::move(exchange);
+    Exchange& held = *exchange;
+    dispatcher->hold(std::move(exchange));
+    // Posted, so that the client's bytes leave first.
+    if (run_now) asio::post(loop_.io, [dispatcher, &held] { dispatcher->run(held); });
+    return nullptr;
+  }
+
+  ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
+    const bool took_effect = exchange.write() && (accepted(exchange.serving) || is_uncertain(exchange.serving));
+    if (!exchange.choice.shadow) {
+      const bool owed = took_effect && exchange.choice.excluded != "shadow_off";
+      return owed ? ShadowNeed::forfeit : ShadowNeed::none;
+    }
+    if (exchange.write() && is_uncertain(exchange.serving)) {
+      exchange.dropped = "serving_uncertain";
+      return ShadowNeed::forfeit;
+    }
+    if (exchange.serving.outcome != LegOutcome::ok) {
+      exchange.dropped = "serving_failed";
+      return ShadowNeed::none;
+    }
+    if (exchange.dropped.empty() && !dispatcher->has_room(exchange)) exchange.dropped = "shadow_queue_full";
+    if (!exchange.dropped.empty()) return took_effect ? ShadowNeed::forfeit : ShadowNeed::none;
+    return ShadowNeed::send;
+  }
+
+  // The serving side made a new key: it travels to the shadow, and everything later on that key queues behind.
+  void adopt_assigned_id(Exchange& exchange, std::string_view content) {
+    const std::string& pointer = exchange.route->config.creates;
+    if (pointer.empty() || !exchange.choice.shadow || !accepted(exchange.serving)) return;
+    auto assigned = json_scalars_at(content, {pointer}).front();
+    if (!assigned || assigned->empty() || !valid_request_id(*assigned).size()) {
+      exchange.dropped = "assigned_id_missing";
+      return;
+    }
+    exchange.assigned_id = *assigned;
+    if (exchange.gated) return;
+    exchange.keys = {*assigned};
+    key_state_ = KeyState::available;
+    fill_ticket(exchange);
+    exchange.ticket.strict = false;
+    exchange.ticket.resume = [](Ticket&) {};  // it does not wait
+    // Nobody else can know the key yet. Should it be taken nevertheless, the shadow leg goes without order.
+    exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted || !exchange.sequencer->cancel_wait(exchange.ticket);
+  }
+
+  void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
+    const auto side = static_cast<std::size_t>(index(exchange.serving_side()));
+    exchange.serving.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+    RouteCounters& counters = counters_of(exchange);
+    ++counters.responses[side][exchange.serving.head.status];
+    loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(exchange.serving.duration_us);
+    ++loop_.counters.served[side];
+    if (exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500) ++loop_.counters.serving_errors[side];
+    if (kept) {
+      context_.publisher.finish(*kept, loop_.counters);
+    } else {
+      loop_.shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->serving_ended(exchange);
+    }
+  }
+
+  EventLoop& loop_;
+  GatewayContext& context_;
+  ClientConnection client_;
+  KeyState key_state_ = KeyState::none_configured;
+  std::uint32_t bucket_ = 0;
+  bool served_any_ = false;
+};
+
+}  // namespace
+
+Awaitable<void> run_session(Socket socket, EventLoop& loop) {
+  ++loop.open_sessions;
+  loop.context.connections.fetch_add(1, std::memory_order_relaxed);
+  {
+    Session session(std::move(socket), loop);
+    co_await session.run();
+  }
+  loop.context.connections.fetch_sub(1, std::memory_order_relaxed);
+  --loop.open_sessions;
+}
+
+}  // namespace phoenix::gateway

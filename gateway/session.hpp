@@ -1,0 +1,13 @@
+// One client connection, from accept to close. session.cpp is the page to read first: read, match, choose, forward,
+// respond, record.
+#pragma once
+
+#include "gateway/asio.hpp"
+#include "gateway/event_loop.hpp"
+
+namespace phoenix::gateway {
+
+/// Serves requests on `socket` until either side closes. Runs on `loop`, which must outlive it.
+Awaitable<void> run_session(Socket socket, EventLoop& loop);
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,148 @@
+#include "gateway/shadow_dispatcher.hpp"
+
+#include "gateway/body_capture.hpp"
+#include "gateway/event_loop.hpp"
+#include "gateway/exchange_publisher.hpp"
+#include "gateway/head_writer.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstBackoff{50};
+constexpr std::chrono::milliseconds kLongestBackoff{1000};
+
+ShadowResult result_of(const Exchange& exchange) {
+  if (exchange.shadow.outcome != LegOutcome::ok || is_uncertain(exchange.shadow)) return ShadowResult::lost;
+  return accepted(exchange.serving) == accepted(exchange.shadow) ? ShadowResult::applied : ShadowResult::disagreed;
+}
+
+}  // namespace
+
+ShadowDispatcher::ShadowDispatcher(EventLoop& loop, Upstream& upstream, Side side, Limits limits)
+    : loop_(loop), upstream_(upstream), side_(side), limits_(limits), backoff_timer_(loop.io.get_executor()) {}
+
+void ShadowDispatcher::hold(ExchangePtr exchange) {
+  Exchange* key = exchange.get();
+  const std::size_t bytes = exchange->held_bytes();
+  held_bytes_ += bytes;
+  held_.emplace(key, Held{std::move(exchange), bytes, false, false});
+}
+
+void ShadowDispatcher::run(Exchange& exchange) {
+  ready_.push_back(&exchange);
+  start_workers();
+}
+
+void ShadowDispatcher::start_workers() {
+  if (ready_.empty() || backing_off_ || workers_ >= limits_.connections) return;
+  ++workers_;
+  asio::co_spawn(loop_.io, work(), asio::detached);
+}
+
+// One connection's worth of work: sends what is ready, one exchange after the other, and ends when nothing is.
+Awaitable<void> ShadowDispatcher::work() {
+  while (!ready_.empty() && !backing_off_) {
+    Exchange& exchange = *ready_.front();
+    ready_.pop_front();
+    ConnectionPtr connection = co_await upstream_.acquire();
+    if (!connection) {
+      ready_.push_front(&exchange);  // nothing was delivered: it keeps its turn
+      if (!backing_off_) co_await back_off();
+      continue;
+    }
+    backoff_ = std::chrono::milliseconds(0);
+    const bool was_reused = connection->reused;
+    LegOutcome outcome = co_await attempt(exchange, std::move(connection));
+    // The backend closed an idle connection under us. Again only where a second delivery does no harm.
+    const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
+    if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
+      upstream_.close_idle();
+      if (ConnectionPtr fresh = co_await upstream_.acquire()) outcome = co_await attempt(exchange, std::move(fresh));
+    }
+    shadow_over(exchange, outcome);
+  }
+  --workers_;
+}
+
+Awaitable<void> ShadowDispatcher::back_off() {
+  backing_off_ = true;
+  backoff_ = std::min(std::max(backoff_ * 2, kFirstBackoff), kLongestBackoff);
+  backoff_timer_.expires_after(backoff_);
+  co_await backoff_timer_.async_wait(kAwait);
+  backing_off_ = false;
+}
+
+Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, ConnectionPtr connection) {
+  const auto started = std::chrono::steady_clock::now();
+  exchange.shadow.sent_at_us = unix_us();
+  exchange.shadow.head_text.clear();
+  const std::string tail = shadow_leg_tail(exchange.assigned_id);
+  LegOutcome outcome = co_await upstream_.send(*connection, exchange.forwarded_head, tail, exchange.body);
+  if (outcome == LegOutcome::ok) outcome = co_await upstream_.read_head(*connection, exchange.request.method, exchange.shadow);
+  bool reusable = false;
+  if (outcome == LegOutcome::ok) outcome = co_await receive(exchange, *connection, reusable);
+  if (reusable) upstream_.release(std::move(connection));
+  exchange.shadow.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+  // More ready work than this connection can do alone: another may start.
+  start_workers();
+  co_return outcome;
+}
+
+// Reads the answer through a bounded window: kept up to capture_bytes, hashed as a whole, never buffered beyond.
+Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, UpstreamConnection& connection, bool& reusable) {
+  Leg& leg = exchange.shadow;
+  ResponseBody body(connection, leg.head, exchange.request.method);
+  BodyCapture capture(leg, limits_.capture_bytes);
+  std::string window;
+  while (!body.finished()) {
+    window.clear();
+    if (co_await body.read_some(window, upstream_.timeouts().idle) == ResponseBody::State::failed) co_return body.outcome();
+    capture.add(window);
+  }
+  capture.finish();
+  reusable = body.reusable();
+  co_return LegOutcome::ok;
+}
+
+void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
+  exchange.shadow.outcome = outcome;
+  const auto route = static_cast<std::size_t>(exchange.route->index);
+  loop_.counters.routes[route].shadow.count(to_string(outcome));
+  if (outcome == LegOutcome::ok) loop_.counters.duration[route][static_cast<std::size_t>(index(side_))].observe_us(exchange.shadow.duration_us);
+  held_.at(&exchange).shadow_over = true;
+  finish_if_both_over(exchange);
+}
+
+void ShadowDispatcher::serving_ended(Exchange& exchange) {
+  held_.at(&exchange).serving_over = true;
+  finish_if_both_over(exchange);
+}
+
+void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
+  const auto found = held_.find(&exchange);
+  if (!found->second.shadow_over || !found->second.serving_over) return;
+  const ExchangePtr keep = std::move(found->second.exchange);
+  held_bytes_ -= found->second.bytes;
+  held_.erase(found);
+  // Published before the next exchange of the key may run, so that events of a key enter the log in its order.
+  loop_.context.publisher.finish(*keep, loop_.counters);
+  if (keep->gated) keep->sequencer->shadow_done(keep->ticket, result_of(*keep));
+}
+
+void ShadowDispatcher::drop_all(std::string_view reason) {
+  ready_.clear();
+  backoff_timer_.cancel();
+  std::vector<Exchange*> all;
+  for (const auto& [exchange, held] : held_) all.push_back(exchange);
+  for (Exchange* exchange : all) {
+    const auto found = held_.find(exchange);
+    if (found == held_.end()) continue;
+    exchange->dropped = reason;
+    exchange->shadow.outcome = LegOutcome::dropped;
+    loop_.context.publisher.finish(*exchange, loop_.counters);
+    held_bytes_ -= found->second.bytes;
+    held_.erase(found);
+  }
+}
+
+}  // namespace phoenix::gateway

@@ -1,0 +1,5 @@
+#include "modern_sims/account_service.hpp"
+
+int main(int argc, char** argv) {
+  return phoenix::sim::run_simulator(argc, argv, phoenix::modern_bank::simulator_kind());
+}

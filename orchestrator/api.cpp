@@ -1,0 +1,193 @@
+#include "orchestrator/api.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/telemetry/metrics.hpp"
+#include "orchestrator/state_store.hpp"
+#include "orchestrator/status_document.hpp"
+
+namespace phoenix::orchestrator {
+namespace {
+
+using http::Request;
+using http::Response;
+using nlohmann::json;
+using Params = http::Router::Params;
+
+constexpr std::size_t kMaxLimit = 10'000;
+
+StatusInput status_input(const ApiParts& parts) {
+  StatusInput input{
+      parts.authority.view(), parts.clock.monotonic(), parts.loop.decisions(), {}, parts.board.gateways()};
+  for (const auto& slice : input.policy.state.policy.slices) input.evidence[slice.name] = parts.board.evidence(slice);
+  return input;
+}
+
+std::string query_value(const Request& request, const char* name) {
+  const auto it = request.query.find(name);
+  return it == request.query.end() ? "" : it->second;
+}
+
+Result<std::size_t> limit_of(const Request& request, std::size_t fallback) {
+  const std::string text = query_value(request, "limit");
+  if (text.empty()) return fallback;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc() || end != text.data() + text.size() || limit == 0 || limit > kMaxLimit) {
+    return invalid_input(fmt::format("limit must be a number from 1 to {}", kMaxLimit));
+  }
+  return limit;
+}
+
+Response rows(const char* name, const Result<std::string>& array) {
+  if (!array) return problem_of(array.error());
+  return http::json_text(200, fmt::format("{{\"{}\":{}}}", name, *array));
+}
+
+Response verdicts(const ApiParts& parts, const Request& request) {
+  static constexpr std::array kKnown{"slice", "route", "kind", "account", "since", "limit"};
+  for (const auto& [name, value] : request.query) {
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
+      return problem_of(
+          invalid_input(fmt::format("unknown filter '{}'; there are slice, route, kind, account, since, limit", name)));
+    }
+  }
+  const std::string kind = query_value(request, "kind");
+  if (!kind.empty() && !verdict_from_string(kind))
+    return problem_of(invalid_input(fmt::format("unknown kind of verdict '{}'", kind)));
+  const auto limit = limit_of(request, 100);
+  if (!limit) return problem_of(limit.error());
+  return rows("verdicts",
+              parts.arbiter.verdicts({query_value(request, "slice"), query_value(request, "route"), kind,
+                                      query_value(request, "account"), query_value(request, "since"), *limit}));
+}
+
+json history_row(const AuditRow& row) {
+  return {{"seq", row.seq},
+          {"at_unix_ms", row.entry.at_unix_ms},
+          {"who", row.entry.who},
+          {"action", row.entry.action},
+          {"slice", row.entry.slice},
+          {"from", row.entry.from},
+          {"to", row.entry.to},
+          {"reason", row.entry.reason},
+          {"evidence", json::parse(row.entry.evidence, nullptr, false)},
+          {"config_hash", row.config_hash},
+          {"prev_hash", row.prev_hash},
+          {"hash", row.hash}};
+}
+
+Response history(const ApiParts& parts, const Request& request) {
+  const auto limit = limit_of(request, 200);
+  if (!limit) return problem_of(limit.error());
+  const bool verify = query_value(request, "verify") == "true";
+  try {
+    // Verifying needs the whole chain; what is shown stays within the limit.
+    const AuditHistory history =
+        read_history(parts.config.orchestrator.database, parts.config.migration_name, verify ? 0 : *limit);
+    json document{{"history", json::array()}};
+    const std::size_t first = history.rows.size() > *limit ? history.rows.size() - *limit : 0;
+    for (std::size_t i = first; i < history.rows.size(); ++i)
+      document["history"].push_back(history_row(history.rows[i]));
+    if (verify) {
+      const AuditCheck check = verify_chain(history.rows, history.head);
+      document["verification"] = {{"intact", check.intact},
+                                  {"records", check.rows},
+                                  {"first_bad_seq", check.first_bad_seq},
+                                  {"detail", check.detail}};
+    }
+    return http::json_text(200, document.dump(-1, ' ', false, json::error_handler_t::replace));
+  } catch (const Failure& failure) {
+    return problem_of({failure.code(), failure.what()});
+  }
+}
+
+Response ready(const ApiParts& parts) {
+  const PolicyView view = parts.authority.view();
+  if (view.leading) return http::json_text(200, R"({"ready":true})");
+  return http::json_text(503, json{{"ready", false}, {"reason", view.standby_reason}}.dump());
+}
+
+void slice_metrics(telemetry::Page& page, const SlicePolicy& slice) {
+  for (const Stage stage : {Stage::bypass, Stage::shadow, Stage::canary, Stage::promoted, Stage::retired}) {
+    page.gauge("phoenix_orchestrator_stage", "1 for the stage a slice is in",
+               {{"slice", slice.name}, {"stage", std::string(to_string(stage))}}, slice.stage == stage ? 1 : 0);
+  }
+  page.gauge("phoenix_orchestrator_weight_ratio", "Share of keys whose target side is modern, in stage canary",
+             {{"slice", slice.name}}, slice.weight_basis_points / 10'000.0);
+}
+
+Response metrics(const ApiParts& parts) {
+  telemetry::Page page;
+  const PolicyView view = parts.authority.view();
+  const LoopCounters counters = parts.loop.counters();
+  page.gauge("phoenix_orchestrator_is_leader", "1 when this process may change the traffic policy", {},
+             view.leading ? 1 : 0);
+  page.gauge("phoenix_orchestrator_policy_epoch", "Epoch of the traffic policy", {},
+             static_cast<double>(view.state.policy.epoch));
+  for (const auto& slice : view.state.policy.slices) slice_metrics(page, slice);
+  for (const auto& [key, count] : counters.decisions) {
+    page.counter("phoenix_orchestrator_decisions_total", "Decisions of the planner",
+                 {{"slice", key.first}, {"decision", key.second}}, static_cast<double>(count));
+  }
+  for (const auto& [key, count] : counters.kills) {
+    page.counter("phoenix_orchestrator_kills_total", "Kills by what tripped them",
+                 {{"slice", key.first}, {"cause", key.second}}, static_cast<double>(count));
+  }
+  page.counter("phoenix_orchestrator_malformed_events_total", "Events that could not be read and were set aside", {},
+               static_cast<double>(counters.malformed_events));
+  return {200, "text/plain; version=0.0.4", page.render(), {}, Response::Fault::none};
+}
+
+}  // namespace
+
+http::Handler make_api(const ApiParts& parts) {
+  auto router = std::make_shared<http::Router>();
+  router
+      ->add("GET", "/healthz", [](const Request&, const Params&) { return http::json_text(200, R"({"alive":true})"); })
+      .add("GET", "/readyz", [parts](const Request&, const Params&) { return ready(parts); })
+      .add("GET", "/metrics", [parts](const Request&, const Params&) { return metrics(parts); })
+      .add("GET", "/api/v1/status",
+           [parts](const Request&, const Params&) {
+             return http::json_text(200, status_document(parts.config, status_input(parts)));
+           })
+      .add("GET", "/api/v1/slices/{name}",
+           [parts](const Request&, const Params& params) {
+             auto document = slice_document(parts.config, status_input(parts), params.at("name"));
+             if (document.empty())
+               return problem_of({ErrorCode::not_found, fmt::format("no slice '{}'", params.at("name"))});
+             return http::json_text(200, std::move(document));
+           })
+      .add("POST", "/api/v1/kill",
+           [parts](const Request& request, const Params&) {
+             const auto body = json::parse(request.body, nullptr, false);
+             const auto slice = body.is_object() ? body.value("slice", json("*")) : json("*");
+             if (!slice.is_string()) return problem_of(invalid_input("'slice' must be a string"));
+             return parts.actions.kill(slice.get<std::string>(), request.body);
+           })
+      .add("GET", "/api/v1/verdicts",
+           [parts](const Request& request, const Params&) { return verdicts(parts, request); })
+      .add("GET", "/api/v1/exchanges/{id}",
+           [parts](const Request&, const Params& params) {
+             auto document = parts.arbiter.exchange(params.at("id"));
+             return document ? http::json_text(200, std::move(*document)) : problem_of(document.error());
+           })
+      .add("GET", "/api/v1/drift",
+           [parts](const Request&, const Params&) { return rows("drift", parts.arbiter.drift()); })
+      .add("GET", "/api/v1/history",
+           [parts](const Request& request, const Params&) { return history(parts, request); });
+  for (const char* action : {"weight", "pause", "resume", "approve", "promote", "retire", "kill", "reset"}) {
+    router->add("POST", std::string("/api/v1/slices/{name}/") + action,
+                [parts, action](const Request& request, const Params& params) {
+                  return parts.actions.act(params.at("name"), action, request.body);
+                });
+  }
+  return [router](const Request& request) { return (*router)(request); };
+}
+
+}  // namespace phoenix::orchestrator

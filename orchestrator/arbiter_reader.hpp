@@ -1,0 +1,35 @@
+// Reads what the arbiter found, from schema `arbiter` of its database: verdicts, exchanges, drift. Read only. Where the
+// arbiter has not created its tables yet there is nothing, which is not an error.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "core/model/result.hpp"
+
+namespace phoenix::orchestrator {
+
+struct VerdictFilter {
+  std::string slice, route, kind, account;
+  std::string since;  ///< empty, a duration before now ("15m"), or a time stamp
+  std::size_t limit = 100;
+};
+
+/// Each call uses a connection of its own: people ask rarely, and a lost server then needs no care. Any thread.
+/// Errors: unavailable, invalid_input (a filter that the database cannot read).
+class ArbiterReader {
+ public:
+  explicit ArbiterReader(std::string connection) : connection_(std::move(connection)) {}
+
+  /// JSON arrays of rows, newest first.
+  [[nodiscard]] Result<std::string> verdicts(const VerdictFilter& filter) const;
+  [[nodiscard]] Result<std::string> drift() const;
+  /// {"exchange": {...}, "verdicts": [...]} with bodies as text where they are text; not_found.
+  [[nodiscard]] Result<std::string> exchange(const std::string& id) const;
+
+ private:
+  std::string connection_;
+};
+
+}  // namespace phoenix::orchestrator

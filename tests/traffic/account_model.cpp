@@ -1,0 +1,221 @@
+#include "tests/traffic/account_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/sim/exact_json.hpp"
+#include "core/sim/seed_rules.hpp"
+
+namespace phoenix::traffic {
+
+namespace {
+
+std::int64_t percentage(std::int64_t amount_minor, std::int64_t per_mille) {
+  return (amount_minor * per_mille + 500) / 1'000;  // half a cent is rounded up
+}
+
+std::string range_text(std::int64_t low, std::int64_t high) {
+  if (low == high) return hundredths_to_text(low);
+  return hundredths_to_text(low) + ".." + hundredths_to_text(high);
+}
+
+}  // namespace
+
+std::optional<FeeModel> fee_model_from_string(std::string_view text) {
+  if (text == "legacy-vip-fee") return FeeModel::legacy_vip_fee;
+  if (text == "tariff") return FeeModel::tariff;
+  if (text == "any") return FeeModel::any;
+  return std::nullopt;
+}
+
+FeeRange right_fees(FeeModel model, const Operation& operation) {
+  if (operation.kind != Kind::transfer) return {};
+  const std::int64_t full = percentage(operation.amount_minor, 25);
+  const bool vip = sim::seeded_tier(operation.account) == "vip";
+  const std::int64_t reduced = vip ? percentage(operation.amount_minor, 20) : full;
+  switch (model) {
+    case FeeModel::legacy_vip_fee:
+      return {full, full};
+    case FeeModel::tariff:
+      return {reduced, reduced};
+    case FeeModel::any:
+      break;
+  }
+  return {reduced, full};
+}
+
+AccountModel::Touch* AccountModel::InFlight::touch(std::int64_t account) {
+  const auto at = std::find_if(touches.begin(), touches.end(), [&](const Touch& t) { return t.account == account; });
+  return at == touches.end() ? nullptr : &*at;
+}
+
+void AccountModel::open(std::int64_t account, std::int64_t balance_minor) {
+  Account& a = accounts_[account];
+  a.settled_minor = balance_minor;
+  a.known = true;
+}
+
+std::vector<AccountModel::Touch> AccountModel::expected_touches(const Operation& operation) const {
+  const std::int64_t amount = operation.amount_minor;
+  const std::int64_t most_taken = amount + right_fees(model_, operation).most;
+  auto touch = [](std::int64_t account, std::int64_t low, std::int64_t high) {
+    Touch t;
+    t.account = account;
+    t.effect = {low, high};
+    return t;
+  };
+  switch (operation.kind) {
+    case Kind::deposit:
+      return {touch(operation.account, 0, amount)};
+    case Kind::withdrawal:
+      return {touch(operation.account, -most_taken, 0)};
+    case Kind::transfer:
+      return {touch(operation.account, -most_taken, 0), touch(operation.to_account, 0, amount)};
+    case Kind::read:
+    case Kind::statement:
+      break;
+  }
+  return {touch(operation.account, 0, 0)};
+}
+
+AccountModel::Ticket AccountModel::begin(const Operation& operation, TimePoint now) {
+  const Ticket ticket = next_ticket_++;
+  InFlight& op = in_flight_[ticket];  // stays where it is: unordered_map never moves its elements
+  op = {operation, now, expected_touches(operation)};
+  const bool writes = is_write(operation.kind);
+  for (Touch& mine : op.touches) {
+    Account& account = accounts_[mine.account];
+    mine.settled_minor = account.settled_minor;
+    mine.generation = account.generation;
+    for (InFlight* other : account.in_flight) {
+      Touch* theirs = other->touch(mine.account);
+      mine.overlap.add(theirs->effect);
+      theirs->overlap.add(mine.effect);
+      mine.overlapped |= is_write(other->operation.kind);
+      theirs->overlapped |= writes;
+    }
+    account.in_flight.push_back(&op);
+  }
+  return ticket;
+}
+
+std::vector<Difference> AccountModel::complete(Ticket ticket, const ParsedAnswer& answer, TimePoint now) {
+  InFlight& op = in_flight_.at(ticket);
+  std::vector<Difference> differences = answer.differences;
+  const bool write = is_write(op.operation.kind);
+
+  if (write && answer.status == 422 && op.operation.kind != Kind::deposit) {
+    judge_refusal(op, differences);
+    for (const Touch& touch : op.touches) settle(op, touch, 0);
+  } else if (write && (answer.status != 201 || !answer.fee_minor)) {
+    fail(ticket, now);  // an answer that makes no sense says nothing about what was done
+    return differences;
+  } else {
+    const std::int64_t fee = answer.fee_minor.value_or(0);
+    const std::int64_t amount = op.operation.amount_minor;
+    const std::int64_t own = !write ? 0 : op.operation.kind == Kind::deposit ? amount - fee : -amount - fee;
+    judge_accepted(op, answer, own, differences);
+    settle(op, op.touches[0], own);
+    if (op.operation.kind == Kind::transfer) settle(op, op.touches[1], amount);
+    if (answer.balance_minor) learn(op, *answer.balance_minor);
+  }
+  // One wrong posting is one wrong answer: after a wrong balance the account is read afresh.
+  const bool wrong_balance =
+      std::any_of(differences.begin(), differences.end(), [](const Difference& d) { return d.what == "balance"; });
+  if (wrong_balance) forget(op.operation.account, now - settle_);
+  remove(ticket);
+  return differences;
+}
+
+void AccountModel::judge_refusal(const InFlight& op, std::vector<Difference>& out) const {
+  const Touch& mine = op.touches[0];
+  const Account& account = accounts_.at(mine.account);
+  if (!account.known || account.generation != mine.generation) return;
+  const std::int64_t needed = op.operation.amount_minor + right_fees(model_, op.operation).most;
+  if (mine.settled_minor + mine.overlap.low >= needed)
+    out.push_back({mine.account, "refusal",
+                   fmt::format("201: at least {} there, {} needed",
+                               hundredths_to_text(mine.settled_minor + mine.overlap.low), hundredths_to_text(needed)),
+                   "422"});
+}
+
+void AccountModel::judge_accepted(const InFlight& op, const ParsedAnswer& answer, std::int64_t told_minor,
+                                  std::vector<Difference>& out) {
+  const Operation& operation = op.operation;
+  if (is_write(operation.kind)) {
+    const FeeRange fees = right_fees(model_, operation);
+    const std::int64_t fee = *answer.fee_minor;
+    if (fee != fees.least && fee != fees.most)
+      out.push_back({operation.account, "fee",
+                     fees.least == fees.most ? hundredths_to_text(fees.least)
+                                             : hundredths_to_text(fees.least) + " or " + hundredths_to_text(fees.most),
+                     hundredths_to_text(fee)});
+  }
+  const Touch& mine = op.touches[0];
+  const Account& account = accounts_.at(mine.account);
+  if (!answer.balance_minor || !account.known || account.generation != mine.generation) return;
+  const std::int64_t low = mine.settled_minor + mine.overlap.low + told_minor;
+  const std::int64_t high = mine.settled_minor + mine.overlap.high + told_minor;
+  if (*answer.balance_minor < low || *answer.balance_minor > high)
+    out.push_back({mine.account, "balance", range_text(low, high), hundredths_to_text(*answer.balance_minor)});
+  else if (*answer.balance_minor < 0)
+    out.push_back({mine.account, "balance", "0.00 or more", hundredths_to_text(*answer.balance_minor)});
+}
+
+void AccountModel::settle(InFlight& op, const Touch& touch, std::int64_t told_minor) {
+  Account& account = accounts_.at(touch.account);
+  account.settled_minor += told_minor;
+  // A wrong fee moves the balance further than expected: those that overlapped may rightly see that.
+  const Range beyond{std::min<std::int64_t>(0, told_minor - touch.effect.low),
+                     std::max<std::int64_t>(0, told_minor - touch.effect.high)};
+  if (beyond.low == 0 && beyond.high == 0) return;
+  for (InFlight* other : account.in_flight)
+    if (other != &op) other->touch(touch.account)->overlap.add(beyond);
+}
+
+void AccountModel::learn(const InFlight& op, std::int64_t balance_minor) {
+  const Touch& mine = op.touches[0];
+  Account& account = accounts_.at(mine.account);
+  if (account.known || account.generation != mine.generation || mine.overlapped) return;
+  if (op.sent_at < account.unknown_since + settle_) return;
+  account.settled_minor = balance_minor;
+  account.known = true;
+  ++account.generation;
+}
+
+void AccountModel::fail(Ticket ticket, TimePoint now) {
+  const InFlight& op = in_flight_.at(ticket);
+  if (is_write(op.operation.kind))
+    for (const Touch& touch : op.touches) forget(touch.account, now);
+  remove(ticket);
+}
+
+void AccountModel::forget(std::int64_t account, TimePoint since) {
+  Account& a = accounts_.at(account);
+  a.known = false;
+  a.unknown_since = std::max(a.unknown_since, since);
+  ++a.generation;
+}
+
+void AccountModel::remove(Ticket ticket) {
+  const auto at = in_flight_.find(ticket);
+  for (const Touch& touch : at->second.touches) {
+    auto& list = accounts_.at(touch.account).in_flight;
+    list.erase(std::find(list.begin(), list.end(), &at->second));
+  }
+  in_flight_.erase(at);
+}
+
+std::optional<std::int64_t> AccountModel::exact_balance(std::int64_t account) const {
+  const auto at = accounts_.find(account);
+  if (at == accounts_.end() || !at->second.known || !at->second.in_flight.empty()) return std::nullopt;
+  return at->second.settled_minor;
+}
+
+std::uint64_t AccountModel::unknown_accounts() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(accounts_.begin(), accounts_.end(), [](const auto& entry) { return !entry.second.known; }));
+}
+
+}  // namespace phoenix::traffic

@@ -1,0 +1,251 @@
+#include "arbiter/decision_core.hpp"
+
+#include "core/events/control_events.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/exchange_builder.hpp"
+
+using namespace phoenix;
+using namespace phoenix::arbiter;
+using phoenix::test::exchange;
+using phoenix::test::json_leg;
+using phoenix::test::record_of;
+
+namespace {
+
+config::Config make_config(bool ledgers = false) {
+  config::Config config;
+  config.slices = {{"payments", Stage::shadow, 0}};
+  config::RouteConfig route;
+  route.name = "deposits";
+  route.slice = "payments";
+  route.methods = {"POST"};
+  route.shadow = config::ShadowMode::dual;
+  route.compare = {{"/id"}, "/balance"};
+  config.gateway.routes.push_back(route);
+  if (ledgers) config.arbiter.legacy_db.url = config.arbiter.modern_db.url = "postgresql:///unused";
+  return config;
+}
+
+std::string body(const std::string& balance, const std::string& fee = "0.10") {
+  return R"({"fee":)" + fee + R"(,"balance":)" + balance + "}";
+}
+
+struct Core {
+  explicit Core(bool ledgers = false) : core(make_config(ledgers), CoreState{}) {}
+
+  std::vector<std::pair<std::string, Verdict>> apply(const ExchangeEvent& event) {
+    core.apply(record_of(event, offset++));
+    return verdicts();
+  }
+  std::vector<std::pair<std::string, Verdict>> verdicts() {
+    last = core.take_changes();
+    std::vector<std::pair<std::string, Verdict>> result;
+    for (const auto& verdict : last.verdicts) result.emplace_back(verdict.event.exchange_id, verdict.event.verdict);
+    return result;
+  }
+  std::int64_t count(const std::string& what, const std::string& route = "deposits", std::uint64_t rung = 0) const {
+    const auto at = core.counters().find({"payments", route, rung, what});
+    return at == core.counters().end() ? 0 : at->second;
+  }
+  ScoreEvent score() const { return core.scores().front(); }
+
+  DecisionCore core;
+  CoreChanges last;
+  std::int64_t offset = 0;
+};
+
+using Verdicts = std::vector<std::pair<std::string, Verdict>>;
+
+}  // namespace
+
+TEST_CASE("a match writes no row, a mismatch a row with its evidence") {
+  Core core;
+  CHECK(core.apply(exchange(1, body("10.00"), body("10.0"), {{"7", 1}})).empty());
+  CHECK(core.count("match") == 1);
+  CHECK(core.last.evidence.empty());
+  const auto wrong = exchange(2, body("20.00", "0.26"), body("20.05", "0.21"), {{"7", 2}});
+  CHECK(core.apply(wrong) == Verdicts{{wrong.exchange_id, Verdict::mismatch}});
+  CHECK(core.last.verdicts[0].event.detail == "/fee: legacy 0.26, modern 0.21; /balance: legacy 20, modern 20.05 (known gap 0.00)");
+  REQUIRE(core.last.evidence.size() == 1);
+  CHECK(core.last.evidence[0].exchange.request_body == wrong.request_body);
+  CHECK(core.apply(exchange(3, body("30.00"), body("30.05"), {{"7", 3}})).empty());  // carries the gap
+  CHECK(core.score().drift_minor_units.at("XXX") == 5);
+  CHECK(core.score().confirmed_balance_mismatches == 1);
+  CHECK_FALSE(core.score().trip_reason.empty());
+}
+
+TEST_CASE("an exchange delivered twice counts once") {
+  Core core;
+  const auto event = exchange(1, body("10.00"), body("11.00"), {{"7", 1}});
+  CHECK(core.apply(event).size() == 1);
+  CHECK(core.apply(event).empty());
+  CHECK(core.count("received") == 1);
+  CHECK(core.count("mismatch") == 1);
+  CHECK(core.score().received == 1);
+}
+
+TEST_CASE("exchanges of a key that arrive out of order are judged in order") {
+  Core core;
+  const auto wrong = exchange(1, body("10.00"), body("10.05"), {{"7", 1}});
+  const auto right = exchange(2, body("20.00"), body("20.05"), {{"7", 2}});
+  const auto later = exchange(3, body("30.00"), body("30.05"), {{"7", 3}});
+  CHECK(core.apply(later).empty());
+  CHECK(core.apply(right).empty());
+  CHECK(core.core.open_count() == 2);
+  CHECK(core.score().pending == 2);
+  CHECK(core.apply(wrong) == Verdicts{{wrong.exchange_id, Verdict::mismatch}});
+  CHECK(core.core.open_count() == 0);
+  CHECK(core.count("match") == 2);
+}
+
+TEST_CASE("a predecessor that never comes is waited for until settle, then the gap proves nothing") {
+  Core core;
+  CHECK(core.apply(exchange(2, body("20.00"), body("20.05"), {{"7", 2}})).empty());
+  auto other = exchange(3, body("1"), body("1"), {{"8", 1}});
+  other.completed_at_us += 4'000'000;
+  core.apply(other);
+  CHECK(core.core.open_count() == 1);
+  auto later = exchange(4, body("1"), body("1"), {{"8", 2}});
+  later.completed_at_us += 6'000'000;
+  const auto verdicts = core.apply(later);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].second == Verdict::unknown);
+  CHECK(core.core.open_count() == 0);
+  CHECK(core.apply(exchange(5, body("30.00"), body("30.05"), {{"7", 3}})).empty());  // the gap is known again
+  const auto late = core.apply(exchange(6, body("9.00"), body("9.00"), {{"7", 1}}));
+  REQUIRE(late.size() == 1);
+  CHECK(late[0].second == Verdict::unknown);
+}
+
+TEST_CASE("transfers wait for both of their accounts") {
+  Core core;
+  core.apply(exchange(3, body("3"), body("3"), {{"7", 2}, {"8", 2}}));
+  core.apply(exchange(1, body("1"), body("1"), {{"7", 1}}));
+  CHECK(core.core.open_count() == 1);
+  core.apply(exchange(2, body("2"), body("2"), {{"8", 1}}));
+  CHECK(core.core.open_count() == 0);
+  CHECK(core.count("match") == 3);
+}
+
+TEST_CASE("what was left out beforehand, what was lost through us, and what is uncertain") {
+  Core core;
+  auto excluded = exchange(1, body("1"), body("2"), {{"7", 1}});
+  excluded.write = false;
+  excluded.excluded = "overlap";
+  CHECK(core.apply(excluded).empty());
+  auto dropped = exchange(2, body("1"), "", {{"7", 2}});
+  dropped.dropped = "queue_full";
+  dropped.shadow = {};
+  CHECK(core.apply(dropped) == Verdicts{{dropped.exchange_id, Verdict::unknown}});
+  auto timeout = exchange(3, body("1"), "", {{"8", 1}});
+  timeout.shadow.outcome = LegOutcome::timeout;
+  timeout.shadow.uncertain = true;
+  CHECK(core.apply(timeout) == Verdicts{{timeout.exchange_id, Verdict::unknown}});
+  const auto score = core.score();
+  CHECK(score.received == 3);
+  CHECK(score.excluded == 1);
+  CHECK(score.unknown == 2);
+  CHECK(score.decided == 0);
+  CHECK(score.coverage == 0.0);
+  // The next answer on an account whose leg was lost is not held against modern.
+  const auto next = exchange(4, body("9"), body("8"), {{"7", 3}});
+  CHECK(core.apply(next) == Verdicts{{next.exchange_id, Verdict::unknown}});
+}
+
+TEST_CASE("answers that are no success are compared and decided, but are no evidence") {
+  Core core;
+  auto refused = exchange(1, "", "", {{"7", 1}});
+  refused.serving = json_leg(422, R"({"error":"funds"})");
+  refused.shadow = json_leg(422, R"({"error":"funds"})");
+  CHECK(core.apply(refused).empty());
+  auto split = exchange(2, "", "", {{"7", 2}});
+  split.serving = json_leg(422, R"({"error":"funds"})");
+  split.shadow = json_leg(200, body("1"));
+  CHECK(core.apply(split) == Verdicts{{split.exchange_id, Verdict::mismatch}});
+  CHECK(core.score().decided == 2);
+  CHECK(core.score().writes.units == EvidenceCounts{0, 0});
+  CHECK(core.score().writes.exchanges == EvidenceCounts{2, 1});
+}
+
+TEST_CASE("without ledgers an overlap that is never seen aligned becomes unknown in event time") {
+  Core core;
+  auto overlapping = exchange(1, body("10"), body("20"), {{"7", 1}});
+  overlapping.overlap = true;
+  CHECK(core.apply(overlapping).empty());
+  CHECK(core.core.open_count() == 1);
+  auto later = exchange(2, body("1"), body("1"), {{"8", 1}});
+  later.completed_at_us += 6'000'000;
+  CHECK(core.apply(later) == Verdicts{{overlapping.exchange_id, Verdict::unknown}});
+  CHECK(core.core.open_count() == 0);
+}
+
+TEST_CASE("records that cannot be read are set aside with their position") {
+  Core core;
+  LogRecord bad{topics::kShadowRequests, 0, 41, 0, "k", std::string(100'000, '\xff')};
+  core.core.apply(bad);
+  core.core.apply({topics::kDbStateUpdates, 0, 3, 0, "k", "{}"});
+  const auto changes = core.core.take_changes();
+  REQUIRE(changes.rejected.size() == 2);
+  CHECK(changes.rejected[0].offset == 41);
+  CHECK(changes.rejected[0].value.size() == 64 << 10);
+  CHECK_FALSE(changes.rejected[0].reason.empty());
+  CHECK(core.core.rejected().at(topics::kShadowRequests) == 1);
+  CHECK(core.apply(exchange(1, body("1"), body("1"), {{"7", 1}})).empty());
+  CHECK(core.count("match") == 1);
+}
+
+TEST_CASE("one broken clock does not age what is open") {
+  Core core;
+  auto overlapping = exchange(1, body("10"), body("20"), {{"7", 1}});
+  overlapping.overlap = true;
+  core.apply(overlapping);
+  auto future = exchange(2, body("1"), body("1"), {{"8", 1}});
+  future.completed_at_us += 365ll * 24 * 3600 * 1'000'000;
+  auto record = record_of(future, 2);
+  record.timestamp_ms = overlapping.completed_at_us / 1'000;
+  core.core.apply(record);
+  CHECK(core.core.event_time_us() == record.timestamp_ms * 1'000 + 60'000'000);
+}
+
+TEST_CASE("accounts of writes are to be read until a reading has covered them") {
+  Core core(true);
+  const auto event = exchange(1, body("10.00"), body("10.00"), {{"7", 1}, {"8", 1}});
+  core.apply(event);
+  CHECK(core.core.wanted_readings() == std::map<std::string, bool>{{"7", false}, {"8", false}});
+  for (const Side side : {Side::legacy, Side::modern}) {
+    BalanceReading reading;
+    reading.account = "7";
+    reading.side = side;
+    reading.exists = true;
+    reading.balance_minor = 1'000;
+    reading.currency = "EUR";
+    reading.txn_count = 1;
+    reading.txn_hash = "h";
+    reading.read_at_us = event.completed_at_us + 10;
+    reading.read_id = static_cast<std::uint64_t>(core.core.exchange_time_us());
+    core.core.apply({topics::kDbStateUpdates, 0, 0, 0, "7", encode(reading)});
+  }
+  CHECK(core.core.wanted_readings() == std::map<std::string, bool>{{"8", false}});
+  auto read = exchange(2, body("10.00"), body("10.00"), {{"7", 2}});
+  read.write = false;
+  core.apply(read);
+  CHECK(core.core.wanted_readings().size() == 1);
+}
+
+TEST_CASE("a read that differs on an account known to differ says so") {
+  Core core;
+  const auto wrong = exchange(1, body("10.00"), body("10.05"), {{"7", 1}});
+  core.apply(wrong);
+  auto read = exchange(2, R"({"lines":[1]})", R"({"lines":[2]})", {{"7", 2}});
+  read.write = false;
+  core.apply(read);
+  REQUIRE(core.last.verdicts.size() == 1);
+  CHECK(core.last.verdicts[0].event.detail ==
+        "/lines/0: legacy 1, modern 2 (account already differs since " + wrong.exchange_id + ")");
+}
+
+TEST_CASE("names that Postgres cannot hold are spelled, not merged and not lost") {
+  Core core;
+  CHECK(core.apply(exchange(1, body("1"), body("1"), {{std::string("a\0b", 3), 1}})).empty());
+  CHECK(core.last.accounts == std::set<std::string>{"a\\x00b"});
+}

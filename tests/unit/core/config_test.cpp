@@ -1,0 +1,67 @@
+#include "core/runtime/config.hpp"
+
+#include <cstdlib>
+
+#include "tests/support/catch.hpp"
+
+using namespace phoenix;
+
+namespace {
+const std::string kMinimal =
+    "mode: local\n"
+    "event_log: {sqlite: {path: /tmp/x.db}}\n"
+    "gateway:\n"
+    "  legacy: {endpoints: [\"http://127.0.0.1:8081\"]}\n"
+    "  modern: {endpoints: [\"http://127.0.0.1:8082\"]}\n";
+
+std::string error_of(const std::string& text) {
+  const auto result = config::parse(text, "phoenix.yml");
+  return result ? "no error" : result.error().message;
+}
+}  // namespace
+
+TEST_CASE("two backends and nothing else are a safe configuration") {
+  const auto config = config::parse(kMinimal, "phoenix.yml").value();
+  REQUIRE(config.slices.size() == 1);
+  CHECK(config.slices[0].name == "default");
+  CHECK(config.slices[0].stage == Stage::shadow);
+  CHECK(config.gateway.routes.empty());
+  CHECK(config.gateway.legacy[0].port == 8081);
+  CHECK(config.orchestrator.ramp.p0 == Approx(0.001));
+  CHECK(config.control_gateways.size() == 1);
+  CHECK(config.hash.size() == 32);
+}
+
+TEST_CASE("errors name the key, its line and what to do") {
+  CHECK(error_of(kMinimal + "  lisen: 127.0.0.1:1\n") == "phoenix.yml:6: gateway: unknown key 'lisen'; did you mean 'listen'?");
+  CHECK_THAT(error_of(kMinimal + "  timeouts: {response: 15}\n"), Catch::Contains("phoenix.yml:6: gateway.timeouts.response: '15' is not a duration"));
+  CHECK_THAT(error_of(kMinimal + "  limits: {head_bytes: 64kb}\n"), Catch::Contains("is not a size"));
+  CHECK_THAT(error_of("gateway: {modern: {endpoints: [\"http://a:1\"]}}\n"), Catch::Contains("legacy.endpoints is missing"));
+  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, slice: nope, match: {path: /x}}\n"), Catch::Contains("slice 'nope' is not declared"));
+  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, match: {path: /x}, key: {path: id}}\n"), Catch::Contains("no segment of the template"));
+  CHECK_THAT(error_of("mode: local\nmode: local\n"), Catch::Contains("twice") || Catch::Contains("mode"));
+  CHECK_THAT(error_of("mode: [\n"), Catch::Contains("phoenix.yml:"));
+  CHECK_THAT(error_of("slices: [{name: a, weight: 5}]\n"), Catch::Contains("canary only"));
+  CHECK_THAT(config::load("/nowhere/phoenix.yml").error().message, Catch::Contains("cannot read configuration file"));
+}
+
+TEST_CASE("secrets come from the environment") {
+  setenv("PHOENIX_TEST_SECRET", "s3cret", 1);
+  unsetenv("PHOENIX_TEST_ABSENT");
+  const auto config = config::parse("orchestrator: {database: \"postgresql://u:${PHOENIX_TEST_SECRET}@h/${PHOENIX_TEST_ABSENT:-db}\"}\n", "f").value();
+  CHECK(config.orchestrator.database == "postgresql://u:s3cret@h/db");
+  CHECK(config.arbiter.database == config.orchestrator.database);
+  CHECK_THAT(error_of("mode: local\nmigration: {salt: \"${PHOENIX_TEST_ABSENT}\"}\n"), Catch::Contains("phoenix.yml:2: environment variable PHOENIX_TEST_ABSENT is not set"));
+}
+
+TEST_CASE("values carry units") {
+  CHECK(config::parse_duration("250ms").value().count() == 250);
+  CHECK(config::parse_duration("7d").value().count() == 7LL * 86'400'000);
+  CHECK(config::parse_duration("1.5s").has_error());
+  CHECK(config::parse_bytes("64KiB").value() == 65'536);
+  CHECK(config::parse_endpoint("http://[::1]:80").value() == config::Endpoint{"::1", 80});
+  CHECK(config::parse_endpoint(":8080").value() == config::Endpoint{"0.0.0.0", 8080});
+  CHECK(config::parse_endpoint("https://a:1").has_error());
+  CHECK(config::parse_endpoint("a").has_error());
+  CHECK(config::parse_endpoint("a:99999").has_error());
+}

@@ -1,0 +1,181 @@
+#include "gateway/sequencer.hpp"
+
+#include "tests/support/catch.hpp"
+
+using namespace phoenix;
+using namespace phoenix::gateway;
+
+namespace {
+struct Probe {
+  Ticket ticket;
+  int resumed = 0;
+  int shadows = 0;
+  Probe(std::vector<BusinessKey> keys, bool write, Side target = Side::legacy, bool other_allowed = true) {
+    ticket.keys = std::move(keys);
+    ticket.write = write;
+    ticket.target = target;
+    ticket.other_side_allowed = other_allowed;
+    ticket.owner = this;
+    ticket.resume = [](Ticket& t) { ++static_cast<Probe*>(t.owner)->resumed; };
+    ticket.run_shadow = [](Ticket& t) { ++static_cast<Probe*>(t.owner)->shadows; };
+  }
+};
+}  // namespace
+
+TEST_CASE("shadow writes of one key leave in the order in which they completed") {
+  Sequencer sequencer;
+  Probe a({"1"}, true), b({"1"}, true), c({"2"}, true);
+  sequencer.admit(a.ticket);
+  sequencer.admit(b.ticket);
+  sequencer.admit(c.ticket);
+  CHECK(sequencer.complete(b.ticket, ShadowNeed::send));  // completed first: goes first
+  CHECK_FALSE(sequencer.complete(a.ticket, ShadowNeed::send));
+  CHECK(sequencer.complete(c.ticket, ShadowNeed::send));  // another key does not wait
+  CHECK(a.shadows == 0);
+  sequencer.shadow_done(b.ticket, ShadowResult::applied);
+  CHECK(a.shadows == 1);
+  CHECK(a.ticket.overlap);
+  CHECK(b.ticket.overlap);
+  CHECK_FALSE(c.ticket.overlap);
+  CHECK(b.ticket.sequences == std::vector<std::uint64_t>{1});
+  CHECK(a.ticket.sequences == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("tickets for several keys cannot wait for each other") {
+  Sequencer sequencer;
+  Probe ab({"a", "b"}, true), ba({"b", "a"}, true), b({"b"}, true);
+  for (Probe* probe : {&ab, &ba, &b}) sequencer.admit(probe->ticket);
+  CHECK(sequencer.complete(ab.ticket, ShadowNeed::send));
+  CHECK_FALSE(sequencer.complete(ba.ticket, ShadowNeed::send));
+  CHECK_FALSE(sequencer.complete(b.ticket, ShadowNeed::send));
+  sequencer.shadow_done(ab.ticket, ShadowResult::applied);
+  CHECK(ba.shadows == 1);
+  CHECK(b.shadows == 0);
+  sequencer.shadow_done(ba.ticket, ShadowResult::applied);
+  CHECK(b.shadows == 1);
+}
+
+TEST_CASE("a read between writes is shadowed between them; reads run side by side; a read that overlapped a write is not shadowed") {
+  Sequencer sequencer;
+  Probe first({"1"}, true), r1({"1"}, false), r2({"1"}, false), second({"1"}, true), overlapping({"1"}, false);
+  sequencer.admit(first.ticket);
+  CHECK(sequencer.complete(first.ticket, ShadowNeed::send));
+  for (Probe* probe : {&r1, &r2}) {
+    sequencer.admit(probe->ticket);
+    CHECK_FALSE(sequencer.complete(probe->ticket, ShadowNeed::send));
+  }
+  sequencer.admit(overlapping.ticket);
+  sequencer.admit(second.ticket);
+  CHECK_FALSE(sequencer.complete(overlapping.ticket, ShadowNeed::send));
+  CHECK_FALSE(Sequencer::is_queued(overlapping.ticket));
+  CHECK(overlapping.ticket.overlap);
+  CHECK_FALSE(sequencer.complete(second.ticket, ShadowNeed::send));
+  sequencer.shadow_done(first.ticket, ShadowResult::applied);
+  CHECK(r1.shadows == 1);
+  CHECK(r2.shadows == 1);
+  CHECK(second.shadows == 0);
+  sequencer.shadow_done(r2.ticket, ShadowResult::applied);
+  CHECK(second.shadows == 0);
+  sequencer.shadow_done(r1.ticket, ShadowResult::applied);
+  CHECK(second.shadows == 1);
+}
+
+TEST_CASE("a key is served only by a side that is current") {
+  Sequencer sequencer;
+  Probe write({"1"}, true, Side::legacy);
+  sequencer.admit(write.ticket);
+  // In flight on legacy: modern must not serve, legacy may.
+  Probe during({"1"}, false, Side::modern);
+  CHECK(sequencer.admit(during.ticket) == Admission::granted);
+  CHECK(during.ticket.side == Side::legacy);
+  sequencer.complete(during.ticket, ShadowNeed::none);
+  sequencer.complete(write.ticket, ShadowNeed::send);
+  // The client knows, modern does not yet.
+  Probe after({"1"}, false, Side::modern), strict_modern({"1"}, false, Side::modern, false);
+  sequencer.admit(after.ticket);
+  CHECK(after.ticket.side == Side::legacy);
+  sequencer.complete(after.ticket, ShadowNeed::none);
+  CHECK(sequencer.admit(strict_modern.ticket) == Admission::waiting);
+  sequencer.shadow_done(write.ticket, ShadowResult::applied);
+  CHECK(strict_modern.resumed == 1);
+  CHECK(strict_modern.ticket.side == Side::modern);
+  sequencer.complete(strict_modern.ticket, ShadowNeed::none);
+}
+
+TEST_CASE("a lost shadow write keeps its key on the side that is complete; so does a disagreement") {
+  for (const ShadowResult result : {ShadowResult::lost, ShadowResult::disagreed}) {
+    Sequencer sequencer;
+    Probe write({"1"}, true, Side::legacy);
+    sequencer.admit(write.ticket);
+    sequencer.complete(write.ticket, ShadowNeed::send);
+    sequencer.shadow_done(write.ticket, result);
+    Probe read({"1"}, false, Side::modern), other_key({"2"}, false, Side::modern), both({"1", "2"}, true, Side::modern);
+    sequencer.admit(read.ticket);
+    sequencer.admit(other_key.ticket);
+    sequencer.complete(other_key.ticket, ShadowNeed::none);
+    sequencer.admit(both.ticket);
+    CHECK(read.ticket.side == Side::legacy);
+    CHECK(other_key.ticket.side == Side::modern);
+    CHECK(both.ticket.side == Side::legacy);
+    CHECK(sequencer.summary().incomplete_keys[index(Side::modern)] == 1);
+    sequencer.abandon(both.ticket);
+    sequencer.complete(read.ticket, ShadowNeed::none);
+    sequencer.accept_stale(Side::modern);
+    Probe again({"1"}, false, Side::modern);
+    sequencer.admit(again.ticket);
+    CHECK(again.ticket.side == Side::modern);
+    sequencer.abandon(again.ticket);
+  }
+}
+
+TEST_CASE("after a rollback a key that legacy lacks waits, or gives up") {
+  Sequencer sequencer;
+  Probe served_by_modern({"1"}, true, Side::modern);
+  sequencer.admit(served_by_modern.ticket);
+  sequencer.complete(served_by_modern.ticket, ShadowNeed::send);
+  Probe waits({"1"}, false, Side::legacy, false), gives_up({"1"}, false, Side::legacy, false);
+  CHECK(sequencer.admit(waits.ticket) == Admission::waiting);
+  CHECK(sequencer.admit(gives_up.ticket) == Admission::waiting);
+  CHECK(sequencer.cancel_wait(gives_up.ticket));
+  sequencer.shadow_done(served_by_modern.ticket, ShadowResult::applied);
+  CHECK(waits.resumed == 1);
+  CHECK(gives_up.resumed == 0);
+  CHECK_FALSE(sequencer.cancel_wait(waits.ticket));
+  sequencer.abandon(waits.ticket);
+}
+
+TEST_CASE("strict: one write per key in flight, in order of arrival") {
+  Sequencer sequencer;
+  Probe first({"1"}, true), second({"1"}, true), third({"1", "2"}, true), apart({"3"}, true);
+  for (Probe* probe : {&first, &second, &third, &apart}) probe->ticket.strict = true;
+  CHECK(sequencer.admit(first.ticket) == Admission::granted);
+  CHECK(sequencer.admit(second.ticket) == Admission::waiting);
+  CHECK(sequencer.admit(third.ticket) == Admission::waiting);
+  CHECK(sequencer.admit(apart.ticket) == Admission::granted);
+  sequencer.complete(first.ticket, ShadowNeed::none);
+  CHECK(second.resumed == 1);
+  CHECK(third.resumed == 0);
+  sequencer.abandon(second.ticket);
+  CHECK(third.resumed == 1);
+  CHECK_FALSE(third.ticket.overlap);
+  sequencer.abandon(third.ticket);
+  sequencer.abandon(apart.ticket);
+}
+
+TEST_CASE("an exchange whose keys could not be had stands for every key") {
+  Sequencer sequencer;
+  Probe write({"1"}, true, Side::legacy);
+  sequencer.admit(write.ticket);
+  Probe unknown({}, true, Side::modern, false);
+  unknown.ticket.any_key = true;
+  CHECK(sequencer.admit(unknown.ticket) == Admission::waiting);
+  sequencer.complete(write.ticket, ShadowNeed::send);
+  CHECK(unknown.resumed == 0);
+  sequencer.shadow_done(write.ticket, ShadowResult::applied);
+  CHECK(unknown.resumed == 1);
+  sequencer.complete(unknown.ticket, ShadowNeed::forfeit);  // took effect on modern alone: legacy is complete for no key
+  Probe any({"9"}, false, Side::legacy);
+  sequencer.admit(any.ticket);
+  CHECK(any.ticket.side == Side::modern);
+  sequencer.abandon(any.ticket);
+}

@@ -1,0 +1,103 @@
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/cli/explain_view.hpp"
+#include "orchestrator/cli/status_view.hpp"
+#include "orchestrator/cli/table.hpp"
+#include "orchestrator/status_document.hpp"
+#include "rollout_fixture.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace phoenix;
+using namespace phoenix::orchestrator;
+using namespace phoenix::orchestrator::cli;
+
+TEST_CASE("tables align by what is seen, and nothing from outside steers the terminal") {
+  Table table({"NAME", "VALUE", "LAST"});
+  table.add({"a", "≥ 99 %", "x"});
+  table.add({"long name", "1", "y\x1b[2J\nz"});
+  CHECK(table.render() ==
+        "NAME       VALUE   LAST\n"
+        "a          ≥ 99 %  x\n"
+        "long name  1       y?[2J?z\n");
+}
+
+TEST_CASE("numbers and times as people read them") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1'234'567) == "1,234,567");
+  CHECK(share_text(1) == "100 %");
+  CHECK(share_text(0.999999) == "99.99 %");  // never rounded up to a claim
+  CHECK(utc_time(1'767'225'600'000) == "2026-01-01 00:00:00");
+  CHECK(age_text(2'100) == "2.1 s");
+  CHECK(age_text(180'000) == "3 min");
+}
+
+TEST_CASE("the status page shows every slice with why it does not rise, latches and gateways") {
+  RaisableSlice fixture;
+  fixture.set_score(100, 0);
+  fixture.state.policy.slices.push_back({"cards", Stage::shadow, 0, 6});
+  fixture.state.policy.latches.push_back({"k", "cards", "fire", "oncall", 1'000});
+  config::Config config;
+  config.migration_name = "core-banking";
+  config.orchestrator.ramp = fixture.ramp;
+  StatusInput input;
+  input.policy = {true, "", fixture.state, std::chrono::seconds(5)};
+  input.now = std::chrono::seconds(7);
+  input.decisions["payments"] = fixture.decide();
+  input.evidence["payments"] = fixture.evidence;
+  input.gateways.push_back({fixture.gateway("gw-1"), std::chrono::milliseconds(300), true});
+  const std::string page = render_status(status_document(config, input), 121'000);
+  CHECK_THAT(page, Catch::Contains("migration core-banking   epoch 7   leading   policy renewed 2.0 s ago"));
+  CHECK_THAT(page, Catch::Contains("insufficient_evidence: reads:"));
+  CHECK_THAT(page, Catch::Contains("shadow ✔  1 ✔  [5 %]  10  25  50  75  100  promoted"));
+  CHECK_THAT(page, Catch::Contains("✖ latched 2 min ago by oncall: fire"));
+  CHECK_THAT(page, Catch::Contains("gw-1"));
+  CHECK_THAT(page, Catch::Contains("0 / 3"));
+
+  input.policy.leading = false;
+  input.policy.standby_reason = "another orchestrator leads";
+  CHECK_THAT(render_status(status_document(config, input), 0), Catch::Contains("NOT LEADING"));
+  CHECK(slice_document(config, input, "nope").empty());
+  CHECK_THAT(render_status("[]", 0), Catch::Contains("not a status document"));
+}
+
+TEST_CASE("JSON is flattened with its numbers as written") {
+  const auto pairs = flatten_json(R"({"a":{"b":[0.10,-1,"x"]},"e":{},"n":null})");
+  const std::vector<std::pair<std::string, std::string>> expected{
+      {"/a/b/0", "0.10"}, {"/a/b/1", "-1"}, {"/a/b/2", "\"x\""}, {"/e", "{}"}, {"/n", "null"}};
+  CHECK(pairs == expected);
+  CHECK(flatten_json("not json").empty());
+  CHECK(path_matches("/items/3/created_at", "/items/*/created_at"));
+  CHECK(path_matches("/meta/x", "/meta"));
+  CHECK_FALSE(path_matches("/metadata", "/meta"));
+}
+
+TEST_CASE("explain shows both sides and marks what differs") {
+  const nlohmann::json document{
+      {"exchange",
+       {{"exchange_id", "0190"},
+        {"header",
+         {{"method", "POST"},
+          {"target", "/transfers"},
+          {"route", "transfers"},
+          {"slice", "payments"},
+          {"serving_side", "modern"},
+          {"modern", {{"status", 201}, {"duration_us", 1500}, {"outcome", "ok"}}},
+          {"legacy", {{"status", 200}, {"duration_us", 2500}, {"outcome", "ok"}}}}},
+        {"request_body", R"({"amount":10.00})"},
+        {"legacy_body", R"({"fee":0.26,"at":"1","same":1})"},
+        {"modern_body", R"({"fee":0.21,"at":"2","same":1,"extra":true})"},
+        {"legacy_balance", "89.74"},
+        {"modern_balance", "89.79"}}},
+      {"verdicts", {{{"verdict", "mismatch"}, {"detail", "/fee: legacy 0.26, modern 0.21"}}}}};
+  const std::string page = render_exchange(document.dump(), {"/at"});
+  CHECK_THAT(page, Catch::Contains("verdict mismatch: /fee: legacy 0.26, modern 0.21"));
+  CHECK_THAT(page, Catch::Contains("≠  /fee    0.26      0.21"));
+  CHECK_THAT(page, Catch::Contains("~  /at"));
+  CHECK_THAT(page, Catch::Contains("   /same   1         1"));
+  CHECK_THAT(page, Catch::Contains("/extra  (absent)  true"));
+  CHECK_THAT(page, Catch::Contains("status   200     201"));
+  CHECK_THAT(page, Catch::Contains("time     2.5 ms  1.5 ms"));
+  CHECK_THAT(page, Catch::Contains("89.74   89.79"));
+  CHECK_THAT(page, Catch::Contains("/amount  10.00"));
+}
