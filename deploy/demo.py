@@ -8,76 +8,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from stack import ROOT, Postgres, Stack, StoryBroken, http
+
 DIR = os.path.join(ROOT, "build", "demo")
-BIN = os.path.join(ROOT, "build", "bin")
 ACCOUNTS = 2000
 RATE = 350
 SLICE = "payments"
 RAMP_DEADLINE_S = 130
 TRIP_DEADLINE_S = 30
-
-
-class StoryBroken(Exception):
-    """What did not hold, in one line."""
-
-
-def free_port(preferred):
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return probe.getsockname()[1]
-            except OSError:
-                continue
-    raise StoryBroken("no free port")
-
-
-def http(method, url, body=None, timeout=3):
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=timeout) as response:
-        return json.loads(response.read() or b"{}")
-
-
-class Programs:
-    """Child processes: logs under build/demo, stopped by pid in reverse order."""
-
-    def __init__(self, environment):
-        self.environment = environment
-        self.running = []
-
-    def start(self, name, *arguments):
-        log = open(os.path.join(DIR, name + ".log"), "w")
-        process = subprocess.Popen([os.path.join(BIN, name), *arguments], stdout=log, stderr=log, env=self.environment,
-                                   start_new_session=True)
-        self.running.append((name, process))
-        return process
-
-    def check(self):
-        for name, process in self.running:
-            if process.poll() not in (None, 0):
-                with open(os.path.join(DIR, name + ".log")) as log:
-                    tail = log.read().strip().splitlines()[-3:]
-                raise StoryBroken(f"{name} ended with status {process.returncode}: {' | '.join(tail)}")
-
-    def stop(self):
-        for name, process in reversed(self.running):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.running = []
 
 
 class View:
@@ -88,6 +30,7 @@ class View:
         self.drawn = 0
         self.last = None
         self.start = time.monotonic()
+        self.next_line = 0
 
     def say(self, text):
         self.drawn = 0
@@ -96,10 +39,17 @@ class View:
     def draw(self, act, state):
         lines = self.lines(act, state)
         if not self.terminal:
-            key = (state["stage"], state["weight"], state["killed"])
-            if key != self.last:
-                self.last = key
-                print(f"[{time.monotonic() - self.start:5.1f}s] " + "; ".join(lines[1:5]), flush=True)
+            # A change is shown with the evidence that led to it: what the rung before it had gathered.
+            now = time.monotonic()
+            changed = self.last and (state["stage"], state["weight"], state["killed"]) != (self.last["stage"], self.last["weight"], self.last["killed"])
+            if changed:
+                print(f"[{now - self.start:5.1f}s] {self.last['weight']:g} % -> {state['weight']:g} %{' KILLED' if state['killed'] else ''}  on  "
+                      + "; ".join(self.lines(act, self.last)[2:5]), flush=True)
+            elif now > self.next_line:
+                print(f"[{now - self.start:5.1f}s] " + "; ".join(lines[1:5]), flush=True)
+            if changed or now > self.next_line:
+                self.next_line = now + 5
+            self.last = state
             return
         if self.drawn:
             sys.stdout.write(f"\x1b[{self.drawn}A")
@@ -129,62 +79,31 @@ class Demo:
         self.options = options
         self.view = View()
         self.weights = []
-        self.programs = None
+        self.postgres = Postgres(os.path.join(ROOT, "build", "postgres-demo"))
+        self.stack = None
         self.summary = {}
 
     # --- setting up ---------------------------------------------------------------------------------------------------
 
-    def postgres(self, command):
-        return subprocess.run([os.path.join(ROOT, "deploy", "postgres.sh"), command, os.path.join(ROOT, "build", "postgres-demo")],
-                              check=True, capture_output=True, text=True).stdout.strip()
-
     def set_up(self):
-        shutil.rmtree(DIR, ignore_errors=True)
-        os.makedirs(DIR)
-        base = self.postgres("start")
-        for name in ("legacy_bank", "modern_bank", "phoenix"):
-            subprocess.run(["psql", "-qX", base + "postgres", "-c", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"], check=True, capture_output=True)
-        ports = {name: free_port(default) for name, default in
-                 (("GATEWAY", 8080), ("ADMIN", 9100), ("ARBITER", 9200), ("ORCHESTRATOR", 9300), ("LEGACY", 8081), ("MODERN", 8082))}
-        environment = dict(os.environ, PHOENIX_DEMO_DIR=DIR, PHOENIX_DEMO_POSTGRES=base, PHOENIX_DEMO_MODE=self.options.mode)
-        for name, port in ports.items():
-            environment[f"PHOENIX_DEMO_{name}_PORT"] = str(port)
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        self.programs = Programs(environment)
-        self.config = os.path.join(ROOT, "deploy", "demo.yml")
+        self.postgres.start()
+        self.stack = Stack(DIR, self.postgres, mode=self.options.mode, use_default_ports=True)
+        self.postgres.drop("phoenix")
         self.view.say("starting two banks, the gateway, the arbiter and the orchestrator")
-        seeds = ("--seed-accounts", str(ACCOUNTS))
-        self.programs.start("phoenix-legacy-sim", "--flavour", "vip-fee", "--listen", f"127.0.0.1:{ports['LEGACY']}", "--database", base + "legacy_bank", *seeds)
-        self.programs.start("phoenix-modern-sim", "--flavour", "ledger", "--bug-compatible", "--listen", f"127.0.0.1:{ports['MODERN']}", "--database", base + "modern_bank", *seeds)
-        self.wait_for(self.urls["LEGACY"] + "/healthz")
-        self.wait_for(self.urls["MODERN"] + "/healthz")
-        for name in ("phoenix-gateway", "phoenix-orchestrator", "phoenix-arbiter"):
-            self.programs.start(name, "--config", self.config)
-        for name in ("ADMIN", "ORCHESTRATOR", "ARBITER"):
-            self.wait_for(self.urls[name] + "/readyz")
+        self.stack.start_banks(ACCOUNTS)
+        self.stack.start_phoenix()
         self.live = os.path.join(DIR, "traffic-live.json")
         self.traffic_summary = os.path.join(DIR, "traffic.json")
-        self.traffic = self.programs.start(
-            "phoenix-traffic", "--target", f"127.0.0.1:{ports['GATEWAY']}", "--accounts", str(ACCOUNTS), "--rate", str(RATE), "--seed", "7", "--zipf", "0.6",
-            "--duration", "600s", "--mix", "read=35,statement=15,deposit=20,withdrawal=10,transfer=20", "--model", "legacy-vip-fee",
-            "--final-check", "--live", self.live, "--json", self.traffic_summary)
-
-    def wait_for(self, url, seconds=30):
-        deadline = time.monotonic() + seconds
-        while True:
-            self.programs.check()
-            try:
-                return http("GET", url)
-            except (OSError, ValueError):
-                if time.monotonic() > deadline:
-                    raise StoryBroken(f"{url} did not become ready within {seconds} s") from None
-                time.sleep(0.1)
+        self.traffic = self.stack.programs.start(
+            "phoenix-traffic", *self.stack.traffic_arguments(ACCOUNTS, "--rate", str(RATE), "--seed", "7", "--zipf", "0.6", "--duration", "600s",
+                                                             "--mix", "read=35,statement=15,deposit=20,withdrawal=10,transfer=20", "--model", "legacy-vip-fee",
+                                                             "--final-check", "--live", self.live, "--json", self.traffic_summary))
 
     # --- watching -----------------------------------------------------------------------------------------------------
 
     def state(self):
-        self.programs.check()
-        slice_ = http("GET", f"{self.urls['ORCHESTRATOR']}/api/v1/slices/{SLICE}")
+        self.stack.programs.check()
+        slice_ = http("GET", f"{self.stack.urls['ORCHESTRATOR']}/api/v1/slices/{SLICE}")
         score = slice_.get("score") or {}
         try:
             with open(self.live) as live:
@@ -217,10 +136,6 @@ class Demo:
                 raise StoryBroken(f"{act}: not within {seconds} s; last reason: {state['why']}")
             time.sleep(0.25)
 
-    def ctl(self, *arguments):
-        return subprocess.run([os.path.join(BIN, "phoenixctl"), "--config", self.config, *arguments], check=True, capture_output=True, text=True,
-                              env=self.programs.environment).stdout
-
     # --- the story ----------------------------------------------------------------------------------------------------
 
     def act_one(self):
@@ -236,61 +151,48 @@ class Demo:
         self.view.say(f"act 1 holds: 0 to 100 % in {self.summary['ramp_seconds']} s, raised by the orchestrator alone\n")
 
     def act_two(self):
-        self.ctl("weight", "set", SLICE, "5", "--reason", "demo: the next release of modern starts small")
+        self.stack.ctl("weight", "set", SLICE, "5", "--reason", "demo: the next release of modern starts small")
         self.watch("act 2: the next release starts at 5 %", self.gateway_applied_five, 20)
-        http("PUT", self.urls["MODERN"] + "/_sim/faults", {"bug_compatible": False})
+        http("PUT", self.stack.urls["MODERN"] + "/_sim/faults", {"bug_compatible": False})
         started = time.monotonic()
         self.view.say("act 2: unannounced, modern now charges VIPs the tariff's 2.0 % where legacy takes 2.5 %")
         self.watch("act 2: the ledgers drift apart", lambda state: state["killed"], TRIP_DEADLINE_S)
         self.summary["seconds_to_trip"] = round(time.monotonic() - started, 2)
-        gateway = http("GET", self.urls["ADMIN"] + "/status")
+        gateway = self.stack.gateway_status()
         if not gateway["latches"] or gateway["slices"][0]["stage"] != "shadow":
             raise StoryBroken("act 2: the orchestrator tripped, but the gateway still serves modern")
         self.summary["trip_reason"] = gateway["latches"][0]["reason"]
         self.view.say(f"act 2 holds: the kill switch tripped by itself after {self.summary['seconds_to_trip']} s: {self.summary['trip_reason']}\n")
 
     def gateway_applied_five(self, state):
-        status = http("GET", self.urls["ADMIN"] + "/status")
+        status = self.stack.gateway_status()
         return status["slices"][0]["weight"] == 5 and state["weight"] == 5
 
     def explain(self):
-        verdicts = json.loads(self.ctl("verdicts", "--kind", "mismatch", "--route", "transfers", "--json"))["verdicts"]
+        verdicts = json.loads(self.stack.ctl("verdicts", "--kind", "mismatch", "--route", "transfers", "--json"))["verdicts"]
         named = [verdict for verdict in verdicts if verdict["exchange_id"]]
         if not named:
             raise StoryBroken("act 2: the kill switch tripped, but no mismatch on transfers is on record")
         self.summary["explained_exchange"] = named[-1]["exchange_id"]
         self.view.say(f"$ phoenixctl explain {named[-1]['exchange_id']}")
-        self.view.say(self.ctl("explain", named[-1]["exchange_id"]))
+        self.view.say(self.stack.ctl("explain", named[-1]["exchange_id"]))
 
     def close(self):
         self.traffic.send_signal(signal.SIGTERM)
         self.traffic.wait(timeout=60)
         with open(self.traffic_summary) as file:
             client = json.load(file)
-        self.programs.running = [entry for entry in self.programs.running if entry[1] is not self.traffic]
-        gateway = http("GET", self.urls["ADMIN"] + "/status")
-        for route in gateway["routes"]:
-            ended = route["handed_over"] + route["in_flight"] + sum(route["excluded"].values()) + sum(route["dropped"].values())
-            if route["received"] != ended:
-                raise StoryBroken(f"route {route['route']}: received {route['received']} but only {ended} are accounted for")
-        audit = json.loads(self.ctl("history", "--verify", "--json"))
+        self.stack.programs.forget(self.traffic)
+        self.stack.check_accounting()
+        audit = json.loads(self.stack.ctl("history", "--verify", "--json"))
         self.summary.update(
             weights_reached=self.weights, client_requests=client["requests"], client_errors=client["errors"], client_wrong_answers=client["wrong_answers"],
             client_latency_ms=client["latency_ms"], audit=audit.get("verification"), accounting="exact",
-            verdicts=self.verdict_counts())
+            verdicts=self.stack.verdict_counts())
         if client["errors"] or client["wrong_answers"]:
             raise StoryBroken(f"the client saw {client['errors']} errors and {client['wrong_answers']} wrong answers")
         if not (audit.get("verification") or {}).get("intact"):
             raise StoryBroken("the audit record is not intact")
-
-    def verdict_counts(self):
-        counts = {}
-        rows = subprocess.run(["psql", "-qXAt", "-F", " ", self.programs.environment["PHOENIX_DEMO_POSTGRES"] + "phoenix", "-c",
-                               "SELECT verdict, sum(n) FROM arbiter.counters GROUP BY verdict ORDER BY 1"], check=True, capture_output=True, text=True).stdout
-        for row in rows.strip().splitlines():
-            verdict, count = row.rsplit(" ", 1)
-            counts[verdict] = int(count)
-        return counts
 
     def run(self):
         self.view.say("This demo asks for p0 = 1 % at 95 % confidence, some 500 clean units a rung. The product's defaults are 0.1 % at 99 %.\n")
@@ -319,18 +221,18 @@ class Demo:
             self.view.say(f"The story holds. The client made {self.summary['client_requests']} requests: no error, no wrong answer. build/demo/summary.json has the figures.")
         else:
             self.view.say(f"demo: the story does not hold: {self.summary['broken']}\ndemo: logs are in build/demo/")
-        if self.options.keep and self.programs:
-            environment = " ".join(f"{name}={value}" for name, value in self.programs.environment.items() if name.startswith("PHOENIX_DEMO_"))
+        if self.options.keep and self.stack:
+            environment = " ".join(f"{name}={value}" for name, value in self.stack.programs.environment.items() if name.startswith("PHOENIX_DEMO_"))
             with open(os.path.join(DIR, "environment"), "w") as file:
                 file.write("export " + environment + "\n")
-            pids = " ".join(str(process.pid) for _, process in self.programs.running)
-            self.view.say("Left running:\n" + "\n".join(f"  {name.lower():12} {url}" for name, url in self.urls.items()))
+            pids = " ".join(str(process.pid) for _, process in self.stack.programs.running)
+            self.view.say("Left running:\n" + "\n".join(f"  {name.lower():12} {url}" for name, url in self.stack.urls.items()))
             self.view.say("  . build/demo/environment; build/bin/phoenixctl --config deploy/demo.yml status\n"
                           f"Stop with: kill {pids}; deploy/postgres.sh stop build/postgres-demo")
             return
-        if self.programs:
-            self.programs.stop()
-        self.postgres("stop")
+        if self.stack:
+            self.stack.programs.stop()
+        self.postgres.stop()
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A private Postgres for demo and tests, never a cluster that is already on the machine:
-#   deploy/postgres.sh start [DIR]   creates it on first use, starts it on a free loopback port, prints the base URL
+#   deploy/postgres.sh start [DIR [PORT]]  creates it on first use, starts it on PORT or a free loopback port, prints the base URL
 #   deploy/postgres.sh url   [DIR]   prints the base URL of a running one; append a database name
 #   deploy/postgres.sh stop  [DIR]   stops it
 # DIR defaults to build/postgres. Started as root it runs as the unprivileged user `postgres`.
@@ -8,6 +8,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 command=${1:-}
 dir=${2:-$root/build/postgres}
+port=${3:-}
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 [ -n "$bin" ] || { echo "postgres.sh: no PostgreSQL server found; run deploy/setup.sh first" >&2; exit 1; }
 
@@ -40,7 +41,7 @@ start() {
     run_as "$bin/initdb" -D "$dir/data" -U phoenix --auth=scram-sha-256 --pwfile="$dir/password" \
       --encoding=UTF8 --locale=C >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log" >&2; exit 1; }
   fi
-  port=$(free_port)
+  [ -n "$port" ] || port=$(free_port)
   # synchronous_commit=off: a throw-away cluster; wal_level=logical: change capture reads it.
   run_as "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/postgres.log" -o "-p $port -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories='' -c max_connections=300 -c synchronous_commit=off -c wal_level=logical \

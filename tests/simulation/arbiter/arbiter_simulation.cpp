@@ -109,7 +109,8 @@ std::int64_t total(const Outcome& outcome, const std::string& what) {
 /// received - excluded = decided + unknown + pending, for every exchange.
 void check_nothing_vanishes(const Outcome& outcome, const BankLog& log) {
   std::int64_t verdicts = 0;
-  for (const auto* what : {"match", "match_late", "order_dependent", "mismatch", "unknown"}) verdicts += total(outcome, what);
+  for (const auto* what : {"match", "match_late", "order_dependent", "mismatch", "unknown"})
+    verdicts += total(outcome, what);
   CHECK(total(outcome, "received") == static_cast<std::int64_t>(log.distinct));
   CHECK(total(outcome, "received") - total(outcome, "excluded") == verdicts + static_cast<std::int64_t>(outcome.open));
 }

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::int64_t kStartUs = 1'700'000'000'000'000;
 
-std::string name(int account) { return "acc-" + std::to_string(account); }
+std::string name(int account) {
+  return "acc-" + std::to_string(account);
+}
 
 }  // namespace
 
@@ -23,7 +25,9 @@ std::int64_t BankWorld::between(std::int64_t low, std::int64_t high) {
   return low + static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(high - low + 1));
 }
 
-bool BankWorld::chance(double share) { return static_cast<double>(random_() % 1'000'000) < share * 1e6; }
+bool BankWorld::chance(double share) {
+  return static_cast<double>(random_() % 1'000'000) < share * 1e6;
+}
 
 BankLog BankWorld::run() {
   plan();
@@ -35,12 +39,15 @@ BankLog BankWorld::run() {
     const ExchangeEvent event = event_of(i);
     if (requests_[i].wrong) log.wrong.insert(event.exchange_id);
     if (event.overlap) ++log.overlapping;
-    const std::int64_t at = event.completed_at_us + (chance(settings_.late_events) ? between(0, 20'000) : between(0, 500));
+    const std::int64_t at =
+        event.completed_at_us + (chance(settings_.late_events) ? between(0, 20'000) : between(0, 500));
     log.exchanges.emplace_back(at, encode(event));
-    if (chance(settings_.repeated_events)) log.exchanges.emplace_back(at + between(0, 50'000), log.exchanges.back().second);
+    if (chance(settings_.repeated_events))
+      log.exchanges.emplace_back(at + between(0, 50'000), log.exchanges.back().second);
     end_us_ = std::max(end_us_, at);
   }
-  std::stable_sort(log.exchanges.begin(), log.exchanges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(log.exchanges.begin(), log.exchanges.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   return log;
 }
 
@@ -61,8 +68,8 @@ void BankWorld::plan() {
   }
 }
 
-/// Clients take the next request when theirs is answered. Reads keep clear of writes of their key, as the gateway leaves
-/// out those that do not; in strict mode so do writes.
+/// Clients take the next request when theirs is answered. Reads keep clear of writes of their key, as the gateway
+/// leaves out those that do not; in strict mode so do writes.
 void BankWorld::serve() {
   std::vector<std::int64_t> free_at(static_cast<std::size_t>(settings_.clients), kStartUs);
   std::vector<std::int64_t> quiet_at(static_cast<std::size_t>(settings_.accounts), kStartUs);
@@ -73,7 +80,8 @@ void BankWorld::serve() {
     Leg& leg = legacy_[i];
     leg.sent_us = *client + between(50, 400);
     if (settings_.strict || !requests_[i].write) {
-      for (const int key : requests_[i].keys) leg.sent_us = std::max(leg.sent_us, quiet_at[static_cast<std::size_t>(key)] + 10);
+      for (const int key : requests_[i].keys)
+        leg.sent_us = std::max(leg.sent_us, quiet_at[static_cast<std::size_t>(key)] + 10);
     }
     leg.commit_us = leg.sent_us + between(200, 2'500);
     leg.done_us = leg.commit_us + between(50, 1'500);
@@ -86,8 +94,11 @@ void BankWorld::serve() {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     for (std::size_t j = 0; j < requests_.size(); ++j) {
       if (i == j || legacy_[i].done_us < legacy_[j].sent_us || legacy_[j].done_us < legacy_[i].sent_us) continue;
-      const auto shares = [&](int key) { return std::count(requests_[j].keys.begin(), requests_[j].keys.end(), key) > 0; };
-      if (requests_[j].write && std::any_of(requests_[i].keys.begin(), requests_[i].keys.end(), shares)) overlap_[i] = true;
+      const auto shares = [&](int key) {
+        return std::count(requests_[j].keys.begin(), requests_[j].keys.end(), key) > 0;
+      };
+      if (requests_[j].write && std::any_of(requests_[i].keys.begin(), requests_[i].keys.end(), shares))
+        overlap_[i] = true;
     }
   }
 }
@@ -178,8 +189,9 @@ std::string BankWorld::answer(const Request& request, const Posting& posting, Si
 
 ExchangeEvent BankWorld::event_of(std::size_t i) const {
   const Request& request = requests_[i];
-  ExchangeEvent event = exchange(static_cast<std::uint64_t>(request.number), answer(request, legacy_postings_[i], Side::legacy),
-                                 answer(request, modern_postings_[i], Side::modern));
+  ExchangeEvent event =
+      exchange(static_cast<std::uint64_t>(request.number), answer(request, legacy_postings_[i], Side::legacy),
+               answer(request, modern_postings_[i], Side::modern));
   for (std::size_t k = 0; k < request.keys.size(); ++k) event.keys.push_back({name(request.keys[k]), sequences_[i][k]});
   event.write = request.write;
   event.route = request.write ? "postings" : "account";

@@ -1,6 +1,6 @@
-// Two small banks behind a gateway, in one thread: writes overlap, commit in another order than they answer, shadow legs
-// follow in the order of their keys, and events come late, twice and out of order. Seeded; produces the event log that an
-// arbiter would read, and remembers which exchanges were really wrong.
+// Two small banks behind a gateway, in one thread: writes overlap, commit in another order than they answer, shadow
+// legs follow in the order of their keys, and events come late, twice and out of order. Seeded; produces the event log
+// that an arbiter would read, and remembers which exchanges were really wrong.
 #pragma once
 
 #include <map>
@@ -19,13 +19,13 @@ struct BankSettings {
   int accounts = 20;
   int clients = 32;
   int exchanges = 2'000;
-  int wrong_every = 0;         ///< every n-th transfer or deposit has a wrong fee on modern; 0: none
-  bool wrong_target = false;   ///< modern also credits the other account of a transfer wrongly
+  int wrong_every = 0;        ///< every n-th transfer or deposit has a wrong fee on modern; 0: none
+  bool wrong_target = false;  ///< modern also credits the other account of a transfer wrongly
   double reads = 0.3;
-  bool strict = false;         ///< one write a key at a time: nothing overlaps
-  double late_events = 0.1;    ///< share of events that reach the log up to 20 ms late
+  bool strict = false;       ///< one write a key at a time: nothing overlaps
+  double late_events = 0.1;  ///< share of events that reach the log up to 20 ms late
   double repeated_events = 0.02;
-  bool positions = true;       ///< balance queries return a position
+  bool positions = true;  ///< balance queries return a position
 };
 
 struct BankLog {

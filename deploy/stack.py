@@ -1,0 +1,202 @@
+"""Starts and stops the real programs, for the demo and the end-to-end tests. Needs Python 3 and nothing else.
+
+A Stack is two banks on a private Postgres, the gateway, the arbiter and the orchestrator, on free loopback ports, with
+deploy/demo.yml (or another file) as their configuration.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
+
+
+class StoryBroken(Exception):
+    """What did not hold, in one line."""
+
+
+def free_port(preferred=0):
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return probe.getsockname()[1]
+            except OSError:
+                continue
+    raise StoryBroken("no free port")
+
+
+def http(method, url, body=None, timeout=3):
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=timeout) as response:
+        return json.loads(response.read() or b"{}")
+
+
+def wait_until(what, condition, seconds=30, every=0.05):
+    """Polls until the condition holds and returns its value; StoryBroken names what did not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise StoryBroken(f"{what}: not within {seconds} s")
+        time.sleep(every)
+
+
+class Postgres:
+    """A private cluster in a directory of its own; several may run side by side."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.base = None
+
+    def call(self, command, *arguments):
+        return subprocess.run([os.path.join(ROOT, "deploy", "postgres.sh"), command, self.directory, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    def start(self, port=""):
+        """On a free port, or on `port` again after an outage."""
+        self.base = self.call("start", *([port] if port else []))
+        return self.base
+
+    def stop(self):
+        self.call("stop")
+
+    def query(self, database, sql):
+        rows = subprocess.run(["psql", "-qXAt", "-F", "\t", self.base + database, "-c", sql], check=True, capture_output=True, text=True).stdout
+        return [row.split("\t") for row in rows.splitlines()]
+
+    def drop(self, *databases):
+        for name in databases:
+            self.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+class Programs:
+    """Child processes: logs in one directory, stopped by pid in reverse order."""
+
+    def __init__(self, directory, environment):
+        self.directory = directory
+        self.environment = environment
+        self.running = []
+
+    def start(self, name, *arguments):
+        with open(os.path.join(self.directory, name + ".log"), "a") as log:
+            process = subprocess.Popen([os.path.join(BIN, name), *arguments], stdout=log, stderr=log, env=self.environment, start_new_session=True)
+        self.running.append((name, process))
+        return process
+
+    def check(self):
+        for name, process in self.running:
+            if process.poll() not in (None, 0):
+                with open(os.path.join(self.directory, name + ".log")) as log:
+                    tail = log.read().strip().splitlines()[-3:]
+                raise StoryBroken(f"{name} ended with status {process.returncode}: {' | '.join(tail)}")
+
+    def forget(self, process):
+        self.running = [entry for entry in self.running if entry[1] is not process]
+
+    def kill(self, process):
+        """SIGKILL, as a crash would."""
+        process.kill()
+        process.wait()
+        self.forget(process)
+
+    def stop(self):
+        for _, process in reversed(self.running):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.running = []
+
+
+class Stack:
+    """Everything but the users. `control_postgres` may be another cluster than the banks', to take it down alone."""
+
+    DEFAULT_PORTS = {"GATEWAY": 8080, "ADMIN": 9100, "ARBITER": 9200, "ORCHESTRATOR": 9300, "LEGACY": 8081, "MODERN": 8082}
+
+    def __init__(self, directory, bank_postgres, control_postgres=None, mode="local", use_default_ports=False, config=None):
+        self.directory = directory
+        self.banks = bank_postgres
+        self.control = control_postgres or bank_postgres
+        self.config = config or os.path.join(ROOT, "deploy", "demo.yml")
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        self.ports = {name: free_port(port if use_default_ports else 0) for name, port in self.DEFAULT_PORTS.items()}
+        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        environment = dict(os.environ, PHOENIX_DEMO_DIR=directory, PHOENIX_DEMO_POSTGRES=self.banks.base,
+                           PHOENIX_DEMO_CONTROL_POSTGRES=self.control.base, PHOENIX_DEMO_MODE=mode)
+        environment.update({f"PHOENIX_DEMO_{name}_PORT": str(port) for name, port in self.ports.items()})
+        self.programs = Programs(directory, environment)
+
+    def start_banks(self, accounts, modern_options=("--bug-compatible",)):
+        self.banks.drop("legacy_bank", "modern_bank")
+        for name, side, options in (("phoenix-legacy-sim", "legacy", ("--flavour", "vip-fee")), ("phoenix-modern-sim", "modern", ("--flavour", "ledger", *modern_options))):
+            self.programs.start(name, *options, "--listen", f"127.0.0.1:{self.ports[side.upper()]}", "--database", f"{self.banks.base}{side}_bank", "--seed-accounts", str(accounts))
+        for side in ("LEGACY", "MODERN"):
+            self.wait_ready(self.urls[side] + "/healthz")
+
+    def start_phoenix(self, *names):
+        """Starts the named programs (default: all three) and waits until they are ready. Returns them by name."""
+        ready = {"phoenix-gateway": "ADMIN", "phoenix-orchestrator": "ORCHESTRATOR", "phoenix-arbiter": "ARBITER"}
+        started = {name: self.programs.start(name, "--config", self.config) for name in names or ready}
+        for name in started:
+            self.wait_ready(self.urls[ready[name]] + "/readyz")
+        return started
+
+    def wait_ready(self, url, seconds=30):
+        def answers():
+            self.programs.check()
+            try:
+                http("GET", url)
+                return True
+            except (OSError, ValueError):
+                return False
+        wait_until(f"{url} to answer", answers, seconds)
+
+    def traffic_arguments(self, accounts, *more):
+        return ("--target", f"127.0.0.1:{self.ports['GATEWAY']}", "--accounts", str(accounts), *more)
+
+    def run_traffic(self, accounts, *more, timeout=300):
+        """Runs phoenix-traffic to its end and returns its summary."""
+        summary = os.path.join(self.directory, "traffic.json")
+        done = subprocess.run([os.path.join(BIN, "phoenix-traffic"), *self.traffic_arguments(accounts, *more), "--json", summary],
+                              capture_output=True, text=True, timeout=timeout, env=self.programs.environment)
+        if not os.path.exists(summary):
+            raise StoryBroken(f"phoenix-traffic: {done.stderr.strip()}")
+        with open(summary) as file:
+            return json.load(file)
+
+    def ctl(self, *arguments, check=True):
+        return subprocess.run([os.path.join(BIN, "phoenixctl"), "--config", self.config, *arguments], check=check, capture_output=True, text=True,
+                              env=self.programs.environment).stdout
+
+    def gateway_status(self):
+        return http("GET", self.urls["ADMIN"] + "/status")
+
+    def check_accounting(self):
+        """received = in flight + handed over + excluded + dropped, exact for every route; returns the sums."""
+        sums = {"received": 0, "in_flight": 0, "handed_over": 0, "excluded": 0, "dropped": 0}
+        for route in self.gateway_status()["routes"]:
+            row = dict(route, excluded=sum(route["excluded"].values()), dropped=sum(route["dropped"].values()))
+            if row["received"] != row["in_flight"] + row["handed_over"] + row["excluded"] + row["dropped"]:
+                raise StoryBroken(f"route {route['route']}: the account does not balance: {route}")
+            for name in sums:
+                sums[name] += row[name]
+        return sums
+
+    def verdict_counts(self):
+        """Verdicts on exchanges, by kind (verdicts on accounts alone carry no route and are left out)."""
+        return {verdict: int(count) for verdict, count in self.control.query(
+            "phoenix", "SELECT verdict, sum(n) FROM arbiter.counters WHERE route <> '' AND verdict NOT IN ('received', 'excluded', 'dropped')"
+                       " GROUP BY verdict HAVING sum(n) <> 0 ORDER BY 1")}

@@ -1,0 +1,1 @@
+phoenix_test(gateway_simulation simulation SOURCES gateway/currency_simulation.cpp DEPS phoenix_gateway_lib)
