@@ -50,6 +50,7 @@ json to_json(const AccountState& a) {
   }
   if (a.aligned_once) j["aligned"] = true;
   if (a.rebased) j["base"] = a.base;
+  if (a.unaligned_since_us != 0) j["unaligned_since_us"] = a.unaligned_since_us;
   if (a.suspicion) {
     j["suspicion"] = {a.suspicion->difference, a.suspicion->read_at_us, a.suspicion->covers_us, a.suspicion->detail,
                       a.suspicion->positioned};
@@ -87,7 +88,8 @@ std::uint64_t AccountState::expected_sequence(const std::string& incarnation) co
 void AccountState::advance_sequence(const std::string& incarnation, std::uint64_t next) {
   for (auto& [name, known] : next_sequence) {
     if (name == incarnation) {
-      known = std::max(known, next);
+      // A gateway that forgot an idle key numbers it from 1 again.
+      known = next == 2 ? 2 : std::max(known, next);
       return;
     }
   }
@@ -132,6 +134,7 @@ Result<AccountState> decode_account_state(std::string_view text) {
     a.order_differed = j.value("order_differed", false);
     a.dirty = j.value("dirty", false);
     a.aligned_once = j.value("aligned", false);
+    a.unaligned_since_us = j.value("unaligned_since_us", std::int64_t{0});
     a.rebased = j.contains("base");
     if (a.rebased) a.base = j["base"];
     if (j.contains("legacy")) a.balance[0] = j["legacy"].get<std::int64_t>();

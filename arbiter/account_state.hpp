@@ -1,5 +1,6 @@
-// What the arbiter knows of one account: the gap it carries, what is still open, and the latest readings of both ledgers.
-// Plain data with a text form, stored with every batch, so that a restart continues where the last commit ended.
+// What the arbiter knows of one account: the gap it carries, what is still open, and the latest readings of both
+// ledgers. Plain data with a text form, stored with every batch, so that a restart continues where the last commit
+// ended.
 #pragma once
 
 #include <array>
@@ -15,8 +16,8 @@
 
 namespace phoenix::arbiter {
 
-/// An exchange that overlapped with another write and whose two balances differ by something else than the known gap: an
-/// order of commits, or a wrong posting. Open until the account is seen aligned.
+/// An exchange that overlapped with another write and whose two balances differ by something else than the known gap:
+/// an order of commits, or a wrong posting. Open until the account is seen aligned.
 struct Suspect {
   std::string exchange_id;
   std::int64_t difference = 0;  ///< modern - legacy, in units of 10^-scale
@@ -43,25 +44,26 @@ struct SealedDifference {
 struct AccountState {
   std::string slice;
   std::string currency;
-  int scale = 2;  ///< digits after the point of every amount here; only ever grows
+  int scale = 2;         ///< digits after the point of every amount here; only ever grows
   std::int64_t gap = 0;  ///< modern - legacy as known so far
 
   /// A known mismatch whose effect on the gap has not been seen yet; the next certain balance re-learns the gap.
   std::string moved_by;
   /// A leg, an event or an exchange was lost through us: the next change of the gap proves nothing against modern.
   bool lost = false;
-  std::int64_t disturbed_at_us = 0;   ///< completion of the last exchange that moved the gap or may have
+  std::int64_t disturbed_at_us = 0;  ///< completion of the last exchange that moved the gap or may have
   std::int64_t last_completed_us = 0;
-  std::string differs_since;          ///< exchange (or reading) after which the two sides are known to differ
-  bool order_differed = false;        ///< some overlapping writes were applied in another order
-  bool dirty = false;                 ///< both ledgers must be read again
+  std::string differs_since;    ///< exchange (or reading) after which the two sides are known to differ
+  bool order_differed = false;  ///< some overlapping writes were applied in another order
+  bool dirty = false;           ///< both ledgers must be read again
   std::vector<Suspect> suspects;
   /// Per gateway process: the next sequence number of this key.
   std::vector<std::pair<std::string, std::uint64_t>> next_sequence;
 
   std::array<std::vector<BalanceReading>, 2> readings;  ///< by side, oldest first, at most kReadingsKept
+  std::int64_t unaligned_since_us = 0;  ///< first reading of the differing positions that still stand; 0: they agree
   bool aligned_once = false;
-  bool rebased = false;               ///< counts are compared from `base` on; hashes can no longer be
+  bool rebased = false;  ///< counts are compared from `base` on; hashes can no longer be
   std::array<std::int64_t, 2> base{};
   std::array<std::optional<std::int64_t>, 2> balance;  ///< last known, by side
   std::optional<Suspicion> suspicion;

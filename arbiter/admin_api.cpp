@@ -32,7 +32,8 @@ void verdict_metrics(const ArbiterStatus& status, telemetry::Page& page) {
     if (verdict_from_string(what)) totals[{route, what}] += static_cast<double>(n);
   }
   for (const auto& [of, n] : totals) {
-    page.counter("phoenix_arbiter_verdicts_total", "Verdicts by route and kind; route is empty for verdicts on accounts.",
+    page.counter("phoenix_arbiter_verdicts_total",
+                 "Verdicts by route and kind; route is empty for verdicts on accounts.",
                  {{"route", of.first}, {"kind", of.second}}, n);
   }
 }
@@ -40,9 +41,12 @@ void verdict_metrics(const ArbiterStatus& status, telemetry::Page& page) {
 void score_metrics(const ArbiterStatus& status, telemetry::Page& page) {
   for (const auto& score : status.scores) {
     const telemetry::Labels labels{{"slice", score.slice}};
-    page.gauge("phoenix_arbiter_consistency_score", "Share of decided exchanges that are consistent, of the rung.", labels, score.score);
-    page.gauge("phoenix_arbiter_consistency_score_lower", "Lower confidence bound of the score.", labels, score.score_lower);
-    page.gauge("phoenix_arbiter_coverage_ratio", "Decided exchanges to those that had to be decided.", labels, score.coverage);
+    page.gauge("phoenix_arbiter_consistency_score", "Share of decided exchanges that are consistent, of the rung.",
+               labels, score.score);
+    page.gauge("phoenix_arbiter_consistency_score_lower", "Lower confidence bound of the score.", labels,
+               score.score_lower);
+    page.gauge("phoenix_arbiter_coverage_ratio", "Decided exchanges to those that had to be decided.", labels,
+               score.coverage);
     page.gauge("phoenix_arbiter_tripped", "1 when the arbiter holds that modern must not serve the slice.", labels,
                score.trip_reason.empty() ? 0 : 1);
   }
@@ -90,8 +94,10 @@ std::string metrics_text(const ArbiterStatus& status, const LedgerReaderStats& r
   telemetry::Page page;
   verdict_metrics(status, page);
   score_metrics(status, page);
-  page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {}, static_cast<double>(status.open));
-  page.gauge("phoenix_arbiter_oldest_pending_seconds", "Age of the oldest of them, in event time.", {}, seconds_pending(status));
+  page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},
+             static_cast<double>(status.open));
+  page.gauge("phoenix_arbiter_oldest_pending_seconds", "Age of the oldest of them, in event time.", {},
+             seconds_pending(status));
   std::map<std::string, double> lag{{topics::kShadowRequests, 0}, {topics::kDbStateUpdates, 0}};
   for (const auto& [partition, behind] : status.lag) lag[partition.first] += static_cast<double>(behind);
   for (const auto& [topic, behind] : lag) {
@@ -102,8 +108,10 @@ std::string metrics_text(const ArbiterStatus& status, const LedgerReaderStats& r
     page.counter("phoenix_arbiter_rejected_records_total", "Records that could not be read and were set aside.",
                  {{"topic", topic}}, at == status.rejected.end() ? 0 : static_cast<double>(at->second));
   }
-  page.counter("phoenix_arbiter_ledger_readings_total", "Accounts read from both ledgers.", {}, static_cast<double>(readings.readings));
-  page.counter("phoenix_arbiter_ledger_failures_total", "Readings that failed.", {}, static_cast<double>(readings.failures));
+  page.counter("phoenix_arbiter_ledger_readings_total", "Accounts read from both ledgers.", {},
+               static_cast<double>(readings.readings));
+  page.counter("phoenix_arbiter_ledger_failures_total", "Readings that failed.", {},
+               static_cast<double>(readings.failures));
   return page.render();
 }
 

@@ -18,8 +18,9 @@ void settle_suspects(AccountState& account, std::int64_t covers_us, Excuse excus
     Finding finding{suspect.exchange_id, Verdict::unknown, "", "", 0};
     if (excuse == Excuse::mismatch) {
       finding.verdict = Verdict::mismatch;
-      finding.detail = fmt::format("balance: differs by {} among overlapping writes; the account's gap is {} afterwards",
-                                   account.format(suspect.difference), account.format(account.gap));
+      finding.detail =
+          fmt::format("balance: differs by {} among overlapping writes; the account's gap is {} afterwards",
+                      account.format(suspect.difference), account.format(account.gap));
     } else if (excuse == Excuse::unknown) {
       finding.detail = "balance: overlapped with a write whose other leg was lost";
     } else if (suspect.difference == account.gap) {
@@ -112,7 +113,10 @@ BalanceVerdict judge_exchange(AccountState& account, const Observation& seen, Fi
   account.disturbed_at_us = std::max(account.disturbed_at_us, seen.completed_at_us);
   const bool explained = (seen.known_mismatch && seen.write) || moved;
   settle_suspects(account, seen.completed_at_us,
-                  explained ? Excuse::harmless : lost ? Excuse::unknown : Excuse::mismatch, findings);
+                  explained ? Excuse::harmless
+                  : lost    ? Excuse::unknown
+                            : Excuse::mismatch,
+                  findings);
   if (lost && !explained) return BalanceVerdict::unknown;
   if (seen.write || moved) {
     confirm(findings, fmt::format("exchange {}: the gap between both balances went from {} to {}", seen.exchange_id,
@@ -184,8 +188,8 @@ std::optional<std::int64_t> difference_of(AccountState& account, const ReadPair&
 }
 
 std::string describe(const AccountState& account, const std::string& name, const ReadPair& pair) {
-  const std::string position = pair.legacy->txn_count ? fmt::format(" at the same position (n={})", *pair.legacy->txn_count)
-                                                      : " at quiescence";
+  const std::string position =
+      pair.legacy->txn_count ? fmt::format(" at the same position (n={})", *pair.legacy->txn_count) : " at quiescence";
   return fmt::format("account {}: legacy {}, modern {}{}, the gap was {}", name, account.format(*account.balance[0]),
                      account.format(*account.balance[1]), position, account.format(account.gap));
 }
@@ -202,7 +206,8 @@ void judge_aligned(AccountState& account, const ReadPair& pair, bool positioned,
     const bool same_as_held = account.suspicion && account.suspicion->difference == *difference;
     if (!same_as_held) {
       account.suspicion = Suspicion{*difference, pair.read_at_us(), covers, detail, positioned};
-    } else if (!positioned && pair.read_at_us() >= account.suspicion->read_at_us + times.settle_us) {
+    } else if (!positioned && account.suspicion->read_at_us < times.settled_until_us &&
+               pair.read_at_us() >= account.suspicion->read_at_us + times.absence_us) {
       seal(account, findings);
     }
     return;
@@ -210,14 +215,16 @@ void judge_aligned(AccountState& account, const ReadPair& pair, bool positioned,
   const bool changed = *difference != account.gap;
   const std::string cause = std::exchange(account.moved_by, {});
   const bool lost = std::exchange(account.lost, false);
-  if (changed && !cause.empty()) confirm(findings, describe(account, pair.legacy->account, pair) + ", since exchange " + cause);
+  if (changed && !cause.empty())
+    confirm(findings, describe(account, pair.legacy->account, pair) + ", since exchange " + cause);
   account.suspicion.reset();
   learn_gap(account, *difference, cause.empty() ? "a reading of both ledgers" : cause);
   settle_suspects(account, covers, changed && lost && cause.empty() ? Excuse::unknown : Excuse::harmless, findings);
   account.dirty = account.last_completed_us > covers || !account.suspects.empty();
 }
 
-void judge_without_positions(AccountState& account, const ReadPair& now, const AlignmentTimes& times, Findings& findings) {
+void judge_without_positions(AccountState& account, const ReadPair& now, const AlignmentTimes& times,
+                             Findings& findings) {
   const auto& legacy = account.readings[0];
   const auto& modern = account.readings[1];
   if (legacy.size() < 2 || modern.size() < 2) return;
@@ -236,8 +243,8 @@ Finding describe_missing(const AccountState& account, const ReadPair& pair, bool
   Finding finding;
   finding.event_time_us = pair.read_at_us();
   finding.verdict_id = fmt::format("account/{}/{}", name, pair.read_at_us());
-  const std::int64_t surplus = (pair.legacy->txn_count.value_or(0) - account.base[0]) -
-                               (pair.modern->txn_count.value_or(0) - account.base[1]);
+  const std::int64_t surplus =
+      (pair.legacy->txn_count.value_or(0) - account.base[0]) - (pair.modern->txn_count.value_or(0) - account.base[1]);
   const std::string balances = changed && account.balance[0] && account.balance[1]
                                    ? fmt::format("; legacy {}, modern {}", account.format(*account.balance[0]),
                                                  account.format(*account.balance[1]))
@@ -259,15 +266,21 @@ Finding describe_missing(const AccountState& account, const ReadPair& pair, bool
   return finding;
 }
 
-/// Positions that stay different although the account has been quiet: a posting is missing, foreign or double. The account
-/// is rebased afterwards, so that it remains decidable.
-void judge_unaligned(AccountState& account, const ReadPair& now, std::int64_t event_time_us, const AlignmentTimes& times,
-                     Findings& findings) {
+/// Positions that stay different although the account has been quiet: a posting is missing, foreign or double. The
+/// account is rebased afterwards, so that it remains decidable.
+void judge_unaligned(AccountState& account, const ReadPair& now, std::int64_t event_time_us,
+                     const AlignmentTimes& times, Findings& findings) {
   const auto& legacy = account.readings[0];
   const auto& modern = account.readings[1];
-  if (event_time_us < account.last_completed_us + times.settle_us || legacy.size() < 2 || modern.size() < 2) return;
+  const bool unchanged = legacy.size() >= 2 && modern.size() >= 2 && account.unaligned_since_us != 0 &&
+                         same_state(legacy[legacy.size() - 2], *now.legacy) &&
+                         same_state(modern[modern.size() - 2], *now.modern);
+  if (!unchanged) account.unaligned_since_us = now.read_at_us();
+  // A write may have been applied and answered on one side while its other leg still waits for a backend that is down.
+  if (account.unaligned_since_us >= times.settled_until_us) return;
+  const std::int64_t quiet_since_us = std::max(account.last_completed_us, account.unaligned_since_us);
+  if (!unchanged || event_time_us < quiet_since_us + times.absence_us) return;
   if (now.covers_us() < account.last_completed_us) return;
-  if (!same_state(legacy[legacy.size() - 2], *now.legacy) || !same_state(modern[modern.size() - 2], *now.modern)) return;
 
   const auto difference = difference_of(account, now);
   const bool changed = difference && *difference != account.gap;
@@ -283,6 +296,7 @@ void judge_unaligned(AccountState& account, const ReadPair& now, std::int64_t ev
   settle_suspects(account, now.covers_us(), changed && !explained ? Excuse::unknown : Excuse::harmless, findings);
   account.base = {now.legacy->txn_count.value_or(0), now.modern->txn_count.value_or(0)};
   account.rebased = account.aligned_once = true;
+  account.unaligned_since_us = 0;
   account.moved_by.clear();
   account.lost = false;
   account.suspicion.reset();
@@ -305,7 +319,8 @@ void take_reading(AccountState& account, const BalanceReading& reading, std::int
     if (now.covers_us() >= account.last_completed_us) account.dirty = !account.suspects.empty();
     return;
   }
-  const bool positioned = (!now.legacy->exists || now.legacy->txn_count) && (!now.modern->exists || now.modern->txn_count);
+  const bool positioned =
+      (!now.legacy->exists || now.legacy->txn_count) && (!now.modern->exists || now.modern->txn_count);
   if (!positioned && now.legacy->exists && now.modern->exists) {
     judge_without_positions(account, now, times, findings);
     return;
@@ -316,7 +331,11 @@ void take_reading(AccountState& account, const BalanceReading& reading, std::int
     judge_aligned(account, *aligned, !account.rebased, times, findings);
   }
   // One side may agree with an older reading of the other for ever when a posting is missing: look at the newest ones.
-  if (!positions_agree(account, now)) judge_unaligned(account, now, event_time_us, times, findings);
+  if (positions_agree(account, now)) {
+    account.unaligned_since_us = 0;
+  } else {
+    judge_unaligned(account, now, event_time_us, times, findings);
+  }
 }
 
 std::optional<std::int64_t> pass_time(AccountState& account, std::int64_t event_time_us, const AlignmentTimes& times,

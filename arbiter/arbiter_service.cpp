@@ -29,9 +29,8 @@ struct ArbiterService::Impl {
     }
     http::ServerOptions options;
     options.listen = config.arbiter.listen;
-    server = std::make_unique<http::Server>(options, admin_handler(board, [this] {
-                                              return readings ? readings->stats() : LedgerReaderStats{};
-                                            }));
+    server = std::make_unique<http::Server>(
+        options, admin_handler(board, [this] { return readings ? readings->stats() : LedgerReaderStats{}; }));
     consumer = std::make_unique<ExchangeConsumer>(config, *log, store, *producer, readings.get(), board, clock);
   }
 
@@ -55,6 +54,8 @@ struct ArbiterService::Impl {
 
 ArbiterService::ArbiterService(const config::Config& config) : impl_(std::make_unique<Impl>(config)) {}
 ArbiterService::~ArbiterService() = default;
-config::Endpoint ArbiterService::endpoint() const { return impl_->server->endpoint(); }
+config::Endpoint ArbiterService::endpoint() const {
+  return impl_->server->endpoint();
+}
 
 }  // namespace phoenix::arbiter

@@ -1,4 +1,5 @@
-// The whole arbiter: event log, verdict store, consumer, ledger reader, admin server. Runs from construction to destruction.
+// The whole arbiter: event log, verdict store, consumer, ledger reader, admin server. Runs from construction to
+// destruction.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@ namespace phoenix::arbiter {
 
 class ArbiterService {
  public:
-  /// Throws Failure with one clear line when the event log or the verdict store cannot be used, or the address is taken.
-  /// Ledgers may be away: they are only needed to decide, and retried.
+  /// Throws Failure with one clear line when the event log or the verdict store cannot be used, or the address is
+  /// taken. Ledgers may be away: they are only needed to decide, and retried.
   explicit ArbiterService(const config::Config& config);
   ~ArbiterService();
   ArbiterService(const ArbiterService&) = delete;

@@ -8,7 +8,9 @@ namespace {
 constexpr std::int64_t kMaxAheadOfLogUs = 60'000'000;
 constexpr std::size_t kMaxRejectedBytes = 64 << 10;
 
-bool is_safe(const std::string& method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+bool is_safe(const std::string& method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
 
 /// Which classes of exchanges a slice is configured to compare. A route without methods shows by its traffic.
 std::pair<bool, bool> classes_of(const config::Config& config, const std::string& slice) {
@@ -115,7 +117,8 @@ OpenExchange CoreBook::close(const std::string& exchange_id) {
   return std::move(node.mapped());
 }
 
-void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Balances& balances) {
+void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail,
+                      const Balances& balances) {
   count(exchange.slice, exchange.route, exchange.rung, std::string(to_string(verdict)));
   auto& evidence = window(exchange.slice);
   const bool current = evidence.enter(exchange.rung);
@@ -191,8 +194,9 @@ void CoreBook::update_drift(const std::string& name) {
     }
   }
   // XXX is the ISO 4217 code for "no currency": the answers state none, only ledger readings do.
-  DriftEntry entry{account.slice, account.currency.empty() ? "XXX" : account.currency, account.gap_minor(), "", "",
-                   account.differs_since};
+  DriftEntry entry{
+      account.slice,        account.currency.empty() ? "XXX" : account.currency, account.gap_minor(), "", "",
+      account.differs_since};
   if (account.balance[0]) entry.legacy_balance = account.format(*account.balance[0]);
   if (account.balance[1]) entry.modern_balance = account.format(*account.balance[1]);
   drift_sums[{entry.slice, entry.currency}] += std::abs(entry.gap_minor);

@@ -1,5 +1,5 @@
-// The bookkeeping behind the decisions: who was seen, what was counted, which verdicts were written, how much does not add
-// up. Remembers what changed since the last commit. Internal to the decision core; pure.
+// The bookkeeping behind the decisions: who was seen, what was counted, which verdicts were written, how much does not
+// add up. Remembers what changed since the last commit. Internal to the decision core; pure.
 #pragma once
 
 #include <deque>

@@ -16,7 +16,7 @@ using Options = std::map<std::string, std::string>;
 Options parse(const std::string& url) {
   char* message = nullptr;
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(PQconninfoParse(url.c_str(), &message),
-                                                                              PQconninfoFree);
+                                                                               PQconninfoFree);
   const std::unique_ptr<char, void (*)(void*)> owned(message, PQfreemem);
   if (!options) throw Failure(invalid_input("database URL cannot be read: not a libpq URL or keyword/value string"));
   Options result;
@@ -51,7 +51,9 @@ bool exists(pqxx::connection& connection, const std::string& database) {
 
 }  // namespace
 
-std::string connection_string(const std::string& url) { return spell(with_defaults(parse(url))); }
+std::string connection_string(const std::string& url) {
+  return spell(with_defaults(parse(url)));
+}
 
 std::string describe_database(const std::string& url) {
   const Options options = parse(url);
@@ -62,7 +64,9 @@ std::string describe_database(const std::string& url) {
   return fmt::format("{}:{}/{}", get("host", "local socket"), get("port", "5432"), get("dbname", "(default)"));
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
 void ensure_database(const std::string& url) {
   Options options = parse(url);
@@ -77,7 +81,8 @@ void ensure_database(const std::string& url) {
     statement.exec("CREATE DATABASE " + connection.quote_name(database));
   } catch (const pqxx::sql_error& e) {
     if (e.sqlstate() == "42P04" || e.sqlstate() == "23505") return;  // another program was faster
-    throw Failure(ErrorCode::unavailable, fmt::format("cannot create database {}: {}", describe_database(url), first_line(e.what())));
+    throw Failure(ErrorCode::unavailable,
+                  fmt::format("cannot create database {}: {}", describe_database(url), first_line(e.what())));
   } catch (const pqxx::failure&) {
     // No access to `postgres` (a server may forbid it): the database itself may still be there; connecting tells.
   }

@@ -1,8 +1,9 @@
-// The arbiter's decisions: a state machine from log records to verdicts. Pure: no clock, no I/O. Event time is the largest
-// time seen in the log, so replaying the log gives the same verdicts. One thread.
+// The arbiter's decisions: a state machine from log records to verdicts. Pure: no clock, no I/O. Event time is the
+// largest time seen in the log, so replaying the log gives the same verdicts. One thread.
 //
-// Order of work for an exchange: dedupe by id, count as received, wait for its predecessors of the same keys, compare the
-// answers, judge the balance against the account's gap, then either decide or leave it open until the account is aligned.
+// Order of work for an exchange: dedupe by id, count as received, wait for its predecessors of the same keys, compare
+// the answers, judge the balance against the account's gap, then either decide or leave it open until the account is
+// aligned.
 #pragma once
 
 #include <cstdint>
@@ -68,8 +69,8 @@ struct CoreChanges {
   std::map<CounterKey, std::int64_t> counters;
   std::set<std::string> accounts;
   std::set<std::string> slices;
-  std::vector<std::pair<std::int64_t, std::string>> seen;  ///< event time, exchange id
-  std::set<std::string> open;     ///< ids whose OpenExchange appeared or went
+  std::vector<std::pair<std::int64_t, std::string>> seen;                  ///< event time, exchange id
+  std::set<std::string> open;                                              ///< ids whose OpenExchange appeared or went
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
   std::uint64_t records = 0;
@@ -99,7 +100,7 @@ class DecisionCore {
   DecisionCore(const DecisionCore&) = delete;
   DecisionCore& operator=(const DecisionCore&) = delete;
 
-  /// Takes the next record of `shadow-requests` or `db-state-updates`. Never fails: what cannot be read is set aside.
+  /// Takes the next record of `shadow-requests`, `db-state-updates` or `gateway-status`. Never fails: what cannot be read is set aside.
   void apply(const LogRecord& record);
   /// Retention of the log passed this reader: what was lost may have moved any account.
   void note_lost_records();

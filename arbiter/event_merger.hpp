@@ -17,8 +17,8 @@ class EventMerger {
   /// Records of one source in its order.
   void add(std::size_t source, std::vector<LogRecord> records);
   [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }
-  /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to its
-  /// end. Records of one log time come in the order of the sources.
+  /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to
+  /// its end. Records of one log time come in the order of the sources.
   std::vector<LogRecord> take(std::size_t max, const std::vector<bool>& drained);
 
  private:

@@ -15,10 +15,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array<const char*, 2> kTopics{topics::kShadowRequests, topics::kDbStateUpdates};
+constexpr std::array<const char*, 3> kTopics{topics::kShadowRequests, topics::kDbStateUpdates, topics::kGatewayStatus};
 constexpr milliseconds kIdleWait{5};
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{2'000};
+constexpr std::chrono::nanoseconds kIdleTell = milliseconds(100);
 constexpr std::chrono::nanoseconds kLagEvery = std::chrono::seconds(1);
 
 }  // namespace
@@ -26,8 +27,14 @@ constexpr std::chrono::nanoseconds kLagEvery = std::chrono::seconds(1);
 struct ExchangeConsumer::Impl {
   Impl(const config::Config& configuration, EventLog& event_log, VerdictStore& verdict_store, Producer& out,
        LedgerReader* ledger_reader, StatusBoard& status, const Clock& time)
-      : config(configuration), log(event_log), store(verdict_store), producer(out), readings(ledger_reader),
-        board(status), clock(time), scores(out, time, configuration.arbiter.score_interval) {}
+      : config(configuration),
+        log(event_log),
+        store(verdict_store),
+        producer(out),
+        readings(ledger_reader),
+        board(status),
+        clock(time),
+        scores(out, time, configuration.arbiter.score_interval) {}
 
   void run() {
     milliseconds retry = kFirstRetry;
@@ -56,7 +63,7 @@ struct ExchangeConsumer::Impl {
     merger = EventMerger(kTopics.size());
     revoked = false;
     for (std::size_t source = 0; source < kTopics.size(); ++source) consumers[source] = open_consumer(source);
-    if (!trouble.empty()) log::info("verdict store is back, continuing");
+    if (!trouble.empty()) log::info("continuing");
     trouble.clear();
     board.update([](ArbiterStatus& s) {
       s.ready = true;
@@ -66,8 +73,8 @@ struct ExchangeConsumer::Impl {
     tell();
   }
 
-  /// One consumer a topic: a topic can then be held back while the other is behind. Kafka wants groups to subscribe alike,
-  /// hence a group each.
+  /// One consumer a topic: a topic can then be held back while the other is behind. Kafka wants groups to subscribe
+  /// alike, hence a group each.
   std::unique_ptr<Consumer> open_consumer(std::size_t source) {
     ConsumerOptions options;
     options.topics = {kTopics[source]};
@@ -111,7 +118,7 @@ struct ExchangeConsumer::Impl {
       }
       commit(to);
     }
-    tell();
+    if (!records.empty() || clock.monotonic() >= next_tell) tell();
   }
 
   std::vector<LogRecord> next_batch() {
@@ -136,7 +143,8 @@ struct ExchangeConsumer::Impl {
     return any;
   }
 
-  /// Retention passed us by. Said loudly, and no account is trusted until it was seen whole again; then on from the start.
+  /// Retention passed us by. Said loudly, and no account is trusted until it was seen whole again; then on from the
+  /// start.
   void note_lost_records(std::size_t source, const std::string& why) {
     log::error("{}: records were lost before they were read: {}", kTopics[source], why);
     core->take_changes();
@@ -164,6 +172,7 @@ struct ExchangeConsumer::Impl {
 
   /// After a commit: what others may know now.
   void tell() {
+    next_tell = clock.monotonic() + kIdleTell;
     auto current = core->scores();
     scores.offer(current, positions);
     if (readings != nullptr) readings->want(core->wanted_readings(), core->exchange_time_us());
@@ -223,6 +232,7 @@ struct ExchangeConsumer::Impl {
   EventMerger merger{kTopics.size()};
   Positions positions;  // as in the database
   std::chrono::nanoseconds next_lag{0};
+  std::chrono::nanoseconds next_tell{0};
   std::string trouble;
   std::atomic<bool> revoked{false};
 

@@ -1,5 +1,6 @@
 // The arbiter's loop: read a batch, decide, commit results and positions together, then tell others. Own thread. When
-// Postgres or the log is away it consumes nothing and tries again; every trouble ends in "drop the state, reload, go on".
+// Postgres or the log is away it consumes nothing and tries again; every trouble ends in "drop the state, reload, go
+// on".
 #pragma once
 
 #include <memory>
@@ -17,8 +18,8 @@ class ExchangeConsumer {
  public:
   static constexpr std::size_t kBatch = 500;  ///< records a transaction
 
-  /// Everything passed must outlive the consumer; `readings` may be null (no ledgers configured). `store` is used by the
-  /// consumer's thread alone from here on.
+  /// Everything passed must outlive the consumer; `readings` may be null (no ledgers configured). `store` is used by
+  /// the consumer's thread alone from here on.
   ExchangeConsumer(const config::Config& config, EventLog& log, VerdictStore& store, Producer& producer,
                    LedgerReader* readings, StatusBoard& board, const Clock& clock);
   /// Stops after the batch in hand.

@@ -17,13 +17,15 @@ void ExchangeOrder::remove(const std::string& exchange_id) {
   const auto at = waiting_.find(exchange_id);
   if (at == waiting_.end()) return;
   for (const auto& place : at->second.places) {
-    if (const auto held = places_.find(place); held != places_.end() && held->second == exchange_id) places_.erase(held);
+    if (const auto held = places_.find(place); held != places_.end() && held->second == exchange_id)
+      places_.erase(held);
   }
   by_completion_.erase({at->second.completed_at_us, exchange_id});
   waiting_.erase(at);
 }
 
-std::string ExchangeOrder::waiting_at(const std::string& key, const std::string& incarnation, std::uint64_t sequence) const {
+std::string ExchangeOrder::waiting_at(const std::string& key, const std::string& incarnation,
+                                      std::uint64_t sequence) const {
   const auto at = places_.find(Place{key, incarnation, sequence});
   return at == places_.end() ? "" : at->second;
 }
@@ -47,6 +49,8 @@ std::vector<std::string> ExchangeOrder::up_to(const std::string& exchange_id) co
   return ids;
 }
 
-std::string ExchangeOrder::oldest() const { return by_completion_.empty() ? "" : by_completion_.begin()->second; }
+std::string ExchangeOrder::oldest() const {
+  return by_completion_.empty() ? "" : by_completion_.begin()->second;
+}
 
 }  // namespace phoenix::arbiter

@@ -1,6 +1,6 @@
 // Puts exchanges back into the order of their keys. The gateway numbers each key's exchanges as they complete; the log
-// delivers them roughly, not exactly, in that order. An exchange that came early waits here, bounded in time and number,
-// until its predecessors have been judged. Pure index: the exchanges themselves are kept by the decision core.
+// delivers them roughly, not exactly, in that order. An exchange that came early waits here, bounded in time and
+// number, until its predecessors have been judged. Pure index: the exchanges themselves are kept by the decision core.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class ExchangeOrder {
   void remove(const std::string& exchange_id);
 
   /// The exchange waiting at this place of a key, or empty.
-  [[nodiscard]] std::string waiting_at(const std::string& key, const std::string& incarnation, std::uint64_t sequence) const;
+  [[nodiscard]] std::string waiting_at(const std::string& key, const std::string& incarnation,
+                                       std::uint64_t sequence) const;
   /// Those that wait at or before the places of this one, itself included, oldest completion first: what is released
   /// together when its predecessors do not come.
   [[nodiscard]] std::vector<std::string> up_to(const std::string& exchange_id) const;

@@ -31,7 +31,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
                                           [](const auto& a, const auto& b) { return a.first == b.first; });
     return twice == members.end() ? close() : fail("member given twice");
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override { return fail(e.what()); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override {
+    return fail(e.what());
+  }
 
   JsonValue root;
   std::string error;

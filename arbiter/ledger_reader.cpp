@@ -44,13 +44,15 @@ class Ledger {
       return reading;
     } catch (const std::exception& e) {
       connection_.reset();
-      return unavailable(fmt::format("{} ledger {}: {}", to_string(side_), describe_database(settings_.url), first_line(e.what())));
+      return unavailable(
+          fmt::format("{} ledger {}: {}", to_string(side_), describe_database(settings_.url), first_line(e.what())));
     }
   }
 
  private:
   static std::int64_t now_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
   }
 
   void connect() {
@@ -63,7 +65,8 @@ class Ledger {
   Result<BalanceReading> fill(const pqxx::row& row, BalanceReading reading) const {
     const std::string text = row[0].as<std::string>();
     const auto balance = Decimal::parse(text);
-    if (!balance) return invalid_input(fmt::format("{} ledger: balance '{}' is no exact number", to_string(side_), text));
+    if (!balance)
+      return invalid_input(fmt::format("{} ledger: balance '{}' is no exact number", to_string(side_), text));
     reading.exists = true;
     if (row.size() > 1 && !row[1].is_null()) reading.currency = row[1].as<std::string>();
     for (reading.scale = minor_unit_digits(reading.currency); reading.scale <= kMaxScale; ++reading.scale) {
@@ -72,7 +75,8 @@ class Ledger {
         break;
       }
     }
-    if (reading.scale > kMaxScale) return invalid_input(fmt::format("{} ledger: balance '{}' does not fit", to_string(side_), text));
+    if (reading.scale > kMaxScale)
+      return invalid_input(fmt::format("{} ledger: balance '{}' does not fit", to_string(side_), text));
     if (row.size() > 2 && !row[2].is_null()) reading.txn_count = row[2].as<std::int64_t>();
     if (row.size() > 3 && !row[3].is_null()) reading.txn_hash = row[3].as<std::string>();
     return reading;
@@ -149,7 +153,8 @@ struct LedgerReader::Impl {
       values[index(side)] = encode(*reading);
     }
     for (auto& value : values) {
-      if (!producer.publish(topics::kDbStateUpdates, account, std::move(value))) return false;  // full: read again later
+      if (!producer.publish(topics::kDbStateUpdates, account, std::move(value)))
+        return false;  // full: read again later
     }
     const std::lock_guard lock(mutex);
     ++counts.readings;
@@ -193,7 +198,8 @@ struct LedgerReader::Impl {
       entry = {is_urgent, last == last_read.end() ? now : std::max(now, last->second + kLeastInterval), kLeastInterval};
       queue_of(entry).insert({entry.due, account});
     }
-    std::erase_if(last_read, [&](const auto& read) { return read.second + kLeastInterval < now && !wanted.contains(read.first); });
+    std::erase_if(last_read,
+                  [&](const auto& read) { return read.second + kLeastInterval < now && !wanted.contains(read.first); });
   }
 
   std::array<Ledger, 2> ledgers;

@@ -1,5 +1,6 @@
-// Reads balances from both ledgers and publishes each reading to `db-state-updates`. Nobody acts on a reading before it has
-// come back through the log, so that verdicts are a function of the log. Own thread; both databases may come and go.
+// Reads balances from both ledgers and publishes each reading to `db-state-updates`. Nobody acts on a reading before it
+// has come back through the log, so that verdicts are a function of the log. Own thread; both databases may come and
+// go.
 #pragma once
 
 #include <array>
@@ -33,8 +34,8 @@ class LedgerReader {
   LedgerReader(const LedgerReader&) = delete;
   LedgerReader& operator=(const LedgerReader&) = delete;
 
-  /// The accounts to read from now on, until a later call leaves them out; true: something waits for it. A reading covers
-  /// every exchange completed up to `exchange_time_us`. Any thread, does not wait for I/O.
+  /// The accounts to read from now on, until a later call leaves them out; true: something waits for it. A reading
+  /// covers every exchange completed up to `exchange_time_us`. Any thread, does not wait for I/O.
   void want(const std::map<std::string, bool>& accounts, std::int64_t exchange_time_us);
   [[nodiscard]] LedgerReaderStats stats() const;
 

@@ -100,8 +100,7 @@ class Walk {
       ++result_.not_reported;
       return;
     }
-    result_.values.push_back(
-        {spell(path_), legacy ? legacy->brief() : "absent", modern ? modern->brief() : "absent"});
+    result_.values.push_back({spell(path_), legacy ? legacy->brief() : "absent", modern ? modern->brief() : "absent"});
   }
 
   const CompareRules& rules_;
@@ -109,8 +108,8 @@ class Walk {
   JsonPath path_;
 };
 
-/// A canonical text in which arrays are multisets and ignored fields and running balances are left out: equal texts mean
-/// that the same elements are listed, in whatever order.
+/// A canonical text in which arrays are multisets and ignored fields and running balances are left out: equal texts
+/// mean that the same elements are listed, in whatever order.
 class Unordered {
  public:
   Unordered(const CompareRules& rules, const std::vector<std::string>& left_out_names)
@@ -170,7 +169,8 @@ std::optional<Decimal> balance_at(const JsonValue& document, const JsonPath& pat
   return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
-void compare_hashes(const LegRecord& legacy, const LegRecord& modern, bool rules_could_excuse, ResponseDifference& result) {
+void compare_hashes(const LegRecord& legacy, const LegRecord& modern, bool rules_could_excuse,
+                    ResponseDifference& result) {
   if (legacy.body_hash == modern.body_hash && legacy.body_bytes == modern.body_bytes) return;
   const bool cut = legacy.truncated || modern.truncated;
   result.outcome = cut && rules_could_excuse ? Outcome::undecided : Outcome::different;

@@ -1,9 +1,9 @@
 // Compares the two answers of one exchange. Pure.
 //
-// Statuses must agree. Bodies that are JSON on both sides are compared path by path: numbers exactly from their text (1.10
-// equals 1.1), members in any order, arrays by position. Everything else is compared by the hash of the whole body.
-// The balance named by the route is left out here and returned instead: whether two balances agree depends on what is
-// already known of the account (alignment.hpp).
+// Statuses must agree. Bodies that are JSON on both sides are compared path by path: numbers exactly from their text
+// (1.10 equals 1.1), members in any order, arrays by position. Everything else is compared by the hash of the whole
+// body. The balance named by the route is left out here and returned instead: whether two balances agree depends on
+// what is already known of the account (alignment.hpp).
 #pragma once
 
 #include <optional>
@@ -33,7 +33,7 @@ struct ValueDifference {
 
 struct ResponseDifference {
   enum class Outcome {
-    equal,      ///< apart from the balance, which is judged elsewhere
+    equal,  ///< apart from the balance, which is judged elsewhere
     different,
     undecided,  ///< bodies cut short whose hashes differ although rules might excuse the difference
   };

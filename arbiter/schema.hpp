@@ -1,4 +1,5 @@
-// The arbiter's tables. The first group is a read interface for the orchestrator and the CLI; the second is the arbiter's own.
+// The arbiter's tables. The first group is a read interface for the orchestrator and the CLI; the second is the
+// arbiter's own.
 #pragma once
 
 namespace phoenix::arbiter {

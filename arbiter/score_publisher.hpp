@@ -1,5 +1,5 @@
-// Publishes scores on `consistency-scores`: at once when a slice must not be served by modern any more, otherwise paced.
-// The pacing is for readers only; scores themselves are a function of the log.
+// Publishes scores on `consistency-scores`: at once when a slice must not be served by modern any more, otherwise
+// paced. The pacing is for readers only; scores themselves are a function of the log.
 #pragma once
 
 #include <map>

@@ -7,8 +7,12 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const EvidenceCounts& counts) { return {counts.units, counts.mismatches}; }
-EvidenceCounts counts_from(const json& j) { return {j.at(0), j.at(1)}; }
+json to_json(const EvidenceCounts& counts) {
+  return {counts.units, counts.mismatches};
+}
+EvidenceCounts counts_from(const json& j) {
+  return {j.at(0), j.at(1)};
+}
 
 double share_consistent(const EvidenceCounts& counts) {
   return counts.units == 0 ? 1.0 : 1.0 - static_cast<double>(counts.mismatches) / static_cast<double>(counts.units);
@@ -100,7 +104,8 @@ bool ScoreWindow::decided(const Decision& decision) {
   if (cusum_.add(mismatch) && !state_.cusum_tripped) {
     state_.cusum_tripped = true;
     if (state_.trip_reason.empty()) {
-      state_.trip_reason = fmt::format("mismatch rate rose above {:.3g} % (exchange {})", parameters_.p0 * 100, decision.name);
+      state_.trip_reason =
+          fmt::format("mismatch rate rose above {:.3g} % (exchange {})", parameters_.p0 * 100, decision.name);
     }
   }
   state_.cusum = cusum_.state();
@@ -144,7 +149,8 @@ ScoreEvent ScoreWindow::score() const {
   event.coverage = expected == 0 ? 0.0 : static_cast<double>(state_.decided) / static_cast<double>(expected);
 
   const bool any = state_.reads.exchanges.units + state_.writes.exchanges.units > 0;
-  event.score = any ? std::min(share_consistent(state_.reads.exchanges), share_consistent(state_.writes.exchanges)) : 0.0;
+  event.score =
+      any ? std::min(share_consistent(state_.reads.exchanges), share_consistent(state_.writes.exchanges)) : 0.0;
   // A class that the slice has but that nobody has used yet has no lower bound: the slice cannot look good by it.
   double lower = 1.0;
   const auto take = [&](bool has, const ScoreEvent::Class& counts) {

@@ -98,8 +98,9 @@ bool advance(pqxx::work& transaction, const Positions& from, const Positions& to
         partition.second, from.at(partition), next);
     if (result.affected_rows() == 1) continue;
     if (from.at(partition) != ConsumerOptions::kBeginning) return false;
-    const auto inserted = transaction.exec_params(
-        "INSERT INTO arbiter.positions VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", partition.first, partition.second, next);
+    const auto inserted =
+        transaction.exec_params("INSERT INTO arbiter.positions VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                                partition.first, partition.second, next);
     if (inserted.affected_rows() != 1) return false;
   }
   return true;
@@ -128,7 +129,9 @@ void write_results(pqxx::work& transaction, const DecisionCore& core, const Core
 
 }  // namespace
 
-VerdictStore::VerdictStore(std::string url) : impl_(std::make_unique<Impl>()) { impl_->url = std::move(url); }
+VerdictStore::VerdictStore(std::string url) : impl_(std::make_unique<Impl>()) {
+  impl_->url = std::move(url);
+}
 VerdictStore::~VerdictStore() = default;
 
 void VerdictStore::connect() {
@@ -144,7 +147,8 @@ void VerdictStore::connect() {
   });
 }
 
-bool VerdictStore::commit(const DecisionCore& core, const CoreChanges& changes, const Positions& from, const Positions& to) {
+bool VerdictStore::commit(const DecisionCore& core, const CoreChanges& changes, const Positions& from,
+                          const Positions& to) {
   return impl_->guarded([&] {
     pqxx::work transaction(impl_->connected());
     if (!advance(transaction, from, to)) return false;

@@ -24,12 +24,14 @@ struct VerdictStore::Impl {
     try {
       return work();
     } catch (const pqxx::failure& e) {
+      // pqxx tells of a lost connection in many, sometimes misleading, words.
+      const std::string what = connection && !connection->is_open() ? "the connection was lost" : first_line(e.what());
       connection.reset();
-      throw Failure(ErrorCode::unavailable,
-                    fmt::format("verdict store {}: {}", describe_database(url), first_line(e.what())));
+      throw Failure(ErrorCode::unavailable, fmt::format("verdict store {}: {}", describe_database(url), what));
     } catch (const std::logic_error& e) {  // pqxx's usage and conversion errors
       connection.reset();
-      throw Failure(ErrorCode::internal, fmt::format("verdict store {}: {}", describe_database(url), first_line(e.what())));
+      throw Failure(ErrorCode::internal,
+                    fmt::format("verdict store {}: {}", describe_database(url), first_line(e.what())));
     }
   }
 };

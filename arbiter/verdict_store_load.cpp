@@ -14,10 +14,11 @@ void load_accounts(pqxx::work& transaction, CoreState& state) {
 }
 
 void load_open(pqxx::work& transaction, CoreState& state) {
-  for (const auto& row : transaction.exec("SELECT exchange_id, waiting, late, since_us, frame FROM arbiter.open_exchanges")) {
+  for (const auto& row :
+       transaction.exec("SELECT exchange_id, waiting, late, since_us, frame FROM arbiter.open_exchanges")) {
     const pqxx::binarystring frame(row[4]);
-    state.open.emplace(row[0].as<std::string>(), OpenExchange{row[1].as<bool>(), row[2].as<bool>(),
-                                                              row[3].as<std::int64_t>(), frame.str()});
+    state.open.emplace(row[0].as<std::string>(),
+                       OpenExchange{row[1].as<bool>(), row[2].as<bool>(), row[3].as<std::int64_t>(), frame.str()});
   }
 }
 

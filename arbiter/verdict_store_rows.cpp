@@ -80,9 +80,13 @@ json header_json(const ExchangeEvent& e) {
           {"modern", leg_json(e.leg(Side::modern))}};
 }
 
-json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(clean_text(text)); }
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(clean_text(text));
+}
 
-std::string dump(const json& list) { return list.empty() ? "" : list.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string dump(const json& list) {
+  return list.empty() ? "" : list.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 }  // namespace
 
@@ -176,7 +180,8 @@ std::string windows(const DecisionCore& core, const CoreChanges& changes) {
 std::string scores(const DecisionCore& core, const CoreChanges& changes) {
   json list = json::array();
   for (const auto& score : core.scores()) {
-    if (changes.slices.contains(score.slice)) list.push_back({{"slice", score.slice}, {"score", json::parse(phoenix::encode(score))}});
+    if (changes.slices.contains(score.slice))
+      list.push_back({{"slice", score.slice}, {"score", json::parse(phoenix::encode(score))}});
   }
   return dump(list);
 }
@@ -217,7 +222,9 @@ std::string closed(const DecisionCore& core, const CoreChanges& changes) {
   return dump(list);
 }
 
-std::string retracted(const CoreChanges& changes) { return dump(json(changes.retracted)); }
+std::string retracted(const CoreChanges& changes) {
+  return dump(json(changes.retracted));
+}
 
 std::string rejected(const CoreChanges& changes) {
   json list = json::array();

@@ -1,5 +1,5 @@
-// Turns changes into the JSON documents that the store's statements unpack with json_to_recordset: one parameter a table,
-// however many rows. Internal to the store.
+// Turns changes into the JSON documents that the store's statements unpack with json_to_recordset: one parameter a
+// table, however many rows. Internal to the store.
 #pragma once
 
 #include <string>

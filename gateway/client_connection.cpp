@@ -7,6 +7,10 @@ namespace phoenix::gateway {
 namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kTargetLimit = 16 * 1024;
+
+std::chrono::milliseconds left_until(SteadyTime until) {
+  return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+}
 }  // namespace
 
 ClientConnection::ClientConnection(Socket socket, EventLoop& loop) : socket_(std::move(socket)), loop_(loop), deadline_(loop.sweep, socket_) {
@@ -30,6 +34,7 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   const auto& limits = loop_.context.config.gateway.limits;
   const auto& timeouts = loop_.context.config.gateway.timeouts;
   std::size_t scanned = 0;
+  SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
   while (true) {
     const HeadEnd end = find_head_end(buffer_, scanned);
     if (end.state == HeadEnd::State::bare_line_feed) co_return ReadResult{false, 400, "a line does not end in CR LF"};
@@ -41,7 +46,8 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
     }
     if (buffer_.size() > limits.head_bytes) co_return ReadResult{false, 431, "the request head is too large"};
     const bool idle = buffer_.empty();
-    if (co_await fill(idle ? timeouts.idle : timeouts.request_head)) continue;
+    if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
+    if (co_await fill(idle ? timeouts.idle : left_until(until))) continue;
     if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
     co_return ReadResult{};
   }
@@ -113,8 +119,9 @@ Awaitable<void> ClientConnection::close_gently() {
   boost::system::error_code error;
   socket_.shutdown(Tcp::socket::shutdown_send, error);
   std::size_t drained = 0;
+  const SteadyTime until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   buffer_.clear();
-  while (!error && drained < kMostBytes && co_await fill(std::chrono::seconds(1))) {
+  while (!error && drained < kMostBytes && co_await fill(left_until(until))) {
     drained += buffer_.size();
     buffer_.clear();
   }

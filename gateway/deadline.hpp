@@ -42,6 +42,8 @@ class DeadlineSweep {
   explicit DeadlineSweep(asio::io_context& io) : timer_(io.get_executor()) {}
   void start() { wait(); }
   void stop() { timer_.cancel(); stopped_ = true; }
+  /// As if every deadline that is armed had passed: whoever waits for a peer goes on with a time-out.
+  void expire_all() { expire(SteadyTime::max()); }
 
  private:
   friend class Deadline;
@@ -49,14 +51,13 @@ class DeadlineSweep {
     timer_.expires_after(kPeriod);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error || stopped_) return;
-      sweep();
+      expire(std::chrono::steady_clock::now());
       wait();
     });
   }
-  void sweep() {
-    const SteadyTime now = std::chrono::steady_clock::now();
+  void expire(SteadyTime now) {
     for (Deadline* deadline : armed_) {
-      if (deadline->at_ > now) continue;
+      if (deadline->at_ == SteadyTime::max() || deadline->at_ > now) continue;
       deadline->at_ = SteadyTime::max();
       deadline->expired_ = true;
       boost::system::error_code ignored;

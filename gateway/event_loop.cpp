@@ -1,5 +1,6 @@
 #include "gateway/event_loop.hpp"
 
+#include <algorithm>
 #include <future>
 
 #include "gateway/shadow_dispatcher.hpp"
@@ -24,7 +25,7 @@ EventLoop::EventLoop(GatewayContext& shared, int number)
   constexpr std::size_t kMostIdleServing = 1024;
   const auto& gateway = context.config.gateway;
   const auto loops = static_cast<std::size_t>(std::max(1, gateway.threads));
-  const ShadowDispatcher::Limits limits{gateway.limits.shadow_queue / loops, gateway.limits.shadow_queue_bytes / loops, gateway.limits.shadow_connections, gateway.limits.capture_bytes};
+  const ShadowDispatcher::Limits limits{std::max<std::size_t>(1, gateway.limits.shadow_queue / loops), gateway.limits.shadow_queue_bytes / loops, gateway.limits.shadow_connections, gateway.limits.capture_bytes};
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
     const auto& endpoints = side == Side::legacy ? gateway.legacy : gateway.modern;
@@ -34,7 +35,7 @@ EventLoop::EventLoop(GatewayContext& shared, int number)
   }
 }
 
-EventLoop::~EventLoop() = default;
+EventLoop::~EventLoop() { io.destroy_suspended(); }
 
 void EventLoop::run() {
   sweep.start();
@@ -50,12 +51,13 @@ void EventLoop::stop() {
 }
 
 void EventLoop::run_and_wait(const std::function<void()>& task) {
-  std::promise<void> done;
-  asio::post(io, [&] {
+  // Shared, because the waiter may be gone while set_value() is still returning.
+  const auto done = std::make_shared<std::promise<void>>();
+  asio::post(io, [&task, done] {
     task();
-    done.set_value();
+    done->set_value();
   });
-  done.get_future().wait();
+  done->get_future().wait();
 }
 
 }  // namespace phoenix::gateway

@@ -39,6 +39,14 @@ struct GatewayContext {
   [[nodiscard]] bool has_modern() const { return !config.gateway.modern.empty(); }
 };
 
+/// An io_context whose owner can destroy what is suspended on it (sessions, shadow workers) while the members that those
+/// coroutines refer to (deadlines, pools, counters) still stand.
+class LoopContext : public asio::io_context {
+ public:
+  using asio::io_context::io_context;
+  void destroy_suspended() { shutdown(); }
+};
+
 class EventLoop {
  public:
   EventLoop(GatewayContext& context, int number);
@@ -53,7 +61,7 @@ class EventLoop {
   void run_and_wait(const std::function<void()>& task);
 
   GatewayContext& context;
-  asio::io_context io{1};
+  LoopContext io{1};
   DeadlineSweep sweep{io};
   RandomSource random;
   SystemClock clock;
@@ -61,6 +69,7 @@ class EventLoop {
   std::array<std::unique_ptr<Upstream>, 2> serving;         // by side; null when not configured
   std::array<std::unique_ptr<Upstream>, 2> shadow_upstream; // apart, so that a slow shadow takes no serving connection
   std::array<std::unique_ptr<ShadowDispatcher>, 2> shadow;
+  UnsettledList unsettled;
   std::uint64_t open_sessions = 0;
 
  private:

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@
 namespace phoenix::gateway {
 
 class EventLoop;
+class UnsettledList;
 
 /// What one backend answered, bounded: the head, and the body up to capture_bytes with the hash of the whole.
 struct Leg {
@@ -36,6 +38,11 @@ struct Leg {
 };
 
 struct Exchange {
+  Exchange() = default;
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
   ExchangeId id;
   std::string id_text;
   std::string request_id;
@@ -63,6 +70,9 @@ struct Exchange {
   std::string_view excluded;
   std::string_view dropped;
   std::int64_t received_at_us = 0;
+  Exchange* older = nullptr;  // neighbours in the loop's list of exchanges that have not ended
+  Exchange* newer = nullptr;
+  UnsettledList* listed = nullptr;
   Leg serving;
   Leg shadow;
 
@@ -75,6 +85,34 @@ struct Exchange {
 };
 
 using ExchangePtr = std::unique_ptr<Exchange>;
+
+/// The compared exchanges of one event loop that have not ended, oldest first. Intrusive: no allocation per request.
+class UnsettledList {
+ public:
+  void add(Exchange& exchange) {
+    exchange.listed = this;
+    exchange.older = newest_;
+    (newest_ != nullptr ? newest_->newer : oldest_) = &exchange;
+    newest_ = &exchange;
+  }
+  static void remove(Exchange& exchange) {
+    if (exchange.listed == nullptr) return;
+    UnsettledList& list = *exchange.listed;
+    (exchange.older != nullptr ? exchange.older->newer : list.oldest_) = exchange.newer;
+    (exchange.newer != nullptr ? exchange.newer->older : list.newest_) = exchange.older;
+    exchange.listed = nullptr;
+  }
+  [[nodiscard]] std::optional<std::int64_t> oldest_received_at_us() const {
+    if (oldest_ == nullptr) return std::nullopt;
+    return oldest_->received_at_us;
+  }
+
+ private:
+  Exchange* oldest_ = nullptr;
+  Exchange* newest_ = nullptr;
+};
+
+inline Exchange::~Exchange() { UnsettledList::remove(*this); }
 
 /// A time-out, a reset or a 5xx on a write: the backend may or may not have applied it.
 [[nodiscard]] inline bool is_uncertain(const Leg& leg) {

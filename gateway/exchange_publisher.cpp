@@ -89,6 +89,7 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
 void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
   RouteCounters& route = counters.routes[static_cast<std::size_t>(exchange.route->index)];
   --route.in_flight;
+  UnsettledList::remove(exchange);
   if (is_outside(exchange.excluded)) {
     route.excluded.count(exchange.excluded);
     return;

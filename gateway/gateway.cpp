@@ -78,6 +78,10 @@ struct Gateway::Impl {
     feed.announce();
   }
 
+  bool sessions_or_legs_left() {
+    const Report now = report();
+    return now.sessions > 0 || now.active[0] + now.active[1] > 0;
+  }
   Report report() { return take_report(context, loops, *producer); }
   GatewayStatus status() { return to_status(report(), policy.current(), routes.slice_names(), identity, context.draining); }
 
@@ -169,6 +173,12 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->run_and_wait([&] { listeners[i]->stop(); });
   const auto until = std::chrono::steady_clock::now() + deadline;
   while (report().in_flight() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  // What is still under way ends as timed out, so that it is answered, accounted and published like any other.
+  const auto last = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (sessions_or_legs_left() && std::chrono::steady_clock::now() < last) {
+    for (auto& loop : loops) loop->run_and_wait([&] { loop->sweep.expire_all(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   feed.stop();
   admin.reset();
   running = false;

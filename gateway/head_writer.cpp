@@ -74,8 +74,9 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
   bool has_request_id = false;
   for (const auto& field : head.fields) {
     if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
-    // A HEAD or 304 answer may state the length that a body would have had.
-    if (equals_ignoring_case(field.name, "content-length") && framing.kind != ResponseFraming::Kind::none) continue;
+    // A HEAD or 304 answer may state the length that a body would have had; a 204 must not (RFC 9110, 8.6).
+    const bool states_length = framing.kind == ResponseFraming::Kind::none && head.status != 204;
+    if (equals_ignoring_case(field.name, "content-length") && !states_length) continue;
     has_request_id = has_request_id || equals_ignoring_case(field.name, "x-request-id");
     append_field(out, field.name, field.value);
   }

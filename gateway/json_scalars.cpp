@@ -56,6 +56,10 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
   bool value_text(std::string text) { return value(&text); }
   bool value(const std::string* text) {
     name_element();
+    note(text);
+    return true;
+  }
+  void note(const std::string* text) {
     for (std::size_t i = 0; i < pointers_.size(); ++i) {
       if (pointers_[i] != path_) continue;
       if (seen_.size() <= i) seen_.resize(i + 1, false);
@@ -63,10 +67,10 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
       seen_[i] = true;
       if (text != nullptr) found_[i] = *text;
     }
-    return true;
   }
   bool enter(bool array) {
     name_element();
+    note(nullptr);  // an object or array in a key's place counts when it is repeated
     if (levels_.size() >= kMaxDepth) {
       failed_ = true;
       return false;

@@ -23,6 +23,15 @@ void PolicyFeed::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// A state directory that cannot be written (full disk) must not take the gateway down: the next tick obeys the policy.
+Result<void> PolicyFeed::apply_guarded(const TrafficPolicy& policy, PolicySource source) {
+  try {
+    return policy_.apply(policy, source);
+  } catch (const Failure& failure) {
+    return Error{failure.code(), failure.what()};
+  }
+}
+
 void PolicyFeed::apply(const LogRecord& record) {
   const auto policy = decode_traffic_policy(record.value);
   if (!policy) {
@@ -30,7 +39,7 @@ void PolicyFeed::apply(const LogRecord& record) {
     return;
   }
   const bool live = live_from_ >= 0 && record.offset >= live_from_;
-  const auto applied = policy_.apply(*policy, live ? PolicySource::live : PolicySource::replay);
+  const auto applied = apply_guarded(*policy, live ? PolicySource::live : PolicySource::replay);
   // An older epoch in the log's past is no news.
   if (!applied && live) log::warn("policy at offset {} was refused: {}", record.offset, applied.error().message);
 }

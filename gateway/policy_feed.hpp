@@ -25,6 +25,7 @@ class PolicyFeed {
  private:
   void run();
   void apply(const LogRecord& record);
+  Result<void> apply_guarded(const TrafficPolicy& policy, PolicySource source);
   PolicyStore& policy_;
   EventLog& log_;
   Producer& producer_;

@@ -22,6 +22,7 @@ void add_loop(Report& report, EventLoop& loop) {
   for (std::size_t i = 0; i < report.side_deferred.size(); ++i) report.side_deferred[i] += loop.counters.side_deferred[i];
   for (const auto& [status, count] : loop.counters.rejected) report.rejected[status] += count;
   report.sessions += loop.open_sessions;
+  report.settled_until_us = std::min(report.settled_until_us, loop.unsettled.oldest_received_at_us().value_or(report.settled_until_us));
   for (std::size_t side = 0; side < 2; ++side) {
     report.served[side] += loop.counters.served[side];
     report.serving_errors[side] += loop.counters.serving_errors[side];
@@ -50,6 +51,7 @@ Report take_report(GatewayContext& context, std::vector<std::unique_ptr<EventLoo
     report.routes.push_back({route.name, route.is_unmatched ? "" : slices[static_cast<std::size_t>(route.slice_index)], {}, {}});
   }
   report.side_deferred.resize(slices.size());
+  report.settled_until_us = unix_us();  // before any loop is looked at: what comes meanwhile is younger
   for (auto& loop : loops) loop->run_and_wait([&] { add_loop(report, *loop); });
   for (const auto& sequencer : context.sequencers) report.keys.push_back(sequencer->summary());
   report.producer = producer.stats();
@@ -64,6 +66,7 @@ GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, cons
   status.applied_epoch = policy.epoch;
   status.lease_live = policy.lease_live;
   status.draining = draining;
+  status.settled_until_us = report.settled_until_us;
   status.latches = policy.latches;
   for (std::size_t i = 0; i < slice_names.size(); ++i) {
     const EffectiveSlice& slice = policy.slices[i];

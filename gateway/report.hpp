@@ -30,6 +30,7 @@ struct Report {
   std::array<std::uint64_t, 2> served{}, serving_errors{}, backlog{}, idle{}, active{};
   std::array<bool, 2> up{true, true};
   std::uint64_t sessions = 0;
+  std::int64_t settled_until_us = 0;
   std::vector<Sequencer::Summary> keys;  // by slice
   ProducerStats producer;
 

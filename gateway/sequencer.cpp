@@ -266,6 +266,11 @@ Sequencer::Summary Sequencer::summary() const {
   constexpr std::size_t kExamples = 20;
   Summary summary;
   const std::lock_guard lock(mutex_);
+  for (std::size_t side = 0; side < 2; ++side) {
+    if (!all_incomplete_[side]) continue;
+    ++summary.incomplete_keys[side];  // stands for every key
+    summary.examples[side].emplace_back(kUnknownKey);
+  }
   for (const auto& [name, key] : entries_) {
     for (std::size_t side = 0; side < 2; ++side) {
       if (key.behind[side] > 0) ++summary.behind_keys[side];

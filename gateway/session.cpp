@@ -27,6 +27,7 @@ class Session {
   Awaitable<void> run() {
     bool open = true;
     while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) open = co_await serve_one();
+    if (!client_.body_done()) co_await client_.close_gently();  // answered before all of the request was read
   }
 
  private:
@@ -40,7 +41,8 @@ class Session {
     begin(*exchange);
     const ReadResult body = co_await client_.read_body(*exchange);
     if (!body.ok) {
-      exchange->excluded = exchange->route->is_unmatched ? "unmatched" : "client_aborted";
+      exchange->excluded = choose_side(exchange->slice, *exchange->route, exchange->request.is_safe(), KeyState::none_configured, 0).excluded;
+      if (exchange->excluded.empty()) exchange->excluded = "client_aborted";
       context_.publisher.finish(*exchange, loop_.counters);
       co_return co_await reject(body);
     }
@@ -93,6 +95,7 @@ class Session {
     key_state_ = extracted.state;
     bucket_ = key_state_ == KeyState::available ? cohort_bucket(exchange.keys, context_.config.salt) : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
     choose(exchange);
+    if (exchange.excluded.empty()) loop_.unsettled.add(exchange);
     const std::optional<std::uint64_t> length = exchange.body_complete ? std::optional<std::uint64_t>(exchange.body.size()) : exchange.request.framing.content_length;
     write_forwarded_head(exchange, client_.peer(), length, exchange.forwarded_head);
   }
@@ -184,8 +187,14 @@ class Session {
     while (true) {
       if (!co_await admit(*exchange)) co_return co_await refuse_not_current(*exchange);
       Upstream& upstream = *loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
+      const auto started = std::chrono::steady_clock::now();
       ConnectionPtr connection = co_await upstream.acquire();
-      if (may_still_serve(*exchange)) co_return co_await forward(exchange, upstream, std::move(connection));
+      while (may_still_serve(*exchange)) {
+        exchange->serving.outcome = LegOutcome::connect_failed;
+        if (connection) exchange->serving.outcome = co_await send_and_read_head(*exchange, upstream, *connection);
+        if (!may_send_again(*exchange, connection)) co_return co_await respond(exchange, upstream, std::move(connection), started);
+        connection = co_await upstream.acquire();
+      }
       if (connection) upstream.release(std::move(connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
       read_policy(*exchange);
@@ -193,32 +202,23 @@ class Session {
     }
   }
 
-  Awaitable<bool> forward(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection) {
-    const auto started = std::chrono::steady_clock::now();
-    Leg& leg = exchange->serving;
-    leg.sent_at_us = unix_us();
-    LegOutcome outcome = LegOutcome::connect_failed;
-    while (connection) {
-      outcome = co_await send_and_read_head(*exchange, upstream, *connection);
-      // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
-      const bool stale = outcome == LegOutcome::reset && connection->reused && leg.head_text.empty();
-      if (!stale || !exchange->request.is_safe() || !exchange->body_complete) break;
-      connection = co_await upstream.acquire();
-      if (!connection) outcome = LegOutcome::connect_failed;
-    }
-    leg.outcome = outcome;
-    const bool keep = co_await respond(exchange, upstream, std::move(connection), started);
-    co_return keep;
+  // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
+  static bool may_send_again(const Exchange& exchange, const ConnectionPtr& connection) {
+    const bool stale = connection && connection->reused && exchange.serving.outcome == LegOutcome::reset && exchange.serving.head_text.empty();
+    return stale && exchange.request.is_safe() && exchange.body_complete;
   }
 
   Awaitable<LegOutcome> send_and_read_head(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection) {
     exchange.serving.head_text.clear();
+    exchange.serving.sent_at_us = unix_us();
     const bool rechunk = !exchange.body_complete && !exchange.request.framing.content_length;
     std::string first_chunk;
     if (rechunk) append_chunk(first_chunk, exchange.body);
     LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(), rechunk ? first_chunk : exchange.body);
     if (outcome == LegOutcome::ok && !exchange.body_complete) outcome = co_await stream_request(upstream, connection, rechunk);
-    if (outcome == LegOutcome::ok) outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving);
+    // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
+    const bool answered = outcome == LegOutcome::ok || (outcome == LegOutcome::reset && !client_broke_off_);
+    if (answered) outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving);
     co_return outcome;
   }
 
@@ -229,7 +229,8 @@ class Session {
     while (!client_.body_done()) {
       piece.clear();
       const ReadResult more = co_await client_.read_more_body(piece);
-      if (!more.ok) co_return LegOutcome::reset;  // the client broke off: the backend sees a cut request
+      client_broke_off_ = !more.ok;
+      if (client_broke_off_) co_return LegOutcome::reset;  // the backend sees a cut request
       framed.clear();
       if (rechunk) append_chunk(framed, piece);
       const LegOutcome sent = co_await upstream.send(connection, rechunk ? framed : piece, {}, {});
@@ -252,7 +253,7 @@ class Session {
     if (exchange->serving.outcome != LegOutcome::ok) co_return co_await respond_failed(exchange, started);
     ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
     std::string content;
-    while (!body.finished() && content.size() <= kWholeResponseBytes && !streams_at_once(exchange->serving.head)) {
+    while (!body.finished() && content.size() <= kWholeResponseBytes && !exchange->serving.head.is_event_stream()) {
       if (co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed) continue;
       exchange->serving.outcome = body.outcome();
       co_return co_await respond_failed(exchange, started);
@@ -267,9 +268,6 @@ class Session {
     record(exchange, started, content);
     co_return co_await client_.write(head, content) && keep;
   }
-
-  // Server-sent events must reach the client as they come.
-  static bool streams_at_once(const ResponseHead& head) { return head.find("content-type").starts_with("text/event-stream"); }
 
   Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content, SteadyTime started) {
     // The client learns the outcome with the head: from here on the key's order counts.
@@ -297,6 +295,7 @@ class Session {
     }
     capture.finish();
     if (!complete) held.serving.outcome = body.outcome();
+    if (!client_there && !body.finished() && held.excluded.empty()) held.excluded = "client_aborted";  // nobody saw the rest
     finish_serving(held, std::move(kept), started);
     // A broken stream can only be told by closing: the client counts bytes or chunks.
     co_return client_there && complete && keep;
@@ -307,17 +306,23 @@ class Session {
     const int status = outcome == LegOutcome::timeout ? 504 : outcome == LegOutcome::connect_failed ? 503 : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string answer = problem_response(status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), exchange->id_text, keep, status == 503);
+    const std::string answer = problem_for(*exchange, status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
     co_return co_await client_.write(answer) && keep;
   }
 
+  // Our own answer in place of a backend's. HEAD is answered without a body: its bytes would be taken for the next answer.
+  static std::string problem_for(const Exchange& exchange, int status, std::string_view title, std::string_view detail, bool keep) {
+    std::string answer = problem_response(status, title, detail, exchange.id_text, keep, status == 503);
+    if (exchange.request.method == "HEAD") answer.resize(answer.find("\r\n\r\n") + 4);
+    return answer;
+  }
+
   Awaitable<bool> refuse_not_current(Exchange& exchange) {
     const bool behind = exchange.choice.target == Side::legacy && !exchange.ticket.other_side_allowed;
     const bool keep = wants_keep_alive(exchange);
-    const std::string answer = problem_response(503, behind ? "legacy_behind" : "key_not_current",
-                                                "a write of this key is still on its way to the side that must serve it; retry shortly", exchange.id_text, keep, true);
+    const std::string answer = problem_for(exchange, 503, behind ? "legacy_behind" : "key_not_current", "a write of this key is still on its way to the side that must serve it; retry shortly", keep);
     exchange.excluded = "gate_wait";
     ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
     context_.publisher.finish(exchange, loop_.counters);
@@ -390,6 +395,7 @@ class Session {
     key_state_ = KeyState::available;
     fill_ticket(exchange);
     exchange.ticket.strict = false;
+    exchange.ticket.other_side_allowed = false;  // it was served already; the place in the order must be on that side
     exchange.ticket.resume = [](Ticket&) {};  // it does not wait
     // Nobody else can know the key yet. Should it be taken nevertheless, the shadow leg goes without order.
     exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted || !exchange.sequencer->cancel_wait(exchange.ticket);
@@ -402,7 +408,8 @@ class Session {
     ++counters.responses[side][exchange.serving.head.status];
     loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(exchange.serving.duration_us);
     ++loop_.counters.served[side];
-    if (exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500) ++loop_.counters.serving_errors[side];
+    const bool failed = exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500;
+    if (failed && !client_broke_off_) ++loop_.counters.serving_errors[side];
     if (kept) {
       context_.publisher.finish(*kept, loop_.counters);
     } else {
@@ -416,6 +423,7 @@ class Session {
   KeyState key_state_ = KeyState::none_configured;
   std::uint32_t bucket_ = 0;
   bool served_any_ = false;
+  bool client_broke_off_ = false;  // in the middle of its request: no fault of the backend
 };
 
 }  // namespace

@@ -94,12 +94,15 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, UpstreamConn
   ResponseBody body(connection, leg.head, exchange.request.method);
   BodyCapture capture(leg, limits_.capture_bytes);
   std::string window;
-  while (!body.finished()) {
+  const auto until = std::chrono::steady_clock::now() + upstream_.timeouts().idle;
+  while (!body.finished() && !leg.head.is_event_stream()) {
     window.clear();
+    if (std::chrono::steady_clock::now() > until) co_return LegOutcome::timeout;  // a body without end must not keep the connection
     if (co_await body.read_some(window, upstream_.timeouts().idle) == ResponseBody::State::failed) co_return body.outcome();
     capture.add(window);
   }
   capture.finish();
+  leg.truncated = leg.truncated || !body.finished();  // the head of an event stream is compared, its events are not followed
   reusable = body.reusable();
   co_return LegOutcome::ok;
 }
@@ -109,8 +112,15 @@ void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
   const auto route = static_cast<std::size_t>(exchange.route->index);
   loop_.counters.routes[route].shadow.count(to_string(outcome));
   if (outcome == LegOutcome::ok) loop_.counters.duration[route][static_cast<std::size_t>(index(side_))].observe_us(exchange.shadow.duration_us);
-  held_.at(&exchange).shadow_over = true;
+  Held& held = held_.at(&exchange);
+  held.shadow_over = true;
+  // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow legs.
+  if (!held.serving_over) release_order(exchange);
   finish_if_both_over(exchange);
+}
+
+void ShadowDispatcher::release_order(Exchange& exchange) {
+  if (Sequencer::is_queued(exchange.ticket)) exchange.sequencer->shadow_done(exchange.ticket, result_of(exchange));
 }
 
 void ShadowDispatcher::serving_ended(Exchange& exchange) {
@@ -126,7 +136,7 @@ void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
   held_.erase(found);
   // Published before the next exchange of the key may run, so that events of a key enter the log in its order.
   loop_.context.publisher.finish(*keep, loop_.counters);
-  if (keep->gated) keep->sequencer->shadow_done(keep->ticket, result_of(*keep));
+  release_order(*keep);
 }
 
 void ShadowDispatcher::drop_all(std::string_view reason) {

@@ -49,6 +49,7 @@ class ShadowDispatcher {
   Awaitable<void> back_off();
   void shadow_over(Exchange& exchange, LegOutcome outcome);
   void finish_if_both_over(Exchange& exchange);
+  static void release_order(Exchange& exchange);
 
   EventLoop& loop_;
   Upstream& upstream_;

@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 
-// Reads what is there into the connection's buffer; false on end of stream, error or deadline.
-Awaitable<bool> fill(UpstreamConnection& connection) {
+// Reads what is there into the connection's buffer; the error is `eof` at the end of the stream.
+Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
   const std::size_t size = connection.buffer.size();
   connection.buffer.resize(size + kReadBytes);
   const auto [error, bytes] = co_await connection.socket.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
   connection.buffer.resize(size + bytes);
-  co_return !error && bytes > 0;
+  co_return error;
 }
 
 // A pooled connection that the backend has closed, or that says something unasked, must not be used.
@@ -65,10 +65,11 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
     if (!connection_.buffer.empty()) take_buffered(out);
     if (state_ != State::more || out.size() > before) break;
     connection_.deadline.arm(idle);
-    const bool alive = co_await fill(connection_);
+    const boost::system::error_code error = co_await fill(connection_);
     connection_.deadline.disarm();
-    if (alive) continue;
-    const bool ended = close_delimited_ && !connection_.deadline.expired();
+    if (!error) continue;
+    // Only an orderly end completes such a body: a reset may have cut it.
+    const bool ended = close_delimited_ && error == asio::error::eof;
     state_ = ended ? State::done : State::failed;
     outcome_ = ended ? LegOutcome::ok : connection_.deadline.expired() ? LegOutcome::timeout : LegOutcome::reset;
   }
@@ -149,7 +150,8 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
       co_return LegOutcome::malformed;
     }
     if (end.state == HeadEnd::State::incomplete) {
-      if (co_await fill(connection)) continue;
+      // An expired deadline is no longer armed: what came at the last moment must not be waited on without one.
+      if (!co_await fill(connection) && !connection.deadline.expired()) continue;
       const bool late = connection.deadline.expired();
       connection.deadline.disarm();
       co_return late ? LegOutcome::timeout : LegOutcome::reset;

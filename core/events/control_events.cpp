@@ -261,7 +261,8 @@ std::string encode(const GatewayStatus& status) {
                {"serving_errors", status.serving_errors},
                {"served", status.served},
                {"keys_behind", status.keys_behind},
-               {"keys_tainted", status.keys_tainted}});
+               {"keys_tainted", status.keys_tainted},
+               {"settled_until_us", status.settled_until_us}});
 }
 
 Result<GatewayStatus> decode_gateway_status(std::string_view text) {
@@ -281,6 +282,7 @@ Result<GatewayStatus> decode_gateway_status(std::string_view text) {
     json.at("served").get_to(status.served);
     json.at("keys_behind").get_to(status.keys_behind);
     json.at("keys_tainted").get_to(status.keys_tainted);
+    status.settled_until_us = json.value("settled_until_us", std::int64_t{0});
   });
 }
 

@@ -99,6 +99,9 @@ struct GatewayStatus {
   std::map<std::string, std::uint64_t> serving_errors;  ///< by backend: failed serving legs and 5xx, since start
   std::map<std::string, std::uint64_t> served;          ///< by backend, since start
   std::uint64_t keys_behind = 0, keys_tainted = 0;
+  /// Every compared exchange received before this time has ended, and its event is in the log ahead of this heartbeat:
+  /// what a ledger lacks of an earlier time is not on its way any more. 0: not known.
+  std::int64_t settled_until_us = 0;
 };
 std::string encode(const GatewayStatus& status);
 Result<GatewayStatus> decode_gateway_status(std::string_view text);

@@ -44,7 +44,12 @@ inline ExchangeEvent exchange(std::uint64_t number, const std::string& legacy_bo
 }
 
 inline LogRecord record_of(const ExchangeEvent& event, std::int64_t offset = 0) {
-  return {topics::kShadowRequests, 0, offset, 0, event.keys.empty() ? event.exchange_id : event.keys.front().key, encode(event)};
+  return {topics::kShadowRequests,
+          0,
+          offset,
+          0,
+          event.keys.empty() ? event.exchange_id : event.keys.front().key,
+          encode(event)};
 }
 
 }  // namespace phoenix::test

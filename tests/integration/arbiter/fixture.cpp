@@ -49,7 +49,9 @@ ScratchDatabase::ScratchDatabase(const std::string& purpose, bool create)
   if (create) admin("CREATE DATABASE " + name_);
 }
 
-ScratchDatabase::~ScratchDatabase() { admin("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)"); }
+ScratchDatabase::~ScratchDatabase() {
+  admin("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+}
 
 std::vector<std::string> ScratchDatabase::rows(const std::string& sql) const {
   pqxx::connection connection(url_);
@@ -57,7 +59,7 @@ std::vector<std::string> ScratchDatabase::rows(const std::string& sql) const {
   std::vector<std::string> lines;
   for (const auto& row : session.exec(sql)) {
     std::string line;
-    for (const auto& field : row) line += (line.empty() ? "" : "|") + std::string(field.c_str());
+    for (pqxx::row::size_type i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "|") + std::string(row[i].c_str());
     lines.push_back(line);
   }
   return lines;
@@ -74,10 +76,11 @@ void ScratchDatabase::admin(const std::string& sql) {
   session.exec(sql);
 }
 
-Bench::Bench(const std::string& database_url) {
+Bench::Bench(const std::string& database_url, std::uint64_t retain_bytes) {
   directory_ = std::filesystem::temp_directory_path() / fmt::format("phoenix-arbiter-{}-{}", getpid(), next_number());
   std::filesystem::create_directories(directory_);
   config.event_log.sqlite.path = directory_ + "/events.db";
+  if (retain_bytes > 0) config.event_log.sqlite.retain_bytes = retain_bytes;
   config.slices = {{"payments", Stage::shadow, 0}};
   config.gateway.routes = {deposits_route()};
   config.arbiter.listen = {"127.0.0.1", 0};
@@ -94,7 +97,8 @@ Bench::~Bench() {
 
 void Bench::publish(const std::vector<ExchangeEvent>& events) {
   for (const auto& event : events) {
-    if (!producer_->publish(topics::kShadowRequests, event.keys.front().key, encode(event))) throw std::runtime_error("log full");
+    if (!producer_->publish(topics::kShadowRequests, event.keys.front().key, encode(event)))
+      throw std::runtime_error("log full");
   }
   if (!producer_->flush(std::chrono::seconds(30))) throw std::runtime_error("log not written");
 }
@@ -134,7 +138,8 @@ gateway:
       shadow: dual
       compare: {{ignore: [/id], balance: /balance}}
 arbiter: {{listen: "127.0.0.1:0", database: "{}"}}
-)", config.event_log.sqlite.path, config.arbiter.database);
+)",
+                                     config.event_log.sqlite.path, config.arbiter.database);
   return path;
 }
 
@@ -147,14 +152,14 @@ bool eventually(const std::function<bool()>& condition, std::chrono::seconds dea
   return true;
 }
 
-ExchangeEvent deposit(std::uint64_t number, const std::string& account, std::uint64_t sequence, const std::string& modern_fee,
-                      std::int64_t modern_gap_minor) {
+ExchangeEvent deposit(std::uint64_t number, const std::string& account, std::uint64_t sequence,
+                      const std::string& modern_fee, std::int64_t modern_gap_minor) {
   const auto balance = static_cast<std::int64_t>(sequence) * 1'000;
   const auto body = [&](const char* side, const std::string& fee, std::int64_t minor) {
     return fmt::format(R"({{"id":"{}-{}","fee":{},"balance":{}}})", side, number, fee, format_minor(minor, 2));
   };
-  auto event = test::exchange(number, body("legacy", "0.10", balance), body("modern", modern_fee, balance + modern_gap_minor),
-                              {{account, sequence}});
+  auto event = test::exchange(number, body("legacy", "0.10", balance),
+                              body("modern", modern_fee, balance + modern_gap_minor), {{account, sequence}});
   event.request_headers = {{"Authorization", "Bearer secret"}, {"X-Request-Id", "r-1"}};
   event.request_body = R"({"amount":10.00})";
   return event;
@@ -168,7 +173,8 @@ std::vector<ExchangeEvent> deposits(std::uint64_t n, int accounts, int wrong_eve
     const int account = static_cast<int>(i * 7 % static_cast<std::uint64_t>(accounts));
     const bool wrong = wrong_every > 0 && i % static_cast<std::uint64_t>(wrong_every) == 0;
     if (wrong) gaps[account] += 5;
-    events.push_back(deposit(i, fmt::format("acc-{}", account), ++sequences[account], wrong ? "0.05" : "0.10", gaps[account]));
+    events.push_back(
+        deposit(i, fmt::format("acc-{}", account), ++sequences[account], wrong ? "0.05" : "0.10", gaps[account]));
   }
   return events;
 }

@@ -13,8 +13,8 @@
 
 namespace phoenix::arbiter_test {
 
-/// A database that is dropped at the end; created here unless told otherwise. Ends the program with "SKIPPED" where there
-/// is no server.
+/// A database that is dropped at the end; created here unless told otherwise. Ends the program with "SKIPPED" where
+/// there is no server.
 class ScratchDatabase {
  public:
   explicit ScratchDatabase(const std::string& purpose, bool create = true);
@@ -36,7 +36,8 @@ class ScratchDatabase {
 /// Directory, configuration and event log. The log's file survives services and processes started on it.
 class Bench {
  public:
-  explicit Bench(const std::string& database_url);
+  /// `retain_bytes`: what the log keeps; 0: everything.
+  explicit Bench(const std::string& database_url, std::uint64_t retain_bytes = 0);
   ~Bench();
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;

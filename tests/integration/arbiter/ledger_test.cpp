@@ -16,7 +16,8 @@ namespace {
 struct Ledgers {
   Ledgers() {
     for (const auto* database : {&legacy, &modern}) {
-      execute(*database, "CREATE TABLE accounts (id text PRIMARY KEY, balance numeric(18,2), currency text, n bigint, h text)");
+      execute(*database,
+              "CREATE TABLE accounts (id text PRIMARY KEY, balance numeric(18,2), currency text, n bigint, h text)");
     }
   }
   static void execute(const ScratchDatabase& database, const std::string& sql) {
@@ -24,8 +25,10 @@ struct Ledgers {
     pqxx::nontransaction(connection).exec(sql);
   }
   void set(const ScratchDatabase& side, const std::string& account, const std::string& balance, int n) {
-    execute(side, fmt::format("INSERT INTO accounts VALUES ('{0}', {1}, 'EUR', {2}, 'h{2}') ON CONFLICT (id) DO UPDATE SET "
-                              "balance = excluded.balance, n = excluded.n, h = excluded.h", account, balance, n));
+    execute(side,
+            fmt::format("INSERT INTO accounts VALUES ('{0}', {1}, 'EUR', {2}, 'h{2}') ON CONFLICT (id) DO UPDATE SET "
+                        "balance = excluded.balance, n = excluded.n, h = excluded.h",
+                        account, balance, n));
   }
   void configure(config::Config& config, bool positions = true) {
     const std::string query = positions ? "SELECT balance, currency, n, h FROM accounts WHERE id = $1"
@@ -37,7 +40,8 @@ struct Ledgers {
 };
 
 std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 ExchangeEvent just_now(ExchangeEvent event) {
@@ -65,7 +69,8 @@ TEST_CASE("an overlap is decided by a reading of both ledgers that came back thr
   auto one = just_now(deposit(1, "acc-1", 1, "0.10", 500)), other = just_now(deposit(2, "acc-1", 2, "0.10", -500));
   one.overlap = other.overlap = true;
   bench.publish({one, other});
-  REQUIRE(eventually([&] { return database.value("SELECT sum(n) FROM arbiter.counters WHERE verdict = 'order_dependent'") == "2"; }));
+  REQUIRE(eventually(
+      [&] { return database.value("SELECT sum(n) FROM arbiter.counters WHERE verdict = 'order_dependent'") == "2"; }));
   CHECK(database.value("SELECT count(*) FROM arbiter.open_exchanges") == "0");
   CHECK(database.value("SELECT count(*) FROM arbiter.verdicts WHERE verdict <> 'order_dependent'") == "0");
   CHECK(bench.read_all(topics::kDbStateUpdates).size() >= 2);
@@ -83,18 +88,20 @@ TEST_CASE("ledgers that differ although the answers agree: a verdict on the acco
   bench.publish({just_now(deposit(1, "acc-1", 1))});
   REQUIRE(eventually([&] { return !trip_reason(bench).empty(); }));
   CHECK(trip_reason(bench) ==
-        "confirmed balance mismatch: account acc-1: legacy 10.00, modern 9.99 at the same position (n=1), the gap was 0.00");
+        "confirmed balance mismatch: account acc-1: legacy 10.00, modern 9.99 at the same position (n=1), the gap was "
+        "0.00");
   CHECK(database.rows("SELECT account, gap_minor, currency, legacy_balance, modern_balance FROM arbiter.drift") ==
         std::vector<std::string>{"acc-1|-1|EUR|10.00|9.99"});
-  CHECK(database.rows("SELECT exchange_id, account, verdict FROM arbiter.verdicts") == std::vector<std::string>{"|acc-1|mismatch"});
+  CHECK(database.rows("SELECT exchange_id, account, verdict FROM arbiter.verdicts") ==
+        std::vector<std::string>{"|acc-1|mismatch"});
 }
 
-TEST_CASE("a posting that never reaches modern is missing there, decided after settle") {
+TEST_CASE("a posting that never reaches modern is missing there, decided once no leg can be on its way") {
   Ledgers ledgers;
   const ScratchDatabase database("missing");
   Bench bench(database.url());
   ledgers.configure(bench.config);
-  bench.config.arbiter.settle = std::chrono::milliseconds(500);
+  bench.config.arbiter.settle = bench.config.gateway.timeouts.response = std::chrono::milliseconds(300);
   ledgers.set(ledgers.legacy, "acc-1", "10.00", 1);
   ledgers.set(ledgers.modern, "acc-1", "0.00", 0);
   const ArbiterService service(bench.config);
@@ -121,5 +128,7 @@ TEST_CASE("a ledger that is away is read again when it is back") {
   CHECK(database.value("SELECT count(*) FROM arbiter.open_exchanges") == "1");
   CHECK_FALSE(get(service.endpoint(), "/readyz").empty());  // it still works: only this decision waits
   ScratchDatabase::admin("ALTER DATABASE " + ledgers.modern.name() + " ALLOW_CONNECTIONS true");
-  CHECK(eventually([&] { return database.value("SELECT count(*) FROM arbiter.verdicts WHERE verdict = 'order_dependent'") == "1"; }));
+  CHECK(eventually([&] {
+    return database.value("SELECT count(*) FROM arbiter.verdicts WHERE verdict = 'order_dependent'") == "1";
+  }));
 }

@@ -1,6 +1,6 @@
 // Killed processes and a database that goes away: nothing is lost, nothing counted twice.
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,9 +59,10 @@ TEST_CASE("killed with SIGKILL again and again: every exchange is counted once")
     Child child(yaml);
     // As soon as it has committed something new, it dies in the middle of what comes next.
     REQUIRE(eventually([&] {
-      const auto now = database.value("SELECT CASE WHEN to_regclass('arbiter.positions') IS NULL THEN '' ELSE "
-                                      "(xpath('//next/text()', query_to_xml('SELECT next FROM arbiter.positions WHERE "
-                                      "topic = ''shadow-requests''', true, false, '')))[1]::text END");
+      const auto now = database.value(
+          "SELECT CASE WHEN to_regclass('arbiter.positions') IS NULL THEN '' ELSE "
+          "(xpath('//next/text()', query_to_xml('SELECT next FROM arbiter.positions WHERE "
+          "topic = ''shadow-requests''', true, false, '')))[1]::text END");
       const bool moved = now != before && !now.empty();
       before = now;
       return moved;
@@ -108,4 +109,23 @@ TEST_CASE("the database goes away: nothing is consumed meanwhile, then it goes o
   REQUIRE(eventually([&] { return database.value(kPosition) == "3000"; }, std::chrono::seconds(40)));
   CHECK(database.rows(kCounts) == std::vector<std::string>{"match|2940", "mismatch|60", "received|3000"});
   CHECK(eventually([&] { return !get(service.endpoint(), "/readyz").empty(); }));
+}
+
+TEST_CASE("retention passed the arbiter: said loudly, no account is trusted blindly, and it goes on") {
+  const ScratchDatabase database("retention");
+  Bench bench(database.url(), 64 << 10);
+  const auto events = deposits(3'000, 5, 0);
+  bench.publish({events.begin(), events.begin() + 20});
+  {
+    const ArbiterService service(bench.config);
+    REQUIRE(eventually([&] { return database.value(kPosition) == "20"; }));
+  }
+  bench.publish({events.begin() + 20, events.begin() + 2'990});
+  REQUIRE(eventually([&] { return bench.read_all(topics::kShadowRequests).front().offset > 20; }));
+  const ArbiterService service(bench.config);
+  bench.publish({events.begin() + 2'990, events.end()});
+  REQUIRE(eventually([&] { return database.value(kPosition) == "3000"; }));
+  CHECK(database.rows("SELECT topic, \"offset\", left(reason, 17) FROM arbiter.rejected") ==
+        std::vector<std::string>{"shadow-requests|20|lost to retention"});
+  CHECK(database.value("SELECT count(*) FROM arbiter.verdicts WHERE verdict = 'mismatch'") == "0");
 }

@@ -33,10 +33,12 @@ TEST_CASE("verdicts, evidence, counters and positions; scores and verdicts are p
   CHECK(database.value("SELECT count(*) FROM arbiter.verdicts WHERE verdict = 'mismatch'") == "10");
   CHECK(database.value("SELECT detail FROM arbiter.verdicts ORDER BY id LIMIT 1") ==
         "/fee: legacy 0.10, modern 0.05; /balance: legacy 20, modern 20.05 (known gap 0.00)");
-  CHECK(database.value("SELECT convert_from(request_body, 'UTF8') || convert_from(modern_body, 'UTF8') FROM arbiter.exchanges "
-                       "ORDER BY exchange_id LIMIT 1") ==
-        R"({"amount":10.00}{"id":"modern-100","fee":0.05,"balance":20.05})");
-  CHECK(database.value("SELECT legacy_balance || ' ' || modern_balance FROM arbiter.exchanges ORDER BY exchange_id LIMIT 1") == "20 20.05");
+  CHECK(database.value(
+            "SELECT convert_from(request_body, 'UTF8') || convert_from(modern_body, 'UTF8') FROM arbiter.exchanges "
+            "ORDER BY exchange_id LIMIT 1") == R"({"amount":10.00}{"id":"modern-100","fee":0.05,"balance":20.05})");
+  CHECK(database.value(
+            "SELECT legacy_balance || ' ' || modern_balance FROM arbiter.exchanges ORDER BY exchange_id LIMIT 1") ==
+        "20 20.05");
   CHECK(database.value("SELECT count(*) FROM arbiter.exchanges WHERE header::text LIKE '%secret%'") == "0");
   CHECK(database.value("SELECT sum(gap_minor) FROM arbiter.drift") == "50");
   CHECK(database.value("SELECT score->>'received' FROM arbiter.scores WHERE slice = 'payments'") == "1000");
@@ -85,20 +87,23 @@ TEST_CASE("malformed records are counted, set aside with their position, and do 
   REQUIRE(eventually([&] { return database.value(kPosition) == "23"; }));
   CHECK(database.value(kReceived) == "20");
   CHECK(database.rows("SELECT topic, \"offset\", length(value) FROM arbiter.rejected ORDER BY 1, 2") ==
-        std::vector<std::string>{"db-state-updates|0|10", "shadow-requests|10|8", "shadow-requests|11|8", "shadow-requests|12|0"});
-  CHECK_THAT(get(service.endpoint(), "/metrics"), Contains(R"(phoenix_arbiter_rejected_records_total{topic="shadow-requests"} 3)"));
+        std::vector<std::string>{"db-state-updates|0|10", "shadow-requests|10|8", "shadow-requests|11|8",
+                                 "shadow-requests|12|0"});
+  CHECK_THAT(get(service.endpoint(), "/metrics"),
+             Contains(R"(phoenix_arbiter_rejected_records_total{topic="shadow-requests"} 3)"));
 }
 
 TEST_CASE("replaying the log into a fresh database gives identical verdict rows, counters and score") {
   const ScratchDatabase first("first"), second("second");
   Bench bench(first.url());
   auto events = deposits(2'000, 20, 33);
-  std::swap(events[100], events[120]);  // out of order for its key
+  std::swap(events[100], events[120]);               // out of order for its key
   events.insert(events.begin() + 500, events[450]);  // delivered twice
   {
     const ArbiterService service(bench.config);
     for (std::size_t i = 0; i < events.size(); i += 87) {
-      bench.publish({events.begin() + static_cast<long>(i), events.begin() + static_cast<long>(std::min(i + 87, events.size()))});
+      bench.publish(
+          {events.begin() + static_cast<long>(i), events.begin() + static_cast<long>(std::min(i + 87, events.size()))});
     }
     REQUIRE(eventually([&] { return first.value(kPosition) == "2001"; }));
   }
@@ -106,8 +111,9 @@ TEST_CASE("replaying the log into a fresh database gives identical verdict rows,
   const ArbiterService service(bench.config);
   REQUIRE(eventually([&] { return second.value(kPosition) == "2001"; }));
   CHECK(first.rows(kVerdictRows).size() == 60);
-  for (const auto* sql : {kVerdictRows, "SELECT * FROM arbiter.counters ORDER BY 1, 2, 3, 4", "SELECT * FROM arbiter.drift ORDER BY 1",
-                          "SELECT * FROM arbiter.windows", "SELECT slice, score FROM arbiter.scores"}) {
+  for (const auto* sql :
+       {kVerdictRows, "SELECT * FROM arbiter.counters ORDER BY 1, 2, 3, 4", "SELECT * FROM arbiter.drift ORDER BY 1",
+        "SELECT * FROM arbiter.windows", "SELECT slice, score FROM arbiter.scores"}) {
     CHECK(first.rows(sql) == second.rows(sql));
   }
 }

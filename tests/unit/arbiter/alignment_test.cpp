@@ -13,11 +13,13 @@ struct Account {
   Findings findings;
   std::int64_t now_us = 1'000'000;
 
-  BalanceVerdict see(const std::string& id, std::optional<std::int64_t> difference, bool certain, bool known_mismatch = false) {
+  BalanceVerdict see(const std::string& id, std::optional<std::int64_t> difference, bool certain,
+                     bool known_mismatch = false) {
     now_us += 10'000;
     state.last_completed_us = now_us;
     state.dirty = true;
-    return judge_exchange(state, {id, now_us - 5'000, now_us, difference, certain, false, known_mismatch, true}, findings);
+    return judge_exchange(state, {id, now_us - 5'000, now_us, difference, certain, false, known_mismatch, true},
+                          findings);
   }
 
   /// Both ledgers, read now.
@@ -143,7 +145,8 @@ TEST_CASE("ledgers that differ at one position: a verdict on the account, once")
   CHECK(account.settled().empty());  // held: the exchange may still be on its way
   account.pass(account.times.hold_us);
   REQUIRE(account.findings.settled.size() == 1);
-  CHECK(account.findings.settled[0].detail == "account 7: legacy 10.00, modern 9.99 at the same position (n=5), the gap was 0.00");
+  CHECK(account.findings.settled[0].detail ==
+        "account 7: legacy 10.00, modern 9.99 at the same position (n=5), the gap was 0.00");
   CHECK(account.settled() == Settled{{"", Verdict::mismatch}});
   account.read(1'000, 999, 5, 5);
   account.pass(account.times.hold_us * 2);
@@ -163,7 +166,8 @@ TEST_CASE("the exchange that explains a reading is found in time, or takes the v
     CHECK(account.settled() == Settled{{"", Verdict::mismatch}});
   }
   account.now_us += 1'000;
-  const auto verdict = judge_exchange(account.state, {"b", before, account.now_us, -1, true, false, true, true}, account.findings);
+  const auto verdict =
+      judge_exchange(account.state, {"b", before, account.now_us, -1, true, false, true, true}, account.findings);
   CHECK(account.findings.retracted.empty() == !late);
   CHECK(verdict == (late ? BalanceVerdict::equal : BalanceVerdict::different));
   account.pass(account.times.hold_us * 3);
@@ -179,14 +183,15 @@ TEST_CASE("a change seen in the ledgers before an exchange began is not that exc
   CHECK(account.settled() == Settled{{"", Verdict::mismatch}});
 }
 
-TEST_CASE("positions that stay different are decided after settle, and the account remains decidable") {
+TEST_CASE(
+    "positions that stay different are decided once no leg can be on its way, and the account remains decidable") {
   Account account;
   account.see("a", 0, true);
   account.read(1'000, 1'000, 1, 1);
   account.see("b", std::nullopt, true);
   account.read(1'500, 1'000, 2, 1);
   CHECK(account.settled().empty());
-  account.read(1'500, 1'000, 2, 1, account.times.settle_us);
+  account.read(1'500, 1'000, 2, 1, account.times.absence_us);
   CHECK(account.settled() == Settled{{"", Verdict::missing_modern}});
   CHECK(account.state.gap == -500);
   CHECK_FALSE(account.state.dirty);
@@ -203,7 +208,7 @@ TEST_CASE("a posting missing after a lost leg is unknown, never missing") {
   note_lost(account.state, account.now_us);
   account.state.dirty = true;
   account.read(1'500, 1'000, 2, 1);
-  account.read(1'500, 1'000, 2, 1, account.times.settle_us);
+  account.read(1'500, 1'000, 2, 1, account.times.absence_us);
   CHECK(account.settled() == Settled{{"", Verdict::unknown}});
   CHECK(account.findings.confirmed == 0);
 }
@@ -226,7 +231,7 @@ TEST_CASE("without positions two equal readings at quiescence agree at once, a d
   account.read(1'000, 990, {}, {});
   account.read(1'000, 990, {}, {});
   CHECK(account.settled().empty());
-  account.read(1'000, 990, {}, {}, account.times.settle_us);
+  account.read(1'000, 990, {}, {}, account.times.absence_us);
   CHECK(account.settled() == Settled{{"", Verdict::mismatch}});
 }
 

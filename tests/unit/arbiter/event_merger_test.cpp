@@ -8,7 +8,9 @@ using namespace phoenix::arbiter;
 
 namespace {
 
-LogRecord at(const char* topic, std::int64_t time_ms, std::int64_t offset) { return {topic, 0, offset, time_ms, "", ""}; }
+LogRecord at(const char* topic, std::int64_t time_ms, std::int64_t offset) {
+  return {topic, 0, offset, time_ms, "", ""};
+}
 
 std::vector<std::int64_t> times(const std::vector<LogRecord>& records) {
   std::vector<std::int64_t> result;

@@ -10,8 +10,10 @@ using Outcome = ResponseDifference::Outcome;
 
 namespace {
 
-ResponseDifference compare(const std::string& legacy, const std::string& modern, const config::CompareConfig& config = {}) {
-  return compare_responses(json_leg(200, legacy), json_leg(200, modern), CompareRules::from_config(config), {"balance_after"});
+ResponseDifference compare(const std::string& legacy, const std::string& modern,
+                           const config::CompareConfig& config = {}) {
+  return compare_responses(json_leg(200, legacy), json_leg(200, modern), CompareRules::from_config(config),
+                           {"balance_after"});
 }
 
 }  // namespace
@@ -40,7 +42,8 @@ TEST_CASE("differences name their path and both values") {
   CHECK(result.values[0] == ValueDifference{"/fee", "0.26", "0.21"});
   CHECK(result.values[1] == ValueDifference{"/x/y/0", "true", "false"});
   CHECK(result.values[2] == ValueDifference{"/z", "absent", "1"});
-  CHECK(result.summary() == "/fee: legacy 0.26, modern 0.21; /x/y/0: legacy true, modern false; /z: legacy absent, modern 1");
+  CHECK(result.summary() ==
+        "/fee: legacy 0.26, modern 0.21; /x/y/0: legacy true, modern false; /z: legacy absent, modern 1");
 }
 
 TEST_CASE("many differences are counted, not all listed") {
@@ -56,7 +59,8 @@ TEST_CASE("many differences are counted, not all listed") {
 
 TEST_CASE("ignored paths may hold anything or be absent") {
   const config::CompareConfig ignore{{"/id", "/lines/*/at", "/m~1n"}, ""};
-  CHECK(compare(R"({"id":1,"lines":[{"at":1,"v":2}],"m/n":1})", R"({"lines":[{"at":2,"v":2}],"m/n":2})", ignore).outcome == Outcome::equal);
+  CHECK(compare(R"({"id":1,"lines":[{"at":1,"v":2}],"m/n":1})", R"({"lines":[{"at":2,"v":2}],"m/n":2})", ignore)
+            .outcome == Outcome::equal);
   const auto other = compare(R"({"id":1,"lines":[{"at":1,"v":2}]})", R"({"id":2,"lines":[{"at":2,"v":3}]})", ignore);
   REQUIRE(other.values.size() == 1);
   CHECK(other.values[0].path == "/lines/0/v");
@@ -84,7 +88,7 @@ TEST_CASE("what is not JSON on both sides is compared by the whole body's hash")
   legacy.headers = modern.headers = {{"content-type", "text/plain"}};
   CHECK(compare_responses(legacy, modern, {}).outcome == Outcome::different);
   CHECK(compare_responses(legacy, legacy, {}).outcome == Outcome::equal);
-  CHECK(compare("{\"a\":1", "{\"a\":1").outcome == Outcome::equal);    // broken alike
+  CHECK(compare("{\"a\":1", "{\"a\":1").outcome == Outcome::equal);  // broken alike
   CHECK(compare("{\"a\":1", "{\"a\":1}").outcome == Outcome::different);
   CHECK(compare(R"({"a":1,"a":2})", R"({"a":2})").outcome == Outcome::different);  // a member twice is no document
 }
@@ -110,8 +114,9 @@ TEST_CASE("hostile documents do not exhaust the stack") {
 
 TEST_CASE("a statement listed in another order is the same apart from order and running balances") {
   const config::CompareConfig rules{{"/lines/*/id"}, ""};
-  const auto result = compare(R"({"lines":[{"id":1,"amount":1.0,"balance_after":11},{"id":2,"amount":2,"balance_after":13}]})",
-                              R"({"lines":[{"id":8,"amount":2,"balance_after":12},{"id":9,"amount":1,"balance_after":13}]})", rules);
+  const auto result =
+      compare(R"({"lines":[{"id":1,"amount":1.0,"balance_after":11},{"id":2,"amount":2,"balance_after":13}]})",
+              R"({"lines":[{"id":8,"amount":2,"balance_after":12},{"id":9,"amount":1,"balance_after":13}]})", rules);
   CHECK(result.outcome == Outcome::different);
   CHECK(result.same_apart_from_order);
 }

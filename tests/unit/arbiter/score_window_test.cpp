@@ -77,7 +77,8 @@ TEST_CASE("a class that was never used holds the lower bound at zero") {
 TEST_CASE("a rising mismatch rate trips, and the reason stays") {
   ScoreWindow window({}, false, true);
   int needed = 0;
-  while (window.score().trip_reason.empty() && needed < 100) window.decided(write(Verdict::mismatch, "u" + std::to_string(++needed)));
+  while (window.score().trip_reason.empty() && needed < 100)
+    window.decided(write(Verdict::mismatch, "u" + std::to_string(++needed)));
   CHECK(needed == 3);  // cold start, every answer wrong
   const std::string reason = window.score().trip_reason;
   for (int i = 0; i < 1'000; ++i) window.decided(write(Verdict::match, "m"));

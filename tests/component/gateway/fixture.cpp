@@ -1,0 +1,128 @@
+#include "fixture.hpp"
+
+#include <fmt/format.h>
+
+#include "core/runtime/config.hpp"
+
+namespace phoenix::test {
+
+using Json = nlohmann::json;
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+std::string get(const std::string& target, const std::string& fields) { return "GET " + target + " HTTP/1.1\r\nHost: bank.test\r\n" + fields + "\r\n"; }
+std::string post(const std::string& target, const std::string& body, const std::string& fields) {
+  return fmt::format("POST {} HTTP/1.1\r\nHost: bank.test\r\nContent-Length: {}\r\n{}\r\n{}", target, body.size(), fields, body);
+}
+
+World::World(std::string gateway_settings, std::string slice) {
+  config_text = fmt::format(R"(
+event_log: {{sqlite: {{path: "{0}/events.db"}}}}
+slices: [{1}]
+gateway:
+  id: gw-test
+  state_dir: "{0}/state"
+  listen: 127.0.0.1:0
+  admin_listen: 127.0.0.1:0
+  threads: 2
+  legacy: {{endpoints: ["http://127.0.0.1:{2}"]}}
+  modern: {{endpoints: ["http://127.0.0.1:{3}"]}}
+{4}
+  routes:
+    - {{name: deposits, match: {{methods: [POST], path: "/accounts/{{id}}/deposits"}}, key: {{path: id}}, shadow: dual}}
+    - {{name: account, match: {{path: "/accounts/{{id}}"}}, key: {{path: id}}, shadow: dual}}
+    - {{name: open, match: {{methods: [POST], path: /accounts}}, shadow: dual, creates: /id}}
+    - {{name: transfers, match: {{methods: [POST], path: /transfers}}, key: {{json: [/from, /to]}}, shadow: dual}}
+    - {{name: free, match: {{path: "/free/*"}}, shadow: dual}}
+    - {{name: reports, match: {{methods: [GET], path: "/reports/*"}}, shadow: "off"}}
+)",
+                            dir.path(), slice, legacy.port(), modern.port(), gateway_settings);
+  start();
+}
+
+World::~World() {
+  // A test may leave backends held; the gateway is stopped first, with what is under way counted as timed out.
+  if (gateway) stop(std::chrono::milliseconds(0));
+}
+
+void World::start() {
+  const auto config = config::parse(config_text, "test.yml");
+  if (!config) throw std::runtime_error(config.error().message);
+  log = open_event_log(*config);
+  gateway = std::make_unique<phoenix::gateway::Gateway>(*config, *log);
+  gateway->start();
+}
+
+void World::stop(std::chrono::milliseconds deadline) {
+  gateway->drain_and_stop(deadline);
+  gateway.reset();
+}
+
+http::ClientResponse World::admin(const std::string& method, const std::string& target, const std::string& body) {
+  http::Client client({"127.0.0.1", gateway->admin_port()}, std::chrono::seconds(20));
+  return client.request(method, target, body).value();
+}
+
+Json World::status() { return Json::parse(admin("GET", "/status").body); }
+
+Json World::route(const std::string& name) {
+  const Json now = status();
+  for (const auto& route : now["routes"]) {
+    if (route.at("route") == name) return route;
+  }
+  throw std::runtime_error("no route " + name);
+}
+
+bool World::settle() {
+  return eventually([this] {
+    const Json now = status();
+    for (const auto& route : now["routes"]) {
+      if (route["in_flight"] != 0) return false;
+    }
+    return true;
+  });
+}
+
+http::ClientResponse World::policy(const std::string& stage, const std::string& weight, const std::string& more, const std::string& ttl) {
+  return admin("PUT", "/policy",
+               fmt::format(R"({{"v":1,"epoch":{},"ttl":"{}","slices":[{{"name":"s","stage":"{}","weight":"{}"}}]{}}})", ++epoch, ttl, stage, weight, more));
+}
+
+std::vector<ExchangeEvent> World::events() {
+  if (gateway) eventually([this] { return status()["event_log"]["queued"] == 0; });
+  auto consumer = log->make_consumer({{topics::kShadowRequests}, "", [](const TopicPartition&) { return ConsumerOptions::kBeginning; }, {}});
+  std::vector<ExchangeEvent> all;
+  while (true) {
+    const auto records = consumer->poll(1000, std::chrono::milliseconds(0)).value();
+    if (records.empty()) return all;
+    for (const auto& record : records) all.push_back(decode_exchange_event(record.value).value());
+  }
+}
+
+void World::check_accounts() {
+  std::uint64_t published = 0;
+  const Json now = status();
+  for (const auto& route : now["routes"]) {
+    std::uint64_t ended = route["in_flight"].get<std::uint64_t>() + route["handed_over"].get<std::uint64_t>();
+    published += route["handed_over"].get<std::uint64_t>();
+    for (const char* bucket : {"excluded", "dropped"}) {
+      for (const auto& [reason, count] : route[bucket].items()) {
+        ended += count.get<std::uint64_t>();
+        const bool counted_only = reason == "unmatched" || reason == "bypass" || reason == "retired" || reason == "event_log_full";
+        if (!counted_only) published += count.get<std::uint64_t>();
+      }
+    }
+    INFO(route.dump());
+    CHECK(route["received"] == ended);
+  }
+  CHECK(events().size() == published);
+}
+
+}  // namespace phoenix::test

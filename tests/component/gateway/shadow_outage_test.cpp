@@ -1,0 +1,75 @@
+// The shadow side, or the event log, is away for a while.
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "fixture.hpp"
+
+using namespace phoenix;
+using namespace phoenix::test;
+
+TEST_CASE_METHOD(World, "a shadow that refuses connections gets everything in order when it is back, and nothing twice") {
+  RawClient client(port());
+  CHECK(client.exchange(post("/accounts/0/deposits", "before")).status == 200);
+  REQUIRE(settle());
+  modern.refuse();
+  for (int i = 0; i < 40; ++i) CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i % 4), std::to_string(i))).status == 200);
+  CHECK(route("deposits")["in_flight"] == 40);
+  CHECK(status()["backlog"]["modern"] == 40);
+  check_accounts();
+  modern.back();
+  REQUIRE(settle());
+  std::map<std::string, std::vector<int>> by_key;
+  std::set<std::string> ids;
+  for (const auto& request : modern.seen()) {
+    CHECK(ids.insert(request.header("X-Phoenix-Exchange")).second);
+    if (request.body != "before") by_key[request.target].push_back(std::stoi(request.body));
+  }
+  CHECK(ids.size() == 41);
+  REQUIRE(by_key.size() == 4);
+  for (const auto& [key, numbers] : by_key) CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+  CHECK(status()["keys"]["s"]["modern"]["incomplete"] == 0);
+  check_accounts();
+}
+
+TEST_CASE("beyond the queue's bound shadow legs are dropped and counted, their keys tainted, and clients notice nothing") {
+  World world("  limits: {shadow_queue: 4}");
+  world.modern.refuse();
+  RawClient client(world.port());
+  for (int i = 0; i < 20; ++i) CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i))).status == 200);
+  const auto now = world.route("deposits");
+  CHECK(now["in_flight"] == 2);  // one connection is on one of two event loops
+  CHECK(now["dropped"]["shadow_queue_full"] == 18);
+  CHECK(world.status()["keys"]["s"]["modern"]["incomplete"] == 18);
+  world.modern.back();
+  REQUIRE(world.settle());
+  CHECK(world.modern.count() == 2);
+  world.check_accounts();
+}
+
+TEST_CASE_METHOD(World, "while the event log is locked clients are served as ever; the events arrive later, all of them") {
+  RawClient client(port());
+  CHECK(client.exchange(get("/free/x")).status == 200);
+  REQUIRE(settle());
+  REQUIRE(events().size() == 1);
+
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open((dir.path() + "/events.db").c_str(), &other) == SQLITE_OK);
+  sqlite3_busy_timeout(other, 10'000);
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  auto slowest = std::chrono::steady_clock::duration::zero();
+  std::size_t sent = 1;
+  while (std::chrono::steady_clock::now() < until) {
+    const auto started = std::chrono::steady_clock::now();
+    REQUIRE(client.exchange(get("/free/x")).status == 200);
+    slowest = std::max(slowest, std::chrono::steady_clock::now() - started);
+    ++sent;
+  }
+  CHECK(status()["event_log"]["queued"] >= sent - 1);
+  CHECK(slowest < std::chrono::milliseconds(500));
+  REQUIRE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(other);
+  REQUIRE(settle());
+  CHECK(events().size() == sent);
+  check_accounts();
+}
