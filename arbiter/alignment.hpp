@@ -26,8 +26,9 @@ struct AlignmentTimes {
   /// How long an account must have been quiet before a difference that may be a leg on its way is decided: longer than
   /// any leg can take.
   std::int64_t absence_us = 20'000'000;
-  /// Every compared exchange received before this has ended and was seen, as all gateways say in their heartbeats: only a
-  /// state of the ledgers that is older than this, and has not changed since, can lack a posting. No heartbeat: no bound.
+  /// Every compared exchange received before this has ended and was seen, as all gateways say in their heartbeats: only
+  /// a state of the ledgers that is older than this, and has not changed since, can lack a posting. No heartbeat: no
+  /// bound.
   std::int64_t settled_until_us = INT64_MAX;
   std::int64_t hold_us = 100'000;  ///< how long an unexplained difference waits for the exchange that explains it
 };

@@ -174,7 +174,8 @@ struct DecisionCore::Impl {
 
   // ---- heartbeats, readings and time ----
 
-  /// How far all gateways have settled. One that has been silent for long holds nobody up: its shadow legs went with it.
+  /// How far all gateways have settled. One that has been silent for long holds nobody up: its shadow legs went with
+  /// it.
   void take_gateway_status(const LogRecord& record) {
     const auto status = decode_gateway_status(record.value);
     if (!status) return book.reject(record, status.error().message);

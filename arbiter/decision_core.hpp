@@ -100,7 +100,8 @@ class DecisionCore {
   DecisionCore(const DecisionCore&) = delete;
   DecisionCore& operator=(const DecisionCore&) = delete;
 
-  /// Takes the next record of `shadow-requests`, `db-state-updates` or `gateway-status`. Never fails: what cannot be read is set aside.
+  /// Takes the next record of `shadow-requests`, `db-state-updates` or `gateway-status`. Never fails: what cannot be
+  /// read is set aside.
   void apply(const LogRecord& record);
   /// Retention of the log passed this reader: what was lost may have moved any account.
   void note_lost_records();

@@ -63,6 +63,13 @@ class Ledger {
 
   /// Columns: balance, currency[, txn_count, txn_hash].
   Result<BalanceReading> fill(const pqxx::row& row, BalanceReading reading) const {
+    constexpr pqxx::oid kReal = 700, kDoublePrecision = 701;  // pg_type
+    if (const auto type = row.column_type(0); type == kReal || type == kDoublePrecision) {
+      return invalid_input(
+          fmt::format("{} ledger: the balance is a binary floating-point column, in which money cannot be "
+                      "compared exactly; let balance_query return numeric or integer minor units",
+                      to_string(side_)));
+    }
     const std::string text = row[0].as<std::string>();
     const auto balance = Decimal::parse(text);
     if (!balance)

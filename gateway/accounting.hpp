@@ -1,7 +1,7 @@
 // Where every received exchange ended (invariant 8):
 //   received = in flight + handed over + excluded(reason) + dropped(reason)      exact, per route.
-// Counters belong to one event loop and are plain integers: an exchange begins and ends on the same loop, and a scrape runs
-// on each loop in turn. Sums over loops are therefore exact at any time.
+// Counters belong to one event loop and are plain integers: an exchange begins and ends on the same loop, and a scrape
+// runs on each loop in turn. Sums over loops are therefore exact at any time.
 #pragma once
 
 #include <array>
@@ -12,18 +12,21 @@
 #include <string_view>
 #include <vector>
 
-#include "core/telemetry/metrics.hpp"
 #include "core/model/traffic_policy.hpp"
+#include "core/telemetry/metrics.hpp"
 
 namespace phoenix::gateway {
 
 /// Decided before the outcome was known: leaves the score's denominator.
-inline constexpr std::array<std::string_view, 9> kExcludedReasons{
-    "unmatched", "bypass", "retired", "shadow_off", "key_unavailable", "body_too_large", "overlap", "client_aborted", "gate_wait"};
+inline constexpr std::array<std::string_view, 9> kExcludedReasons{"unmatched",  "bypass",          "retired",
+                                                                  "shadow_off", "key_unavailable", "body_too_large",
+                                                                  "overlap",    "client_aborted",  "gate_wait"};
 /// Lost through us: stays in the denominator.
-inline constexpr std::array<std::string_view, 6> kDroppedReasons{"shadow_queue_full", "serving_failed", "serving_uncertain", "event_log_full", "shutdown", "assigned_id_missing"};
+inline constexpr std::array<std::string_view, 6> kDroppedReasons{
+    "shadow_queue_full", "serving_failed", "serving_uncertain", "event_log_full", "shutdown", "assigned_id_missing"};
 /// How a shadow leg ended.
-inline constexpr std::array<std::string_view, 6> kShadowOutcomes{"ok", "connect_failed", "timeout", "reset", "malformed", "dropped"};
+inline constexpr std::array<std::string_view, 6> kShadowOutcomes{"ok",    "connect_failed", "timeout",
+                                                                 "reset", "malformed",      "dropped"};
 
 template <std::size_t N>
 class ReasonCounts {
@@ -68,18 +71,21 @@ struct RouteCounters {
   std::array<std::map<int, std::uint64_t>, 2> responses;  // by serving side: status -> count
 
   void add(const RouteCounters& more);
-  [[nodiscard]] bool balanced() const { return received == in_flight + handed_over + excluded.total() + dropped.total(); }
+  [[nodiscard]] bool balanced() const {
+    return received == in_flight + handed_over + excluded.total() + dropped.total();
+  }
 };
 
 /// One event loop's counters.
 struct LoopCounters {
-  LoopCounters(std::size_t route_count, std::size_t slice_count) : routes(route_count), duration(route_count), side_deferred(slice_count) {}
+  LoopCounters(std::size_t route_count, std::size_t slice_count)
+      : routes(route_count), duration(route_count), side_deferred(slice_count) {}
   std::vector<RouteCounters> routes;
   std::vector<std::array<telemetry::DurationHistogram, 2>> duration;  // by route and backend, both legs
-  std::vector<std::uint64_t> side_deferred;  // by slice
-  std::map<std::string, std::uint64_t> rejected;  // requests refused before routing, by status
-  std::array<std::uint64_t, 2> served{};          // by side
-  std::array<std::uint64_t, 2> serving_errors{};  // by side: failed legs and 5xx
+  std::vector<std::uint64_t> side_deferred;                           // by slice
+  std::map<std::string, std::uint64_t> rejected;                      // requests refused before routing, by status
+  std::array<std::uint64_t, 2> served{};                              // by side
+  std::array<std::uint64_t, 2> serving_errors{};                      // by side: failed legs and 5xx
 };
 
 }  // namespace phoenix::gateway

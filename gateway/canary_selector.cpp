@@ -21,7 +21,8 @@ std::string_view exclusion(const Route& route, bool safe_method, KeyState keys) 
 
 }  // namespace
 
-SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool safe_method, KeyState keys, std::uint32_t bucket) {
+SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool safe_method, KeyState keys,
+                       std::uint32_t bucket) {
   if (route.is_unmatched) return {Side::legacy, false, false, "unmatched"};
   if (slice.stage == Stage::bypass) return {Side::legacy, false, false, "bypass"};
   if (slice.stage == Stage::retired) return {Side::modern, false, false, "retired"};

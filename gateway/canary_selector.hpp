@@ -1,5 +1,5 @@
-// Which side an exchange should be served by, and whether the other side gets its shadow. Pure: everything that decides is
-// an argument. Currency (the sequencer) may still defer to the other side.
+// Which side an exchange should be served by, and whether the other side gets its shadow. Pure: everything that decides
+// is an argument. Currency (the sequencer) may still defer to the other side.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,13 @@ struct EffectiveSlice {
 
 struct SideChoice {
   Side target = Side::legacy;
-  bool shadow = false;           ///< the other side gets a shadow leg
-  bool gated = false;            ///< the sequencer must admit it
-  std::string_view excluded;     ///< why it is not compared; empty when it is
+  bool shadow = false;        ///< the other side gets a shadow leg
+  bool gated = false;         ///< the sequencer must admit it
+  std::string_view excluded;  ///< why it is not compared; empty when it is
 };
 
 /// `bucket` is the cohort bucket of the keys, or of the exchange id where the route has no key.
-SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool safe_method, KeyState keys, std::uint32_t bucket);
+SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool safe_method, KeyState keys,
+                       std::uint32_t bucket);
 
 }  // namespace phoenix::gateway

@@ -42,8 +42,10 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
       if (c != '\n') return State::malformed;
       size_digits_ = 0;
       return go(left_ == 0 ? Expect::trailer_start : Expect::data);
-    case Expect::data_cr: return c == '\r' ? go(Expect::data_lf) : State::malformed;
-    case Expect::data_lf: return c == '\n' ? go(Expect::size) : State::malformed;
+    case Expect::data_cr:
+      return c == '\r' ? go(Expect::data_lf) : State::malformed;
+    case Expect::data_lf:
+      return c == '\n' ? go(Expect::size) : State::malformed;
     case Expect::trailer_start:
       if (c == '\r') return go(Expect::end_lf);
       if (c == ' ' || c == '\t' || !is_text(c)) return State::malformed;
@@ -51,13 +53,15 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
     case Expect::trailer:
       if (c == '\r') return go(Expect::trailer_lf);
       return is_text(c) && ++line_bytes_ <= kMaxLineBytes ? State::more : State::malformed;
-    case Expect::trailer_lf: return c == '\n' ? go(Expect::trailer_start) : State::malformed;
+    case Expect::trailer_lf:
+      return c == '\n' ? go(Expect::trailer_start) : State::malformed;
     case Expect::end_lf:
       if (c != '\n') return State::malformed;
       expect_ = Expect::done;
       return State::done;
     case Expect::data:
-    case Expect::done: break;
+    case Expect::done:
+      break;
   }
   return State::done;
 }
@@ -85,6 +89,8 @@ void append_chunk(std::string& out, std::string_view data) {
   out.append(data).append("\r\n");
 }
 
-void append_last_chunk(std::string& out) { out.append("0\r\n\r\n"); }
+void append_last_chunk(std::string& out) {
+  out.append("0\r\n\r\n");
+}
 
 }  // namespace phoenix::gateway

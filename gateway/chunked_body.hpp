@@ -17,7 +17,19 @@ class ChunkedDecoder {
   void reset() { *this = ChunkedDecoder(); }
 
  private:
-  enum class Expect { size, size_extension, size_lf, data, data_cr, data_lf, trailer_start, trailer, trailer_lf, end_lf, done };
+  enum class Expect {
+    size,
+    size_extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_start,
+    trailer,
+    trailer_lf,
+    end_lf,
+    done
+  };
   State step(char c);
 
   static constexpr std::size_t kMaxLineBytes = 4096;  // chunk extensions and trailers together: bounded, then refused

@@ -9,11 +9,13 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kTargetLimit = 16 * 1024;
 
 std::chrono::milliseconds left_until(SteadyTime until) {
-  return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
 }
 }  // namespace
 
-ClientConnection::ClientConnection(Socket socket, EventLoop& loop) : socket_(std::move(socket)), loop_(loop), deadline_(loop.sweep, socket_) {
+ClientConnection::ClientConnection(Socket socket, EventLoop& loop)
+    : socket_(std::move(socket)), loop_(loop), deadline_(loop.sweep, socket_) {
   boost::system::error_code error;
   socket_.set_option(Tcp::no_delay(true), error);
   const auto remote = socket_.remote_endpoint(error);
@@ -51,7 +53,8 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
     if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
     co_return ReadResult{};
   }
-  if (const auto error = parse_request_head(exchange.head_text, exchange.request)) co_return ReadResult{false, error->status, error->reason};
+  if (const auto error = parse_request_head(exchange.head_text, exchange.request))
+    co_return ReadResult{false, error->status, error->reason};
   if (exchange.request.target.size() > kTargetLimit) co_return ReadResult{false, 414, "the request target is too long"};
   co_return ReadResult{true, 0, {}};
 }
@@ -69,7 +72,8 @@ Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
   body_left_ = framing.content_length.value_or(0);
   body_seen_ = 0;
   body_done_ = !exchange.request.has_body();
-  if (limits.body_bytes > 0 && body_left_ > limits.body_bytes) co_return ReadResult{false, 413, "the request body is too large"};
+  if (limits.body_bytes > 0 && body_left_ > limits.body_bytes)
+    co_return ReadResult{false, 413, "the request body is too large"};
   if (!body_done_ && !co_await send_continue(exchange)) co_return ReadResult{};
   while (!body_done_ && exchange.body.size() <= limits.shadow_body_bytes) {
     const ReadResult more = co_await read_more_body(exchange.body);
@@ -100,11 +104,14 @@ Awaitable<ReadResult> ClientConnection::read_more_body(std::string& out) {
     body_done_ = body_left_ == 0;
   }
   body_seen_ += out.size() - before;
-  if (config.limits.body_bytes > 0 && body_seen_ > config.limits.body_bytes) co_return ReadResult{false, 413, "the request body is too large"};
+  if (config.limits.body_bytes > 0 && body_seen_ > config.limits.body_bytes)
+    co_return ReadResult{false, 413, "the request body is too large"};
   co_return ReadResult{true, 0, {}};
 }
 
-Awaitable<bool> ClientConnection::write(std::string_view bytes) { co_return co_await write(bytes, {}); }
+Awaitable<bool> ClientConnection::write(std::string_view bytes) {
+  co_return co_await write(bytes, {});
+}
 
 Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view body) {
   const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};

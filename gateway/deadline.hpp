@@ -1,5 +1,6 @@
-// Deadlines that cost one store to arm: each event loop looks over its armed sockets every 50 ms and cancels what is late.
-// A timer per request would cost a heap operation and a system call; time-outs of seconds do not need that precision.
+// Deadlines that cost one store to arm: each event loop looks over its armed sockets every 50 ms and cancels what is
+// late. A timer per request would cost a heap operation and a system call; time-outs of seconds do not need that
+// precision.
 #pragma once
 
 #include <boost/system/error_code.hpp>
@@ -41,7 +42,10 @@ class DeadlineSweep {
   static constexpr std::chrono::milliseconds kPeriod{50};
   explicit DeadlineSweep(asio::io_context& io) : timer_(io.get_executor()) {}
   void start() { wait(); }
-  void stop() { timer_.cancel(); stopped_ = true; }
+  void stop() {
+    timer_.cancel();
+    stopped_ = true;
+  }
   /// As if every deadline that is armed had passed: whoever waits for a peer goes on with a time-out.
   void expire_all() { expire(SteadyTime::max()); }
 
@@ -70,7 +74,8 @@ class DeadlineSweep {
   std::vector<Deadline*> armed_;
 };
 
-inline Deadline::Deadline(DeadlineSweep& sweep, Socket& socket) : sweep_(sweep), socket_(socket), position_(sweep.armed_.size()) {
+inline Deadline::Deadline(DeadlineSweep& sweep, Socket& socket)
+    : sweep_(sweep), socket_(socket), position_(sweep.armed_.size()) {
   sweep_.armed_.push_back(this);
 }
 inline Deadline::~Deadline() {

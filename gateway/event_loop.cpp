@@ -8,11 +8,14 @@
 namespace phoenix::gateway {
 namespace {
 
-std::unique_ptr<Upstream> make_upstream(EventLoop& loop, const std::vector<config::Endpoint>& endpoints, std::size_t max_idle) {
+std::unique_ptr<Upstream> make_upstream(EventLoop& loop, const std::vector<config::Endpoint>& endpoints,
+                                        std::size_t max_idle) {
   if (endpoints.empty()) return nullptr;
   const auto& gateway = loop.context.config.gateway;
-  return std::make_unique<Upstream>(loop.io, loop.sweep, endpoints.front(), Upstream::Timeouts{gateway.timeouts.connect, gateway.timeouts.response, gateway.timeouts.idle},
-                                    gateway.limits.head_bytes, max_idle);
+  return std::make_unique<Upstream>(
+      loop.io, loop.sweep, endpoints.front(),
+      Upstream::Timeouts{gateway.timeouts.connect, gateway.timeouts.response, gateway.timeouts.idle},
+      gateway.limits.head_bytes, max_idle);
 }
 
 }  // namespace
@@ -25,7 +28,9 @@ EventLoop::EventLoop(GatewayContext& shared, int number)
   constexpr std::size_t kMostIdleServing = 1024;
   const auto& gateway = context.config.gateway;
   const auto loops = static_cast<std::size_t>(std::max(1, gateway.threads));
-  const ShadowDispatcher::Limits limits{std::max<std::size_t>(1, gateway.limits.shadow_queue / loops), gateway.limits.shadow_queue_bytes / loops, gateway.limits.shadow_connections, gateway.limits.capture_bytes};
+  const ShadowDispatcher::Limits limits{std::max<std::size_t>(1, gateway.limits.shadow_queue / loops),
+                                        gateway.limits.shadow_queue_bytes / loops, gateway.limits.shadow_connections,
+                                        gateway.limits.capture_bytes};
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
     const auto& endpoints = side == Side::legacy ? gateway.legacy : gateway.modern;
@@ -35,7 +40,9 @@ EventLoop::EventLoop(GatewayContext& shared, int number)
   }
 }
 
-EventLoop::~EventLoop() { io.destroy_suspended(); }
+EventLoop::~EventLoop() {
+  io.destroy_suspended();
+}
 
 void EventLoop::run() {
   sweep.start();

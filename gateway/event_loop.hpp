@@ -39,8 +39,8 @@ struct GatewayContext {
   [[nodiscard]] bool has_modern() const { return !config.gateway.modern.empty(); }
 };
 
-/// An io_context whose owner can destroy what is suspended on it (sessions, shadow workers) while the members that those
-/// coroutines refer to (deadlines, pools, counters) still stand.
+/// An io_context whose owner can destroy what is suspended on it (sessions, shadow workers) while the members that
+/// those coroutines refer to (deadlines, pools, counters) still stand.
 class LoopContext : public asio::io_context {
  public:
   using asio::io_context::io_context;
@@ -66,8 +66,8 @@ class EventLoop {
   RandomSource random;
   SystemClock clock;
   LoopCounters counters;
-  std::array<std::unique_ptr<Upstream>, 2> serving;         // by side; null when not configured
-  std::array<std::unique_ptr<Upstream>, 2> shadow_upstream; // apart, so that a slow shadow takes no serving connection
+  std::array<std::unique_ptr<Upstream>, 2> serving;          // by side; null when not configured
+  std::array<std::unique_ptr<Upstream>, 2> shadow_upstream;  // apart, so that a slow shadow takes no serving connection
   std::array<std::unique_ptr<ShadowDispatcher>, 2> shadow;
   UnsettledList unsettled;
   std::uint64_t open_sessions = 0;

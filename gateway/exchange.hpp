@@ -27,7 +27,7 @@ struct Leg {
   LegOutcome outcome = LegOutcome::none;
   std::string head_text;  // `head` points into it
   ResponseHead head;
-  std::string body;       // first capture_bytes of the decoded body
+  std::string body;  // first capture_bytes of the decoded body
   bool truncated = false;
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
@@ -48,8 +48,8 @@ struct Exchange {
   std::string request_id;
   std::string head_text;  // `request` points into it
   RequestHead request;
-  std::string body;            // decoded, up to limits.shadow_body_bytes
-  bool body_complete = true;   // false: longer than the limit, the rest is streamed to the serving side alone
+  std::string body;           // decoded, up to limits.shadow_body_bytes
+  bool body_complete = true;  // false: longer than the limit, the rest is streamed to the serving side alone
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
 
@@ -59,12 +59,12 @@ struct Exchange {
   SideChoice choice;
   std::vector<BusinessKey> keys;
   Ticket ticket;
-  bool gated = false;       // went through the sequencer
+  bool gated = false;  // went through the sequencer
   Sequencer* sequencer = nullptr;
   EventLoop* loop = nullptr;
   Timer* wait_timer = nullptr;  // while it waits to be admitted
   bool granted = false;         // the sequencer's notice has arrived
-  std::string assigned_id;  // made by the serving side, adopted by the shadow
+  std::string assigned_id;      // made by the serving side, adopted by the shadow
 
   std::string forwarded_head;  // to the backends; each leg adds its own last lines
   std::string_view excluded;
@@ -80,7 +80,8 @@ struct Exchange {
   [[nodiscard]] Side serving_side() const { return gated ? ticket.side : choice.target; }
   /// Memory that waiting for the shadow leg holds.
   [[nodiscard]] std::size_t held_bytes() const {
-    return sizeof(Exchange) + head_text.size() + body.size() + forwarded_head.size() + serving.head_text.size() + serving.body.size();
+    return sizeof(Exchange) + head_text.size() + body.size() + forwarded_head.size() + serving.head_text.size() +
+           serving.body.size();
   }
 };
 
@@ -112,14 +113,18 @@ class UnsettledList {
   Exchange* newest_ = nullptr;
 };
 
-inline Exchange::~Exchange() { UnsettledList::remove(*this); }
+inline Exchange::~Exchange() {
+  UnsettledList::remove(*this);
+}
 
 /// A time-out, a reset or a 5xx on a write: the backend may or may not have applied it.
 [[nodiscard]] inline bool is_uncertain(const Leg& leg) {
   if (leg.outcome == LegOutcome::ok) return leg.head.status >= 500;
   return leg.outcome == LegOutcome::timeout || leg.outcome == LegOutcome::reset || leg.outcome == LegOutcome::malformed;
 }
-[[nodiscard]] inline bool accepted(const Leg& leg) { return leg.status() >= 200 && leg.status() < 300; }
+[[nodiscard]] inline bool accepted(const Leg& leg) {
+  return leg.status() >= 200 && leg.status() < 300;
+}
 
 std::int64_t unix_us();
 

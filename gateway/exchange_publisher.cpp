@@ -18,7 +18,8 @@ bool is_secret(std::string_view name) {
 HeaderList headers_of(const MessageHead& head) {
   HeaderList headers;
   headers.reserve(head.fields.size());
-  for (const auto& field : head.fields) headers.emplace_back(field.name, is_secret(field.name) ? kRedacted : field.value);
+  for (const auto& field : head.fields)
+    headers.emplace_back(field.name, is_secret(field.name) ? kRedacted : field.value);
   return headers;
 }
 
@@ -38,17 +39,24 @@ LegRecord record_of(Leg& leg, bool write) {
 }
 
 // Traffic that is not under migration is counted, not published.
-bool is_outside(std::string_view excluded) { return excluded == "unmatched" || excluded == "bypass" || excluded == "retired"; }
+bool is_outside(std::string_view excluded) {
+  return excluded == "unmatched" || excluded == "bypass" || excluded == "retired";
+}
 
 }  // namespace
 
 std::int64_t unix_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
-ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation, const std::vector<std::string>& slice_names,
-                                     std::size_t capture_bytes)
-    : producer_(producer), gateway_id_(std::move(gateway_id)), incarnation_(std::move(incarnation)), slice_names_(slice_names), capture_bytes_(capture_bytes) {}
+ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
+                                     const std::vector<std::string>& slice_names, std::size_t capture_bytes)
+    : producer_(producer),
+      gateway_id_(std::move(gateway_id)),
+      incarnation_(std::move(incarnation)),
+      slice_names_(slice_names),
+      capture_bytes_(capture_bytes) {}
 
 ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   ExchangeEvent event;

@@ -1,4 +1,5 @@
-// Ends an exchange: puts it into its bucket of the account and, where its slice is compared, hands its event to the log.
+// Ends an exchange: puts it into its bucket of the account and, where its slice is compared, hands its event to the
+// log.
 #pragma once
 
 #include <atomic>
@@ -13,8 +14,8 @@ namespace phoenix::gateway {
 
 class ExchangePublisher {
  public:
-  ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation, const std::vector<std::string>& slice_names,
-                    std::size_t capture_bytes);
+  ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
+                    const std::vector<std::string>& slice_names, std::size_t capture_bytes);
 
   /// Once per exchange, on its loop. Never blocks: a full queue counts the exchange as dropped(event_log_full).
   void finish(Exchange& exchange, LoopCounters& counters);

@@ -23,28 +23,36 @@ using Json = nlohmann::json;
 
 std::string new_incarnation() {
   RandomSource random(random_seed());
-  return make_exchange_id(static_cast<std::uint64_t>(SystemClock().unix_ms()), random.next(), random.next()).to_string();
+  return make_exchange_id(static_cast<std::uint64_t>(SystemClock().unix_ms()), random.next(), random.next())
+      .to_string();
 }
 
 config::Config with_threads(config::Config config) {
-  if (config.gateway.threads == 0) config.gateway.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (config.gateway.threads == 0)
+    config.gateway.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   return config;
 }
 
 std::vector<bool> may_leave_shadow(const RouteTable& routes) {
   std::vector<bool> may;
-  for (std::size_t i = 0; i < routes.slice_names().size(); ++i) may.push_back(routes.may_leave_shadow(static_cast<int>(i)));
+  for (std::size_t i = 0; i < routes.slice_names().size(); ++i)
+    may.push_back(routes.may_leave_shadow(static_cast<int>(i)));
   return may;
 }
 
 http::Response problem_of(const Error& error) {
   switch (error.code) {
-    case ErrorCode::invalid_input: return http::problem(400, "invalid request", error.message);
-    case ErrorCode::not_found: return http::problem(404, "not found", error.message);
-    case ErrorCode::conflict: return http::problem(409, "conflict", error.message);
-    case ErrorCode::unavailable: return http::problem(503, "unavailable", error.message);
+    case ErrorCode::invalid_input:
+      return http::problem(400, "invalid request", error.message);
+    case ErrorCode::not_found:
+      return http::problem(404, "not found", error.message);
+    case ErrorCode::conflict:
+      return http::problem(409, "conflict", error.message);
+    case ErrorCode::unavailable:
+      return http::problem(503, "unavailable", error.message);
     case ErrorCode::limit:
-    case ErrorCode::internal: break;
+    case ErrorCode::internal:
+      break;
   }
   return http::problem(500, "internal error", error.message);
 }
@@ -58,7 +66,8 @@ struct Gateway::Impl {
         policy(config, may_leave_shadow(routes), clock),
         identity{config.gateway.id, new_incarnation()},
         producer(log.make_producer()),
-        publisher(*producer, identity.gateway, identity.incarnation, routes.slice_names(), config.gateway.limits.capture_bytes),
+        publisher(*producer, identity.gateway, identity.incarnation, routes.slice_names(),
+                  config.gateway.limits.capture_bytes),
         context{config, routes, policy, sequencers, publisher},
         feed(policy, log, *producer, [this] { return status(); }) {
     for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
@@ -83,13 +92,17 @@ struct Gateway::Impl {
     return now.sessions > 0 || now.active[0] + now.active[1] > 0;
   }
   Report report() { return take_report(context, loops, *producer); }
-  GatewayStatus status() { return to_status(report(), policy.current(), routes.slice_names(), identity, context.draining); }
+  GatewayStatus status() {
+    return to_status(report(), policy.current(), routes.slice_names(), identity, context.draining);
+  }
 
   void start() {
     for (auto& listener : listeners) listener->start();
     for (auto& loop : loops) threads.emplace_back([&loop] { loop->run(); });
     running = true;
-    admin = std::make_unique<http::Server>(http::ServerOptions{config.gateway.admin_listen, 2, 1 << 20, std::chrono::milliseconds(60'000)}, admin_router());
+    admin = std::make_unique<http::Server>(
+        http::ServerOptions{config.gateway.admin_listen, 2, 1 << 20, std::chrono::milliseconds(60'000)},
+        admin_router());
     feed.start();
   }
 
@@ -117,7 +130,8 @@ struct Gateway::Impl {
 
 http::Router Gateway::Impl::admin_router() {
   http::Router router;
-  router.add("GET", "/healthz", [](const auto&, const auto&) { return http::json_text(200, "{\"status\":\"alive\"}\n"); });
+  router.add("GET", "/healthz",
+             [](const auto&, const auto&) { return http::json_text(200, "{\"status\":\"alive\"}\n"); });
   router.add("GET", "/readyz", [this](const auto&, const auto&) {
     if (context.draining) return http::problem(503, "draining", "the gateway is shutting down");
     return http::json_text(200, "{\"status\":\"ready\"}\n");
@@ -130,7 +144,8 @@ http::Router Gateway::Impl::admin_router() {
   });
   router.add("GET", "/status", [this](const auto&, const auto&) {
     const Report now = report();
-    return http::json_text(200, to_status_json(now, to_status(now, policy.current(), routes.slice_names(), identity, context.draining)));
+    return http::json_text(
+        200, to_status_json(now, to_status(now, policy.current(), routes.slice_names(), identity, context.draining)));
   });
   router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
   router.add("PUT", "/policy", [this](const auto& request, const auto&) { return put_policy(request); });
@@ -139,22 +154,36 @@ http::Router Gateway::Impl::admin_router() {
 
 http::Response Gateway::Impl::post_kill(const http::Request& request) {
   const Json body = Json::parse(request.body, nullptr, false);
-  if (!body.is_object()) return http::problem(400, "invalid request", "send {\"slice\":\"NAME or *\",\"reason\":\"TEXT\"}");
-  const auto text = [&](const char* name) { return body.contains(name) && body[name].is_string() ? body[name].get<std::string>() : std::string(); };
+  if (!body.is_object())
+    return http::problem(400, "invalid request", "send {\"slice\":\"NAME or *\",\"reason\":\"TEXT\"}");
+  const auto text = [&](const char* name) {
+    return body.contains(name) && body[name].is_string() ? body[name].get<std::string>() : std::string();
+  };
   const std::string slice = text("slice").empty() ? "*" : text("slice");
   if (text("reason").empty()) return http::problem(400, "invalid request", "a kill needs a reason");
   const std::string by = text("by").empty() ? "admin" : text("by");
   const auto outcome = policy.kill(slice, text("reason"), by);
   if (!outcome) return problem_of(outcome.error());
-  const bool accept_stale = body.contains("accept_stale") && body["accept_stale"].is_boolean() && body["accept_stale"].get<bool>();
+  const bool accept_stale =
+      body.contains("accept_stale") && body["accept_stale"].is_boolean() && body["accept_stale"].get<bool>();
   log::warn("kill of '{}' by {}: {}{}", slice, by, text("reason"), accept_stale ? " (accepting stale keys)" : "");
-  Json reply{{"acknowledged", true}, {"gateway", identity.gateway}, {"latched", Json::array()}, {"unchanged_bypass", outcome->unchanged_bypass}, {"unchanged_retired", outcome->unchanged_retired}};
+  Json reply{{"acknowledged", true},
+             {"gateway", identity.gateway},
+             {"latched", Json::array()},
+             {"unchanged_bypass", outcome->unchanged_bypass},
+             {"unchanged_retired", outcome->unchanged_retired}};
   for (const auto& latch : outcome->latched) {
-    const auto at = static_cast<std::size_t>(std::find(routes.slice_names().begin(), routes.slice_names().end(), latch.slice) - routes.slice_names().begin());
+    const auto at =
+        static_cast<std::size_t>(std::find(routes.slice_names().begin(), routes.slice_names().end(), latch.slice) -
+                                 routes.slice_names().begin());
     if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
     const auto keys = sequencers[at]->summary();
     const auto legacy = static_cast<std::size_t>(index(Side::legacy));
-    reply["latched"].push_back({{"slice", latch.slice}, {"kill_id", latch.kill_id}, {"keys_legacy_behind", keys.behind_keys[legacy]}, {"keys_legacy_incomplete", keys.incomplete_keys[legacy]}, {"examples", keys.examples[legacy]}});
+    reply["latched"].push_back({{"slice", latch.slice},
+                                {"kill_id", latch.kill_id},
+                                {"keys_legacy_behind", keys.behind_keys[legacy]},
+                                {"keys_legacy_incomplete", keys.incomplete_keys[legacy]},
+                                {"examples", keys.examples[legacy]}});
   }
   return http::json_text(200, reply.dump(2) + "\n");
 }
@@ -172,7 +201,8 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   feed.announce();
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->run_and_wait([&] { listeners[i]->stop(); });
   const auto until = std::chrono::steady_clock::now() + deadline;
-  while (report().in_flight() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  while (report().in_flight() > 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   // What is still under way ends as timed out, so that it is answered, accounted and published like any other.
   const auto last = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   while (sessions_or_legs_left() && std::chrono::steady_clock::now() < last) {
@@ -194,19 +224,30 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
       dispatcher->drop_all("shutdown");
     }
   }
-  if (left > 0) log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", left);
-  if (!producer->flush(std::chrono::seconds(5))) log::warn("{} events could not be flushed to the event log", producer->stats().queued);
+  if (left > 0)
+    log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", left);
+  if (!producer->flush(std::chrono::seconds(5)))
+    log::warn("{} events could not be flushed to the event log", producer->stats().queued);
 }
 
-Gateway::Gateway(config::Config config, EventLog& event_log) : impl_(std::make_unique<Impl>(std::move(config), event_log)) {}
+Gateway::Gateway(config::Config config, EventLog& event_log)
+    : impl_(std::make_unique<Impl>(std::move(config), event_log)) {}
 
 Gateway::~Gateway() {
   if (!impl_->threads.empty()) impl_->drain_and_stop(std::chrono::milliseconds(0));
 }
 
-void Gateway::start() { impl_->start(); }
-void Gateway::drain_and_stop(std::chrono::milliseconds deadline) { impl_->drain_and_stop(deadline); }
-std::uint16_t Gateway::port() const { return impl_->listeners.front()->port(); }
-std::uint16_t Gateway::admin_port() const { return impl_->admin ? impl_->admin->endpoint().port : 0; }
+void Gateway::start() {
+  impl_->start();
+}
+void Gateway::drain_and_stop(std::chrono::milliseconds deadline) {
+  impl_->drain_and_stop(deadline);
+}
+std::uint16_t Gateway::port() const {
+  return impl_->listeners.front()->port();
+}
+std::uint16_t Gateway::admin_port() const {
+  return impl_->admin ? impl_->admin->endpoint().port : 0;
+}
 
 }  // namespace phoenix::gateway

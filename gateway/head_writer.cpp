@@ -12,15 +12,19 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-bool starts_with_phoenix(std::string_view name) { return name.size() > 10 && equals_ignoring_case(name.substr(0, 10), "x-phoenix-"); }
+bool starts_with_phoenix(std::string_view name) {
+  return name.size() > 10 && equals_ignoring_case(name.substr(0, 10), "x-phoenix-");
+}
 
 bool is_nominated(const MessageHead& head, std::string_view name) {
-  return std::any_of(head.nominated.begin(), head.nominated.end(), [&](std::string_view token) { return equals_ignoring_case(token, name); });
+  return std::any_of(head.nominated.begin(), head.nominated.end(),
+                     [&](std::string_view token) { return equals_ignoring_case(token, name); });
 }
 
 // Not forwarded as they stand: removed, or written anew by us.
 bool is_replaced_in_request(std::string_view name) {
-  for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via"}) {
+  for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for",
+                                          "x-forwarded-proto", "x-forwarded-host", "via"}) {
     if (equals_ignoring_case(name, replaced)) return true;
   }
   return starts_with_phoenix(name);
@@ -35,11 +39,14 @@ void append_chain(std::string& out, const RequestHead& head, std::string_view na
   out.append(own).append("\r\n");
 }
 
-std::string_view via(int minor_version) { return minor_version == 1 ? "1.1 phoenix" : "1.0 phoenix"; }
+std::string_view via(int minor_version) {
+  return minor_version == 1 ? "1.1 phoenix" : "1.0 phoenix";
+}
 
 }  // namespace
 
-void write_forwarded_head(const Exchange& exchange, const ClientPeer& client, std::optional<std::uint64_t> content_length, std::string& out) {
+void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
+                          std::optional<std::uint64_t> content_length, std::string& out) {
   const RequestHead& head = exchange.request;
   out.clear();
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
@@ -61,7 +68,9 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client, st
   }
 }
 
-std::string_view serving_leg_tail() { return "X-Phoenix-Leg: serving\r\n\r\n"; }
+std::string_view serving_leg_tail() {
+  return "X-Phoenix-Leg: serving\r\n\r\n";
+}
 
 std::string shadow_leg_tail(std::string_view assigned_id) {
   std::string tail = "X-Phoenix-Leg: shadow\r\n";
@@ -69,7 +78,8 @@ std::string shadow_leg_tail(std::string_view assigned_id) {
   return tail + "\r\n";
 }
 
-void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive, std::string& out) {
+void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,
+                         std::string& out) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
   bool has_request_id = false;
   for (const auto& field : head.fields) {
@@ -83,7 +93,8 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
   append_field(out, "Via", via(head.minor_version));
   if (!has_request_id) append_field(out, "X-Request-Id", exchange.request_id);
   append_field(out, "X-Phoenix-Exchange", exchange.id_text);
-  if (framing.kind == ResponseFraming::Kind::content_length) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", framing.length);
+  if (framing.kind == ResponseFraming::Kind::content_length)
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", framing.length);
   if (framing.kind == ResponseFraming::Kind::chunked) out.append("Transfer-Encoding: chunked\r\n");
   if (!keep_alive) {
     out.append("Connection: close\r\n");
@@ -95,27 +106,42 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
 
 std::string_view reason_phrase(int status) {
   switch (status) {
-    case 400: return "Bad Request";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 417: return "Expectation Failed";
-    case 431: return "Request Header Fields Too Large";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Error";
+    case 400:
+      return "Bad Request";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 417:
+      return "Expectation Failed";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Error";
   }
 }
 
-std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id, bool keep_alive, bool retry_after) {
+std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id,
+                             bool keep_alive, bool retry_after) {
   // Title and detail are our own fixed texts: nothing in them needs escaping.
-  std::string body = fmt::format(R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}")", title, status, detail);
+  std::string body =
+      fmt::format(R"({{"type":"about:blank","title":"{}","status":{},"detail":"{}")", title, status, detail);
   if (!exchange_id.empty()) body += fmt::format(R"(,"exchange_id":"{}")", exchange_id);
   body += "}\n";
-  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n", status, reason_phrase(status), body.size());
+  std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n",
+                                status, reason_phrase(status), body.size());
   if (!exchange_id.empty()) append_field(out, "X-Phoenix-Exchange", exchange_id);
   if (retry_after) append_field(out, "Retry-After", "1");
   if (!keep_alive) append_field(out, "Connection", "close");
@@ -123,7 +149,8 @@ std::string problem_response(int status, std::string_view title, std::string_vie
 }
 
 std::string_view valid_request_id(std::string_view value) {
-  const bool valid = !value.empty() && value.size() <= 128 && std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  const bool valid = !value.empty() && value.size() <= 128 &&
+                     std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   return valid ? value : std::string_view();
 }
 

@@ -1,5 +1,6 @@
 // Builds the heads that go on: to a backend, and back to the client. End-to-end fields keep their bytes, order and
-// repetition; hop-by-hop fields and what Connection nominates are removed; framing is written anew (RFC 9110, 7.6). Pure.
+// repetition; hop-by-hop fields and what Connection nominates are removed; framing is written anew (RFC 9110, 7.6).
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,14 @@
 namespace phoenix::gateway {
 
 struct ClientPeer {
-  std::string address;        // of the client, for X-Forwarded-For
+  std::string address;  // of the client, for X-Forwarded-For
   std::string_view protocol = "http";
 };
 
-/// Everything both legs share, without the final empty line. `content_length` nullopt: chunked (a body that is streamed).
-void write_forwarded_head(const Exchange& exchange, const ClientPeer& client, std::optional<std::uint64_t> content_length, std::string& out);
+/// Everything both legs share, without the final empty line. `content_length` nullopt: chunked (a body that is
+/// streamed).
+void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
+                          std::optional<std::uint64_t> content_length, std::string& out);
 /// The lines that differ between the legs, and the empty line.
 std::string_view serving_leg_tail();
 std::string shadow_leg_tail(std::string_view assigned_id);
@@ -27,9 +30,11 @@ struct ResponseFraming {
   std::uint64_t length = 0;
 };
 /// The head for the client. `keep_alive` says whether this connection stays open afterwards.
-void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive, std::string& out);
+void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,
+                         std::string& out);
 /// A complete answer of the gateway itself, as problem+json (RFC 9457). `exchange_id` may be empty.
-std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id, bool keep_alive, bool retry_after = false);
+std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id,
+                             bool keep_alive, bool retry_after = false);
 std::string_view reason_phrase(int status);
 
 /// The client's X-Request-Id if it is 1..128 visible ASCII characters, else empty.

@@ -8,13 +8,15 @@ namespace {
 
 class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit ScalarFinder(const std::vector<std::string>& pointers) : pointers_(pointers), found_(pointers.size()), repeated_(pointers.size(), false) {}
+  explicit ScalarFinder(const std::vector<std::string>& pointers)
+      : pointers_(pointers), found_(pointers.size()), repeated_(pointers.size(), false) {}
 
   bool null() override { return value(nullptr); }
   bool boolean(bool) override { return value(nullptr); }
   bool number_integer(number_integer_t number) override { return value_text(std::to_string(number)); }
   bool number_unsigned(number_unsigned_t number) override { return value_text(std::to_string(number)); }
-  bool number_float(number_float_t, const string_t& text) override { return value(&text); }
+  // 1.0 and 1e0 would be other keys than 1: a fraction is no identity.
+  bool number_float(number_float_t, const string_t&) override { return value(nullptr); }
   bool string(string_t& text) override { return value(&text); }
   bool binary(binary_t&) override { return value(nullptr); }
   bool start_object(std::size_t) override { return enter(false); }
@@ -95,7 +97,8 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
-std::vector<std::optional<std::string>> json_scalars_at(std::string_view body, const std::vector<std::string>& pointers) {
+std::vector<std::optional<std::string>> json_scalars_at(std::string_view body,
+                                                        const std::vector<std::string>& pointers) {
   ScalarFinder finder(pointers);
   nlohmann::json::sax_parse(body.begin(), body.end(), &finder);
   return finder.take();

@@ -18,7 +18,9 @@ Tcp::endpoint resolve(const config::Endpoint& endpoint) {
   boost::system::error_code error;
   const std::string host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host;
   const auto address = asio::ip::make_address(host, error);
-  if (error) throw Failure(ErrorCode::invalid_input, fmt::format("gateway.listen: '{}' is not an IP address of this machine", endpoint.host));
+  if (error)
+    throw Failure(ErrorCode::invalid_input,
+                  fmt::format("gateway.listen: '{}' is not an IP address of this machine", endpoint.host));
   return {address, endpoint.port};
 }
 
@@ -32,12 +34,18 @@ Listener::Listener(EventLoop& loop, const config::Endpoint& endpoint) : loop_(lo
   if (!error) acceptor_.set_option(ReusePort(true), error);
   if (!error) acceptor_.bind(at, error);
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (error) throw Failure(ErrorCode::unavailable, fmt::format("gateway.listen: cannot listen on {}: {}", endpoint.to_string(), error.message()));
+  if (error)
+    throw Failure(ErrorCode::unavailable,
+                  fmt::format("gateway.listen: cannot listen on {}: {}", endpoint.to_string(), error.message()));
 }
 
-std::uint16_t Listener::port() const { return acceptor_.local_endpoint().port(); }
+std::uint16_t Listener::port() const {
+  return acceptor_.local_endpoint().port();
+}
 
-void Listener::start() { asio::co_spawn(loop_.io, accept_all(), asio::detached); }
+void Listener::start() {
+  asio::co_spawn(loop_.io, accept_all(), asio::detached);
+}
 
 void Listener::stop() {
   boost::system::error_code ignored;
@@ -56,7 +64,8 @@ Awaitable<void> Listener::accept_all() {
       co_await pause.async_wait(kAwait);
       continue;
     }
-    const bool full = loop_.context.connections.load(std::memory_order_relaxed) >= loop_.context.config.gateway.limits.connections;
+    const bool full =
+        loop_.context.connections.load(std::memory_order_relaxed) >= loop_.context.config.gateway.limits.connections;
     if (full) {
       asio::co_spawn(loop_.io, turn_away(std::move(socket)), asio::detached);
     } else {
@@ -67,7 +76,8 @@ Awaitable<void> Listener::accept_all() {
 
 Awaitable<void> Listener::turn_away(Socket socket) {
   ++loop_.counters.rejected["503"];
-  const std::string answer = problem_response(503, "too many connections", "limits.connections is reached; retry shortly", {}, false, true);
+  const std::string answer =
+      problem_response(503, "too many connections", "limits.connections is reached; retry shortly", {}, false, true);
   co_await asio::async_write(socket, asio::buffer(answer), kAwait);
   boost::system::error_code ignored;
   socket.shutdown(Socket::shutdown_both, ignored);

@@ -45,7 +45,8 @@ bool is_target(std::string_view text) {
 bool is_host(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool allowed = kToken[byte] || c == ':' || c == '[' || c == ']' || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
+    const bool allowed =
+        kToken[byte] || c == ':' || c == '[' || c == ']' || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
     if (!allowed) return false;
   }
   return true;
@@ -85,7 +86,9 @@ std::optional<std::uint64_t> parse_content_length(std::string_view text) {
   return length;
 }
 
-constexpr HeadError bad(std::string_view reason) { return {400, reason}; }
+constexpr HeadError bad(std::string_view reason) {
+  return {400, reason};
+}
 
 // Content-Length, Transfer-Encoding and Connection: what decides where this message ends and which fields stay here.
 std::optional<HeadError> note_framing(const HeaderField& field, MessageHead& out) {
@@ -132,7 +135,8 @@ std::optional<HeadError> parse_fields(std::string_view text, MessageHead& out) {
 
 // "HTTP/1.1" or "HTTP/1.0"; 505 for another version that is well-formed.
 std::optional<HeadError> parse_version(std::string_view text, int& minor) {
-  if (text.size() != 8 || !text.starts_with("HTTP/") || text[6] != '.' || text[5] < '0' || text[5] > '9' || text[7] < '0' || text[7] > '9') {
+  if (text.size() != 8 || !text.starts_with("HTTP/") || text[6] != '.' || text[5] < '0' || text[5] > '9' ||
+      text[7] < '0' || text[7] > '9') {
     return bad("the version is not HTTP/x.y");
   }
   if (text[5] != '1' || text[7] > '1') return HeadError{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
@@ -147,7 +151,8 @@ std::optional<HeadError> parse_target(RequestHead& out) {
   if (out.target == "*" && out.method == "OPTIONS") return std::nullopt;
   if (out.method == "CONNECT") return HeadError{501, "CONNECT is not offered here"};
   for (const std::string_view scheme : {"http://", "https://"}) {
-    if (out.target.size() <= scheme.size() || !equals_ignoring_case(out.target.substr(0, scheme.size()), scheme)) continue;
+    if (out.target.size() <= scheme.size() || !equals_ignoring_case(out.target.substr(0, scheme.size()), scheme))
+      continue;
     const std::string_view rest = out.target.substr(scheme.size());
     const std::size_t slash = rest.find_first_of("/?");
     out.authority = rest.substr(0, slash);
@@ -167,7 +172,8 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
       out.host = field.value;
       if (!is_host(field.value)) return bad("Host has a forbidden character");
     } else if (equals_ignoring_case(field.name, "expect")) {
-      if (!equals_ignoring_case(field.value, "100-continue")) return HeadError{417, "only 100-continue can be expected"};
+      if (!equals_ignoring_case(field.value, "100-continue"))
+        return HeadError{417, "only 100-continue can be expected"};
       out.expects_continue = true;
     } else if (equals_ignoring_case(field.name, "upgrade")) {
       out.upgrade = true;
@@ -191,7 +197,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned) {
   while (true) {
-    const void* found = scanned < buffered.size() ? std::memchr(buffered.data() + scanned, '\n', buffered.size() - scanned) : nullptr;
+    const void* found =
+        scanned < buffered.size() ? std::memchr(buffered.data() + scanned, '\n', buffered.size() - scanned) : nullptr;
     if (found == nullptr) {
       scanned = buffered.size();
       return {};
@@ -218,7 +225,9 @@ void MessageHead::clear() {
   connection_close = connection_keep_alive = false;
 }
 
-bool RequestHead::is_safe() const { return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"; }
+bool RequestHead::is_safe() const {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
+}
 
 bool ResponseHead::allows_body(std::string_view request_method) const {
   return request_method != "HEAD" && status >= 200 && status != 204 && status != 304;
@@ -241,7 +250,8 @@ std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& 
   return check_request_fields(out);
 }
 
-std::optional<HeadError> parse_response_head(std::string_view text, std::string_view request_method, ResponseHead& out) {
+std::optional<HeadError> parse_response_head(std::string_view text, std::string_view request_method,
+                                             ResponseHead& out) {
   out.clear();
   out.close_delimited = false;
   const std::string_view line = take_line(text);
@@ -261,7 +271,9 @@ std::optional<HeadError> parse_response_head(std::string_view text, std::string_
 }
 
 bool is_hop_by_hop(std::string_view name) {
-  for (const std::string_view hop : {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "trailer", "http2-settings", "proxy-authenticate", "proxy-authorization"}) {
+  for (const std::string_view hop :
+       {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "trailer",
+        "http2-settings", "proxy-authenticate", "proxy-authorization"}) {
     if (equals_ignoring_case(name, hop)) return true;
   }
   return false;

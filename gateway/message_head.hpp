@@ -68,7 +68,9 @@ struct ResponseHead : MessageHead {
   /// `request_method` decides whether a body may follow.
   [[nodiscard]] bool allows_body(std::string_view request_method) const;
   /// Server-sent events: each must reach the client as it comes, and the end may never come.
-  [[nodiscard]] bool is_event_stream() const { return equals_ignoring_case(find("content-type").substr(0, 17), "text/event-stream"); }
+  [[nodiscard]] bool is_event_stream() const {
+    return equals_ignoring_case(find("content-type").substr(0, 17), "text/event-stream");
+  }
 };
 
 /// Parses one complete head (ending in an empty line). `out` is overwritten; its views point into `text`.

@@ -12,7 +12,9 @@ constexpr std::size_t kBatch = 100;
 PolicyFeed::PolicyFeed(PolicyStore& policy, EventLog& log, Producer& producer, std::function<GatewayStatus()> status)
     : policy_(policy), log_(log), producer_(producer), status_(std::move(status)) {}
 
-PolicyFeed::~PolicyFeed() { stop(); }
+PolicyFeed::~PolicyFeed() {
+  stop();
+}
 
 void PolicyFeed::start() {
   thread_ = std::thread([this] { run(); });
@@ -45,7 +47,8 @@ void PolicyFeed::apply(const LogRecord& record) {
 }
 
 void PolicyFeed::run() {
-  auto consumer = log_.make_consumer({{topics::kRoutingControl}, "", [](const TopicPartition&) { return ConsumerOptions::kBeginning; }, {}});
+  auto consumer = log_.make_consumer(
+      {{topics::kRoutingControl}, "", [](const TopicPartition&) { return ConsumerOptions::kBeginning; }, {}});
   auto next_heartbeat = std::chrono::steady_clock::now();
   while (!stop_) {
     if (live_from_ < 0) {

@@ -19,7 +19,8 @@ constexpr const char* kPolicyFile = "/policy.json";
 
 std::string new_kill_id(const Clock& clock) {
   RandomSource random(random_seed());
-  return "kill-" + make_exchange_id(static_cast<std::uint64_t>(clock.unix_ms()), random.next(), random.next()).to_string();
+  return "kill-" +
+         make_exchange_id(static_cast<std::uint64_t>(clock.unix_ms()), random.next(), random.next()).to_string();
 }
 
 TrafficPolicy read_state(const std::string& path) {
@@ -27,8 +28,10 @@ TrafficPolicy read_state(const std::string& path) {
   if (!text) return {};
   auto policy = decode_traffic_policy(*text);
   if (!policy) {
-    throw Failure(ErrorCode::invalid_input, fmt::format("state file '{}' cannot be read ({}); restore it, or remove it to start "
-                                                        "serving legacy until the orchestrator renews the policy", path, policy.error().message));
+    throw Failure(ErrorCode::invalid_input,
+                  fmt::format("state file '{}' cannot be read ({}); restore it, or remove it to start "
+                              "serving legacy until the orchestrator renews the policy",
+                              path, policy.error().message));
   }
   return *policy;
 }
@@ -50,7 +53,9 @@ PolicyStore::PolicyStore(const config::Config& config, std::vector<bool> slice_m
 void PolicyStore::load_state() {
   std::error_code error;
   std::filesystem::create_directories(state_dir_, error);
-  if (error) throw Failure(ErrorCode::invalid_input, fmt::format("cannot create gateway.state_dir '{}': {}", state_dir_, error.message()));
+  if (error)
+    throw Failure(ErrorCode::invalid_input,
+                  fmt::format("cannot create gateway.state_dir '{}': {}", state_dir_, error.message()));
   latches_ = read_state(state_dir_ + kLatchFile).latches;
   policy_ = read_state(state_dir_ + kPolicyFile);
   newest_renewal_ = policy_.renewal;
@@ -62,7 +67,9 @@ int PolicyStore::index_of(std::string_view slice) const {
   return found == names_.end() ? -1 : static_cast<int>(found - names_.begin());
 }
 
-bool PolicyStore::lease_live_locked() const { return clock_.monotonic() < lease_until_; }
+bool PolicyStore::lease_live_locked() const {
+  return clock_.monotonic() < lease_until_;
+}
 
 EffectiveSlice PolicyStore::effective_locked(std::size_t slice) const {
   EffectiveSlice effective{configured_[slice].stage, configured_[slice].weight_basis_points, 0, false};
@@ -74,8 +81,10 @@ EffectiveSlice PolicyStore::effective_locked(std::size_t slice) const {
     if (!obeyed && reversible) effective = {Stage::shadow, 0, by_policy->rung, false};
   }
   const bool moves_traffic = effective.stage == Stage::canary || effective.stage == Stage::promoted;
-  const bool latched = std::any_of(latches_.begin(), latches_.end(), [&](const KillLatch& latch) { return latch.slice == names_[slice]; });
-  if (latched && effective.stage != Stage::bypass && effective.stage != Stage::retired) effective = {Stage::shadow, 0, effective.rung, true};
+  const bool latched = std::any_of(latches_.begin(), latches_.end(),
+                                   [&](const KillLatch& latch) { return latch.slice == names_[slice]; });
+  if (latched && effective.stage != Stage::bypass && effective.stage != Stage::retired)
+    effective = {Stage::shadow, 0, effective.rung, true};
   if (moves_traffic && !may_leave_shadow_[slice]) effective = {Stage::shadow, 0, effective.rung, effective.killed};
   if (effective.stage == Stage::promoted) effective.weight_basis_points = kBasisPoints;
   if (effective.stage == Stage::shadow || effective.stage == Stage::bypass) effective.weight_basis_points = 0;
@@ -89,7 +98,9 @@ void PolicyStore::rebuild_locked() {
   next->latches = latches_;
   for (std::size_t i = 0; i < names_.size(); ++i) next->slices.push_back(effective_locked(i));
   const PolicySnapshot* now = current_.load(std::memory_order_relaxed);
-  if (now != nullptr && now->epoch == next->epoch && now->lease_live == next->lease_live && now->latches == next->latches && now->slices == next->slices) return;
+  if (now != nullptr && now->epoch == next->epoch && now->lease_live == next->lease_live &&
+      now->latches == next->latches && now->slices == next->slices)
+    return;
   current_.store(next.get(), std::memory_order_release);
   snapshots_.push_back(std::move(next));
 }
@@ -100,7 +111,9 @@ void PolicyStore::save_latches_locked() const {
   write_durably(state_dir_ + kLatchFile, encode(state));
 }
 
-void PolicyStore::save_policy_locked() const { write_durably(state_dir_ + kPolicyFile, encode(policy_)); }
+void PolicyStore::save_policy_locked() const {
+  write_durably(state_dir_ + kPolicyFile, encode(policy_));
+}
 
 void PolicyStore::publish_and_wait(std::unique_lock<std::mutex>& lock) {
   const PolicySnapshot* before = current_.load(std::memory_order_relaxed);
@@ -113,17 +126,22 @@ void PolicyStore::publish_and_wait(std::unique_lock<std::mutex>& lock) {
 Result<void> PolicyStore::apply(const TrafficPolicy& policy, PolicySource source) {
   std::unique_lock lock(mutex_);
   for (const auto& slice : policy.slices) {
-    if (index_of(slice.name) < 0) return invalid_input(fmt::format("the policy names slice '{}', which this gateway's configuration does not have", slice.name));
+    if (index_of(slice.name) < 0)
+      return invalid_input(
+          fmt::format("the policy names slice '{}', which this gateway's configuration does not have", slice.name));
   }
   if (policy.epoch < policy_.epoch || policy.epoch == 0) {
-    return Error{ErrorCode::conflict, fmt::format("epoch {} is older than the applied epoch {}", policy.epoch, policy_.epoch)};
+    return Error{ErrorCode::conflict,
+                 fmt::format("epoch {} is older than the applied epoch {}", policy.epoch, policy_.epoch)};
   }
   const bool same_epoch = policy.epoch == policy_.epoch;
   if (same_epoch && !policy.same_content(policy_)) {
-    return Error{ErrorCode::conflict, fmt::format("epoch {} is applied already with other content; raise the epoch", policy.epoch)};
+    return Error{ErrorCode::conflict,
+                 fmt::format("epoch {} is applied already with other content; raise the epoch", policy.epoch)};
   }
   // A renewal must be newer than any seen: a record that is delivered again keeps nothing alive. PUT carries none (0).
-  const bool renews = source == PolicySource::live && (policy.renewal == 0 || policy.renewal > newest_renewal_ || !same_epoch);
+  const bool renews =
+      source == PolicySource::live && (policy.renewal == 0 || policy.renewal > newest_renewal_ || !same_epoch);
   newest_renewal_ = std::max(newest_renewal_, policy.renewal);
   policy_ = policy;
   if (renews) {
@@ -140,7 +158,8 @@ Result<void> PolicyStore::apply(const TrafficPolicy& policy, PolicySource source
   }
   latches_changed = latches_.size() != latches_before;
   for (const auto& latch : policy.latches) {
-    const bool known = std::any_of(latches_.begin(), latches_.end(), [&](const KillLatch& mine) { return mine.kill_id == latch.kill_id; });
+    const bool known = std::any_of(latches_.begin(), latches_.end(),
+                                   [&](const KillLatch& mine) { return mine.kill_id == latch.kill_id; });
     if (known || cleared_.contains(latch.kill_id)) continue;
     latches_.push_back(latch);
     latches_changed = true;
@@ -153,21 +172,24 @@ Result<void> PolicyStore::apply(const TrafficPolicy& policy, PolicySource source
 
 Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string& reason, const std::string& by) {
   std::unique_lock lock(mutex_);
-  if (slice != "*" && index_of(slice) < 0) return Error{ErrorCode::not_found, fmt::format("no slice is named '{}'", slice)};
+  if (slice != "*" && index_of(slice) < 0)
+    return Error{ErrorCode::not_found, fmt::format("no slice is named '{}'", slice)};
   KillOutcome outcome;
   bool added = false;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (slice != "*" && names_[i] != slice) continue;
     const Stage stage = effective_locked(i).stage;
     if (stage == Stage::retired && slice != "*") {
-      return Error{ErrorCode::conflict, fmt::format("slice '{}' is retired: legacy no longer follows, there is no way back", slice)};
+      return Error{ErrorCode::conflict,
+                   fmt::format("slice '{}' is retired: legacy no longer follows, there is no way back", slice)};
     }
     if (stage == Stage::retired) {
       outcome.unchanged_retired.push_back(names_[i]);
     } else if (stage == Stage::bypass) {
       outcome.unchanged_bypass.push_back(names_[i]);
     } else {
-      const auto known = std::find_if(latches_.begin(), latches_.end(), [&](const KillLatch& latch) { return latch.slice == names_[i]; });
+      const auto known = std::find_if(latches_.begin(), latches_.end(),
+                                      [&](const KillLatch& latch) { return latch.slice == names_[i]; });
       if (known != latches_.end()) {
         outcome.latched.push_back(*known);
         continue;
@@ -196,7 +218,9 @@ void PolicyStore::tick() {
   const bool was = current_.load(std::memory_order_relaxed)->lease_live;
   publish_and_wait(lock);
   const bool is = current().lease_live;
-  if (was && !is) log::warn("the policy's lease has lapsed: {}", on_control_loss_ == config::OnControlLoss::hold ? "holding the last policy" : "serving legacy");
+  if (was && !is)
+    log::warn("the policy's lease has lapsed: {}",
+              on_control_loss_ == config::OnControlLoss::hold ? "holding the last policy" : "serving legacy");
 }
 
 }  // namespace phoenix::gateway

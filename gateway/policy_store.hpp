@@ -1,10 +1,10 @@
 // What the gateway obeys: configuration, the newest traffic policy, its lease, and kill latches. Event loops read one
 // immutable snapshot through one atomic load; writers are serialised here and adopted by every loop through a barrier.
 //
-// Rules: configuration is epoch 0 and needs no lease. A policy holds while its lease runs, counted on the monotonic clock
-// from a renewal newer than any seen before; one that was merely read again at start is dead until renewed. When the lease
-// lapses, `on_control_loss` decides: hold what was last live, or serve legacy. Latches are independent of epochs: they are
-// on disk before they are acknowledged and are cleared only by a policy that carries their reset.
+// Rules: configuration is epoch 0 and needs no lease. A policy holds while its lease runs, counted on the monotonic
+// clock from a renewal newer than any seen before; one that was merely read again at start is dead until renewed. When
+// the lease lapses, `on_control_loss` decides: hold what was last live, or serve legacy. Latches are independent of
+// epochs: they are on disk before they are acknowledged and are cleared only by a policy that carries their reset.
 #pragma once
 
 #include <atomic>
@@ -84,12 +84,13 @@ class PolicyStore {
   std::function<void()> barrier_;
 
   mutable std::mutex mutex_;
-  TrafficPolicy policy_;          // epoch 0: none yet
-  bool was_live_ = false;         // live in this process, or the state file says so
+  TrafficPolicy policy_;   // epoch 0: none yet
+  bool was_live_ = false;  // live in this process, or the state file says so
   std::uint64_t newest_renewal_ = 0;
   std::chrono::nanoseconds lease_until_{0};
   std::vector<KillLatch> latches_;
-  std::map<std::string, std::string> cleared_;  // kill ids that a reset has cleared, so that an old policy cannot revive them
+  std::map<std::string, std::string>
+      cleared_;  // kill ids that a reset has cleared, so that an old policy cannot revive them
   std::vector<std::unique_ptr<const PolicySnapshot>> snapshots_;  // kept: readers hold plain references
   std::atomic<const PolicySnapshot*> current_{nullptr};
 };

@@ -1,4 +1,5 @@
-// A consistent picture of the gateway: taken loop by loop, each on its own thread, so that every route's account balances.
+// A consistent picture of the gateway: taken loop by loop, each on its own thread, so that every route's account
+// balances.
 #pragma once
 
 #include <array>
@@ -43,7 +44,8 @@ struct Identity {
   std::string gateway;
   std::string incarnation;
 };
-GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, const std::vector<std::string>& slice_names, const Identity& identity, bool draining);
+GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, const std::vector<std::string>& slice_names,
+                        const Identity& identity, bool draining);
 std::string to_status_json(const Report& report, const GatewayStatus& status);
 std::string to_metrics(const Report& report, const PolicySnapshot& policy, const std::vector<std::string>& slice_names);
 

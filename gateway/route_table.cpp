@@ -16,9 +16,13 @@ std::vector<std::string> split_path(std::string_view path) {
   }
 }
 
-bool is_placeholder(std::string_view segment) { return segment.size() > 2 && segment.front() == '{' && segment.back() == '}'; }
+bool is_placeholder(std::string_view segment) {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
 
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+std::string_view path_of(std::string_view target) {
+  return target.substr(0, target.find('?'));
+}
 
 // Walks template and path side by side; `visit(segment of the template, segment of the path)` may refuse.
 template <class Visit>
@@ -39,10 +43,33 @@ bool matches_segment(const std::string& segment, std::string_view actual) {
   return is_placeholder(segment) ? !actual.empty() : segment == actual;
 }
 
-std::optional<std::string> path_key(const std::vector<std::string>& segments, bool prefix, std::string_view path, const std::string& name) {
+// One account must not have two keys: %37 and 7 are the same. Broken escapes make the key unavailable.
+std::optional<std::string> percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
+    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+
+std::optional<std::string> path_key(const std::vector<std::string>& segments, bool prefix, std::string_view path,
+                                    const std::string& name) {
   std::optional<std::string> found;
   walk(segments, prefix, path, [&](const std::string& segment, std::string_view actual) {
-    if (is_placeholder(segment) && std::string_view(segment).substr(1, segment.size() - 2) == name) found = std::string(actual);
+    if (is_placeholder(segment) && std::string_view(segment).substr(1, segment.size() - 2) == name)
+      found = percent_decoded(actual);
     return true;
   });
   return found;
@@ -69,7 +96,8 @@ std::optional<std::string> query_key(std::string_view target, const std::string&
     const std::size_t equals = pair.find('=');
     if (pair.substr(0, equals) == name && equals != std::string_view::npos) {
       if (found) return std::nullopt;
-      found = std::string(pair.substr(equals + 1));
+      found = percent_decoded(pair.substr(equals + 1));
+      if (!found) return std::nullopt;
     }
     if (ampersand == std::string_view::npos) break;
     query.remove_prefix(ampersand + 1);
@@ -98,7 +126,8 @@ RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<c
     route.name = config.name;
     route.index = static_cast<int>(routes_.size());
     route.config = config;
-    route.slice_index = static_cast<int>(std::find(slice_names_.begin(), slice_names_.end(), config.slice) - slice_names_.begin());
+    route.slice_index =
+        static_cast<int>(std::find(slice_names_.begin(), slice_names_.end(), config.slice) - slice_names_.begin());
     route.segments_ = split_path(config.path);
     if (route.segments_.back() == "*") {
       route.prefix_ = true;
@@ -122,7 +151,8 @@ const Route& RouteTable::match(std::string_view method, std::string_view target)
   return routes_.front();
 }
 
-ExtractedKeys RouteTable::keys_of(const Route& route, const RequestHead& head, std::string_view body, std::size_t max_keys) {
+ExtractedKeys RouteTable::keys_of(const Route& route, const RequestHead& head, std::string_view body,
+                                  std::size_t max_keys) {
   const config::KeyConfig& key = route.config.key;
   if (key.none()) return {};
   std::vector<std::optional<std::string>> found;
@@ -133,7 +163,8 @@ ExtractedKeys RouteTable::keys_of(const Route& route, const RequestHead& head, s
   ExtractedKeys result{KeyState::unavailable, {}};
   for (auto& value : found) {
     if (!value || value->empty() || *value == kUnknownKey || value->size() > 256) return {KeyState::unavailable, {}};
-    if (std::find(result.keys.begin(), result.keys.end(), *value) == result.keys.end()) result.keys.push_back(std::move(*value));
+    if (std::find(result.keys.begin(), result.keys.end(), *value) == result.keys.end())
+      result.keys.push_back(std::move(*value));
   }
   if (result.keys.size() <= max_keys) result.state = KeyState::available;
   if (result.state != KeyState::available) result.keys.clear();

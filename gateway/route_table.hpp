@@ -15,8 +15,8 @@ namespace phoenix::gateway {
 
 struct Route {
   std::string name;
-  int index = 0;        // into per-route counters; 0 is `unmatched`
-  int slice_index = -1; // -1: none (unmatched)
+  int index = 0;         // into per-route counters; 0 is `unmatched`
+  int slice_index = -1;  // -1: none (unmatched)
   config::RouteConfig config;
   bool is_unmatched = false;
 
@@ -42,12 +42,15 @@ class RouteTable {
   [[nodiscard]] const Route& match(std::string_view method, std::string_view target) const;
   /// Keys from the path, a header, the query or the body, by the route's configuration. A JSON body is scanned, never
   /// built as a document; a missing, repeated or unparsable key makes all of them unavailable.
-  [[nodiscard]] static ExtractedKeys keys_of(const Route& route, const RequestHead& head, std::string_view body, std::size_t max_keys);
+  [[nodiscard]] static ExtractedKeys keys_of(const Route& route, const RequestHead& head, std::string_view body,
+                                             std::size_t max_keys);
 
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
   [[nodiscard]] const std::vector<std::string>& slice_names() const { return slice_names_; }
   /// True when every route of the slice that may write is shadowed, so that the slice may leave stage `shadow`.
-  [[nodiscard]] bool may_leave_shadow(int slice_index) const { return may_leave_shadow_[static_cast<std::size_t>(slice_index)]; }
+  [[nodiscard]] bool may_leave_shadow(int slice_index) const {
+    return may_leave_shadow_[static_cast<std::size_t>(slice_index)];
+  }
 
  private:
   std::vector<Route> routes_;
@@ -57,6 +60,7 @@ class RouteTable {
 
 /// The scalar at a JSON pointer of a body; nullopt when it is missing, repeated, no string or number, or the body is no
 /// JSON. Numbers are returned as they are written.
-std::vector<std::optional<std::string>> json_scalars_at(std::string_view body, const std::vector<std::string>& pointers);
+std::vector<std::optional<std::string>> json_scalars_at(std::string_view body,
+                                                        const std::vector<std::string>& pointers);
 
 }  // namespace phoenix::gateway

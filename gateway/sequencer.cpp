@@ -275,7 +275,8 @@ Sequencer::Summary Sequencer::summary() const {
     for (std::size_t side = 0; side < 2; ++side) {
       if (key.behind[side] > 0) ++summary.behind_keys[side];
       if (key.incomplete[side]) ++summary.incomplete_keys[side];
-      if ((key.behind[side] > 0 || key.incomplete[side]) && summary.examples[side].size() < kExamples) summary.examples[side].push_back(name);
+      if ((key.behind[side] > 0 || key.incomplete[side]) && summary.examples[side].size() < kExamples)
+        summary.examples[side].push_back(name);
     }
   }
   return summary;

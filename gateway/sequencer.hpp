@@ -6,8 +6,8 @@
 // write in flight on the other side (invariant 11). If the target side is not current the other one serves; if neither
 // is, the exchange waits.
 //
-// Thread-safe: one mutex, held for a few map operations (no I/O, no callback under it). In memory: what it knows is gone
-// with the process.
+// Thread-safe: one mutex, held for a few map operations (no I/O, no callback under it). In memory: what it knows is
+// gone with the process.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ struct Ticket {
   std::vector<BusinessKey> keys;
   bool any_key = false;  ///< the keys could not be had: stands for every key of the slice
   bool write = false;
-  bool strict = false;   ///< one write per key in flight
+  bool strict = false;     ///< one write per key in flight
   bool unordered = false;  ///< the shadow leg need not keep the order (currency still holds)
   Side target = Side::legacy;
   bool other_side_allowed = false;  ///< false while modern must not serve
@@ -81,13 +81,14 @@ class Sequencer {
   Sequencer& operator=(const Sequencer&) = delete;
 
   Admission admit(Ticket& ticket);
-  /// Gives up waiting; false when the ticket was granted meanwhile (it is then admitted and must go on or be abandoned).
+  /// Gives up waiting; false when the ticket was granted meanwhile (it is then admitted and must go on or be
+  /// abandoned).
   bool cancel_wait(Ticket& ticket);
   /// Admitted, but nothing was sent to a backend.
   void abandon(Ticket& ticket);
   /// The serving leg is over; call it before the client can learn the outcome. Fills overlap and sequences. A read that
-  /// overlapped a write is not shadowed: `send` then means `none`. Returns true when the shadow leg may be sent at once;
-  /// otherwise run_shadow is called later.
+  /// overlapped a write is not shadowed: `send` then means `none`. Returns true when the shadow leg may be sent at
+  /// once; otherwise run_shadow is called later.
   bool complete(Ticket& ticket, ShadowNeed need);
   /// The shadow leg that complete() queued is over.
   void shadow_done(Ticket& ticket, ShadowResult result);

@@ -41,7 +41,9 @@ class Session {
     begin(*exchange);
     const ReadResult body = co_await client_.read_body(*exchange);
     if (!body.ok) {
-      exchange->excluded = choose_side(exchange->slice, *exchange->route, exchange->request.is_safe(), KeyState::none_configured, 0).excluded;
+      exchange->excluded =
+          choose_side(exchange->slice, *exchange->route, exchange->request.is_safe(), KeyState::none_configured, 0)
+              .excluded;
       if (exchange->excluded.empty()) exchange->excluded = "client_aborted";
       context_.publisher.finish(*exchange, loop_.counters);
       co_return co_await reject(body);
@@ -64,7 +66,8 @@ class Session {
   void begin(Exchange& exchange) {
     exchange.loop = &loop_;
     exchange.received_at_us = unix_us();
-    exchange.id = make_exchange_id(static_cast<std::uint64_t>(exchange.received_at_us / 1000), loop_.random.next(), loop_.random.next());
+    exchange.id = make_exchange_id(static_cast<std::uint64_t>(exchange.received_at_us / 1000), loop_.random.next(),
+                                   loop_.random.next());
     exchange.id_text = exchange.id.to_string();
     const std::string_view request_id = valid_request_id(exchange.request.find("x-request-id"));
     exchange.request_id = request_id.empty() ? exchange.id_text : std::string(request_id);
@@ -72,7 +75,8 @@ class Session {
     RouteCounters& counters = counters_of(exchange);
     ++counters.received;
     ++counters.in_flight;
-    if (!exchange.route->is_unmatched) exchange.sequencer = context_.sequencers[static_cast<std::size_t>(exchange.route->slice_index)].get();
+    if (!exchange.route->is_unmatched)
+      exchange.sequencer = context_.sequencers[static_cast<std::size_t>(exchange.route->slice_index)].get();
     read_policy(exchange);
   }
 
@@ -81,22 +85,31 @@ class Session {
   void read_policy(Exchange& exchange) {
     const PolicySnapshot& policy = context_.policy.current();
     exchange.policy_epoch = policy.epoch;
-    if (!exchange.route->is_unmatched) exchange.slice = policy.slices[static_cast<std::size_t>(exchange.route->slice_index)];
+    if (!exchange.route->is_unmatched)
+      exchange.slice = policy.slices[static_cast<std::size_t>(exchange.route->slice_index)];
     if (!context_.has_modern()) exchange.slice.stage = Stage::bypass;
   }
 
   void prepare(Exchange& exchange) {
     const auto& limits = context_.config.gateway.limits;
-    exchange.body_bytes = exchange.body_complete ? exchange.body.size() : exchange.request.framing.content_length.value_or(exchange.body.size());
+    exchange.body_bytes = exchange.body_complete
+                              ? exchange.body.size()
+                              : exchange.request.framing.content_length.value_or(exchange.body.size());
     exchange.body_hash = exchange.body.empty() ? 0 : XXH3_64bits(exchange.body.data(), exchange.body.size());
     const bool body_readable = exchange.body_complete && exchange.body.size() <= limits.key_body_bytes;
-    ExtractedKeys extracted = RouteTable::keys_of(*exchange.route, exchange.request, body_readable ? std::string_view(exchange.body) : std::string_view(), limits.max_keys);
+    ExtractedKeys extracted =
+        RouteTable::keys_of(*exchange.route, exchange.request,
+                            body_readable ? std::string_view(exchange.body) : std::string_view(), limits.max_keys);
     exchange.keys = std::move(extracted.keys);
     key_state_ = extracted.state;
-    bucket_ = key_state_ == KeyState::available ? cohort_bucket(exchange.keys, context_.config.salt) : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
+    bucket_ = key_state_ == KeyState::available
+                  ? cohort_bucket(exchange.keys, context_.config.salt)
+                  : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
     choose(exchange);
     if (exchange.excluded.empty()) loop_.unsettled.add(exchange);
-    const std::optional<std::uint64_t> length = exchange.body_complete ? std::optional<std::uint64_t>(exchange.body.size()) : exchange.request.framing.content_length;
+    const std::optional<std::uint64_t> length = exchange.body_complete
+                                                    ? std::optional<std::uint64_t>(exchange.body.size())
+                                                    : exchange.request.framing.content_length;
     write_forwarded_head(exchange, client_.peer(), length, exchange.forwarded_head);
   }
 
@@ -115,7 +128,9 @@ class Session {
 
   static void run_shadow(Ticket& ticket) {
     Exchange& exchange = owner_of(ticket);
-    asio::post(exchange.loop->io, [&exchange] { exchange.loop->shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->run(exchange); });
+    asio::post(exchange.loop->io, [&exchange] {
+      exchange.loop->shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->run(exchange);
+    });
   }
 
   // Called from any loop: the waiting coroutine stays until it has seen this.
@@ -150,7 +165,8 @@ class Session {
     bool admitted = exchange.sequencer->admit(ticket) == Admission::granted;
     if (!admitted) admitted = co_await wait_for_turn(exchange);
     exchange.gated = admitted;
-    if (admitted && ticket.side != ticket.target) ++loop_.counters.side_deferred[static_cast<std::size_t>(exchange.route->slice_index)];
+    if (admitted && ticket.side != ticket.target)
+      ++loop_.counters.side_deferred[static_cast<std::size_t>(exchange.route->slice_index)];
     co_return admitted;
   }
 
@@ -192,7 +208,8 @@ class Session {
       while (may_still_serve(*exchange)) {
         exchange->serving.outcome = LegOutcome::connect_failed;
         if (connection) exchange->serving.outcome = co_await send_and_read_head(*exchange, upstream, *connection);
-        if (!may_send_again(*exchange, connection)) co_return co_await respond(exchange, upstream, std::move(connection), started);
+        if (!may_send_again(*exchange, connection))
+          co_return co_await respond(exchange, upstream, std::move(connection), started);
         connection = co_await upstream.acquire();
       }
       if (connection) upstream.release(std::move(connection));
@@ -204,7 +221,8 @@ class Session {
 
   // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
   static bool may_send_again(const Exchange& exchange, const ConnectionPtr& connection) {
-    const bool stale = connection && connection->reused && exchange.serving.outcome == LegOutcome::reset && exchange.serving.head_text.empty();
+    const bool stale = connection && connection->reused && exchange.serving.outcome == LegOutcome::reset &&
+                       exchange.serving.head_text.empty();
     return stale && exchange.request.is_safe() && exchange.body_complete;
   }
 
@@ -214,8 +232,10 @@ class Session {
     const bool rechunk = !exchange.body_complete && !exchange.request.framing.content_length;
     std::string first_chunk;
     if (rechunk) append_chunk(first_chunk, exchange.body);
-    LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(), rechunk ? first_chunk : exchange.body);
-    if (outcome == LegOutcome::ok && !exchange.body_complete) outcome = co_await stream_request(upstream, connection, rechunk);
+    LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(),
+                                                rechunk ? first_chunk : exchange.body);
+    if (outcome == LegOutcome::ok && !exchange.body_complete)
+      outcome = co_await stream_request(upstream, connection, rechunk);
     // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
     const bool answered = outcome == LegOutcome::ok || (outcome == LegOutcome::reset && !client_broke_off_);
     if (answered) outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving);
@@ -246,7 +266,8 @@ class Session {
 
   [[nodiscard]] bool wants_keep_alive(const Exchange& exchange) const {
     if (context_.draining.load(std::memory_order_relaxed) || !client_.body_done()) return false;
-    return exchange.request.minor_version == 1 ? !exchange.request.connection_close : exchange.request.connection_keep_alive;
+    return exchange.request.minor_version == 1 ? !exchange.request.connection_close
+                                               : exchange.request.connection_keep_alive;
   }
 
   Awaitable<bool> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection, SteadyTime started) {
@@ -264,17 +285,22 @@ class Session {
     const bool keep = wants_keep_alive(*exchange);
     std::string head;
     const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
-    write_response_head(*exchange, exchange->serving.head, {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()}, keep, head);
+    write_response_head(
+        *exchange, exchange->serving.head,
+        {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()}, keep, head);
     record(exchange, started, content);
     co_return co_await client_.write(head, content) && keep;
   }
 
-  Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content, SteadyTime started) {
+  Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content,
+                                    SteadyTime started) {
     // The client learns the outcome with the head: from here on the key's order counts.
     Exchange& held = *exchange;
     const auto& framing = held.serving.head.framing;
     const bool old_client = held.request.minor_version == 0;
-    const auto kind = framing.content_length ? ResponseFraming::Kind::content_length : old_client ? ResponseFraming::Kind::close : ResponseFraming::Kind::chunked;
+    const auto kind = framing.content_length ? ResponseFraming::Kind::content_length
+                      : old_client           ? ResponseFraming::Kind::close
+                                             : ResponseFraming::Kind::chunked;
     const bool keep = wants_keep_alive(held) && kind != ResponseFraming::Kind::close;
     std::string out;
     write_response_head(held, held.serving.head, {kind, framing.content_length.value_or(0)}, keep, out);
@@ -295,10 +321,11 @@ class Session {
     }
     capture.finish();
     if (!complete) held.serving.outcome = body.outcome();
-    if (!client_there && !body.finished() && held.excluded.empty()) held.excluded = "client_aborted";  // nobody saw the rest
+    if (!client_there && !body.finished() && held.excluded.empty())
+      held.excluded = "client_aborted";  // nobody saw the rest
     finish_serving(held, std::move(kept), started);
     // A broken stream can only be told by closing: the client counts bytes or chunks.
-    co_return client_there && complete && keep;
+    co_return client_there&& complete&& keep;
   }
 
   Awaitable<bool> respond_failed(ExchangePtr& exchange, SteadyTime started) {
@@ -306,14 +333,17 @@ class Session {
     const int status = outcome == LegOutcome::timeout ? 504 : outcome == LegOutcome::connect_failed ? 503 : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string answer = problem_for(*exchange, status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), keep);
+    const std::string answer =
+        problem_for(*exchange, status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
     co_return co_await client_.write(answer) && keep;
   }
 
-  // Our own answer in place of a backend's. HEAD is answered without a body: its bytes would be taken for the next answer.
-  static std::string problem_for(const Exchange& exchange, int status, std::string_view title, std::string_view detail, bool keep) {
+  // Our own answer in place of a backend's. HEAD is answered without a body: its bytes would be taken for the next
+  // answer.
+  static std::string problem_for(const Exchange& exchange, int status, std::string_view title, std::string_view detail,
+                                 bool keep) {
     std::string answer = problem_response(status, title, detail, exchange.id_text, keep, status == 503);
     if (exchange.request.method == "HEAD") answer.resize(answer.find("\r\n\r\n") + 4);
     return answer;
@@ -322,7 +352,9 @@ class Session {
   Awaitable<bool> refuse_not_current(Exchange& exchange) {
     const bool behind = exchange.choice.target == Side::legacy && !exchange.ticket.other_side_allowed;
     const bool keep = wants_keep_alive(exchange);
-    const std::string answer = problem_for(exchange, 503, behind ? "legacy_behind" : "key_not_current", "a write of this key is still on its way to the side that must serve it; retry shortly", keep);
+    const std::string answer =
+        problem_for(exchange, 503, behind ? "legacy_behind" : "key_not_current",
+                    "a write of this key is still on its way to the side that must serve it; retry shortly", keep);
     exchange.excluded = "gate_wait";
     ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
     context_.publisher.finish(exchange, loop_.counters);
@@ -331,7 +363,9 @@ class Session {
 
   // --- record and shadow ---------------------------------------------------------------------------------------------
 
-  RouteCounters& counters_of(const Exchange& exchange) { return loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)]; }
+  RouteCounters& counters_of(const Exchange& exchange) {
+    return loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)];
+  }
 
   void record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
     Exchange& held = *exchange;
@@ -339,8 +373,8 @@ class Session {
     finish_serving(held, std::move(kept), started);
   }
 
-  // Settles order and what is owed to the shadow side, before the client can learn the outcome. Returns the exchange when
-  // no shadow leg will be sent; otherwise the dispatcher keeps it.
+  // Settles order and what is owed to the shadow side, before the client can learn the outcome. Returns the exchange
+  // when no shadow leg will be sent; otherwise the dispatcher keeps it.
   ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content) {
     ShadowDispatcher* dispatcher = loop_.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
     adopt_assigned_id(*exchange, content);
@@ -396,17 +430,20 @@ class Session {
     fill_ticket(exchange);
     exchange.ticket.strict = false;
     exchange.ticket.other_side_allowed = false;  // it was served already; the place in the order must be on that side
-    exchange.ticket.resume = [](Ticket&) {};  // it does not wait
+    exchange.ticket.resume = [](Ticket&) {};     // it does not wait
     // Nobody else can know the key yet. Should it be taken nevertheless, the shadow leg goes without order.
-    exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted || !exchange.sequencer->cancel_wait(exchange.ticket);
+    exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted ||
+                     !exchange.sequencer->cancel_wait(exchange.ticket);
   }
 
   void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
     const auto side = static_cast<std::size_t>(index(exchange.serving_side()));
-    exchange.serving.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+    exchange.serving.duration_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
     RouteCounters& counters = counters_of(exchange);
     ++counters.responses[side][exchange.serving.head.status];
-    loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(exchange.serving.duration_us);
+    loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(
+        exchange.serving.duration_us);
     ++loop_.counters.served[side];
     const bool failed = exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500;
     if (failed && !client_broke_off_) ++loop_.counters.serving_errors[side];

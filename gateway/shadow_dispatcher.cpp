@@ -78,11 +78,13 @@ Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, ConnectionPt
   exchange.shadow.head_text.clear();
   const std::string tail = shadow_leg_tail(exchange.assigned_id);
   LegOutcome outcome = co_await upstream_.send(*connection, exchange.forwarded_head, tail, exchange.body);
-  if (outcome == LegOutcome::ok) outcome = co_await upstream_.read_head(*connection, exchange.request.method, exchange.shadow);
+  if (outcome == LegOutcome::ok)
+    outcome = co_await upstream_.read_head(*connection, exchange.request.method, exchange.shadow);
   bool reusable = false;
   if (outcome == LegOutcome::ok) outcome = co_await receive(exchange, *connection, reusable);
   if (reusable) upstream_.release(std::move(connection));
-  exchange.shadow.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+  exchange.shadow.duration_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
   // More ready work than this connection can do alone: another may start.
   start_workers();
   co_return outcome;
@@ -97,12 +99,15 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, UpstreamConn
   const auto until = std::chrono::steady_clock::now() + upstream_.timeouts().idle;
   while (!body.finished() && !leg.head.is_event_stream()) {
     window.clear();
-    if (std::chrono::steady_clock::now() > until) co_return LegOutcome::timeout;  // a body without end must not keep the connection
-    if (co_await body.read_some(window, upstream_.timeouts().idle) == ResponseBody::State::failed) co_return body.outcome();
+    if (std::chrono::steady_clock::now() > until)
+      co_return LegOutcome::timeout;  // a body without end must not keep the connection
+    if (co_await body.read_some(window, upstream_.timeouts().idle) == ResponseBody::State::failed)
+      co_return body.outcome();
     capture.add(window);
   }
   capture.finish();
-  leg.truncated = leg.truncated || !body.finished();  // the head of an event stream is compared, its events are not followed
+  leg.truncated =
+      leg.truncated || !body.finished();  // the head of an event stream is compared, its events are not followed
   reusable = body.reusable();
   co_return LegOutcome::ok;
 }
@@ -111,10 +116,12 @@ void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
   exchange.shadow.outcome = outcome;
   const auto route = static_cast<std::size_t>(exchange.route->index);
   loop_.counters.routes[route].shadow.count(to_string(outcome));
-  if (outcome == LegOutcome::ok) loop_.counters.duration[route][static_cast<std::size_t>(index(side_))].observe_us(exchange.shadow.duration_us);
+  if (outcome == LegOutcome::ok)
+    loop_.counters.duration[route][static_cast<std::size_t>(index(side_))].observe_us(exchange.shadow.duration_us);
   Held& held = held_.at(&exchange);
   held.shadow_over = true;
-  // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow legs.
+  // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow
+  // legs.
   if (!held.serving_over) release_order(exchange);
   finish_if_both_over(exchange);
 }

@@ -1,6 +1,6 @@
-// Sends shadow legs to one backend, from one event loop. Bounded in number and bytes; what does not fit is refused before
-// anything is owed. Per-key order is the sequencer's: an exchange is run here when its turn has come. A backend that
-// refuses connections costs one attempt per backoff, not one per request, and its exchanges wait.
+// Sends shadow legs to one backend, from one event loop. Bounded in number and bytes; what does not fit is refused
+// before anything is owed. Per-key order is the sequencer's: an exchange is run here when its turn has come. A backend
+// that refuses connections costs one attempt per backoff, not one per request, and its exchanges wait.
 #pragma once
 
 #include <chrono>

@@ -14,7 +14,8 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
   const std::size_t size = connection.buffer.size();
   connection.buffer.resize(size + kReadBytes);
-  const auto [error, bytes] = co_await connection.socket.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
+  const auto [error, bytes] =
+      co_await connection.socket.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
   connection.buffer.resize(size + bytes);
   co_return error;
 }
@@ -29,7 +30,9 @@ bool is_quiet(Socket& socket) {
 }  // namespace
 
 ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& head, std::string_view request_method)
-    : connection_(connection), chunked_(head.framing.chunked), close_delimited_(head.close_delimited),
+    : connection_(connection),
+      chunked_(head.framing.chunked),
+      close_delimited_(head.close_delimited),
       head_closes_(head.connection_close || (head.minor_version == 0 && !head.connection_keep_alive)) {
   if (!head.allows_body(request_method)) {
     state_ = State::done;
@@ -51,7 +54,8 @@ void ResponseBody::take_buffered(std::string& out) {
       outcome_ = LegOutcome::malformed;
     }
   } else {
-    const std::size_t take = close_delimited_ ? buffer.size() : static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer.size()));
+    const std::size_t take =
+        close_delimited_ ? buffer.size() : static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer.size()));
     out.append(buffer, 0, take);
     buffer.erase(0, take);
     left_ -= close_delimited_ ? 0 : take;
@@ -76,8 +80,14 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
   co_return state_;
 }
 
-Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts, std::size_t head_limit, std::size_t max_idle)
-    : io_(io), sweep_(sweep), endpoint_(std::move(endpoint)), timeouts_(timeouts), head_limit_(head_limit), max_idle_(max_idle) {}
+Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts,
+                   std::size_t head_limit, std::size_t max_idle)
+    : io_(io),
+      sweep_(sweep),
+      endpoint_(std::move(endpoint)),
+      timeouts_(timeouts),
+      head_limit_(head_limit),
+      max_idle_(max_idle) {}
 
 Awaitable<ConnectionPtr> Upstream::acquire() {
   while (!idle_.empty()) {
@@ -101,7 +111,8 @@ Awaitable<ConnectionPtr> Upstream::dial() {
     targets.emplace_back(address, endpoint_.port);
   } else {
     asio::ip::basic_resolver<Tcp, Executor> resolver(io_.get_executor());
-    const auto [failed, results] = co_await resolver.async_resolve(endpoint_.host, std::to_string(endpoint_.port), kAwait);
+    const auto [failed, results] =
+        co_await resolver.async_resolve(endpoint_.host, std::to_string(endpoint_.port), kAwait);
     if (!failed) {
       for (const auto& result : results) targets.push_back(result.endpoint());
     }
@@ -131,7 +142,8 @@ void Upstream::release(ConnectionPtr connection) {
   if (idle_.size() < max_idle_) idle_.push_back(std::move(connection));
 }
 
-Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string_view head, std::string_view tail, std::string_view body) {
+Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
+                                     std::string_view body) {
   const std::array<asio::const_buffer, 3> parts{asio::buffer(head), asio::buffer(tail), asio::buffer(body)};
   connection.deadline.arm(timeouts_.idle);
   const auto [error, bytes] = co_await asio::async_write(connection.socket, parts, kAwait);
@@ -145,7 +157,8 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
   connection.deadline.arm(timeouts_.response);
   while (true) {
     const HeadEnd end = find_head_end(connection.buffer, scanned);
-    if (end.state == HeadEnd::State::bare_line_feed || (end.state == HeadEnd::State::incomplete && connection.buffer.size() > head_limit_)) {
+    if (end.state == HeadEnd::State::bare_line_feed ||
+        (end.state == HeadEnd::State::incomplete && connection.buffer.size() > head_limit_)) {
       connection.deadline.disarm();
       co_return LegOutcome::malformed;
     }

@@ -38,7 +38,9 @@ class ResponseBody {
   Awaitable<State> read_some(std::string& out, std::chrono::milliseconds idle);
   [[nodiscard]] LegOutcome outcome() const { return outcome_; }
   /// The connection stands exactly behind the response and may carry another request.
-  [[nodiscard]] bool reusable() const { return state_ == State::done && !close_delimited_ && !head_closes_ && connection_.buffer.empty(); }
+  [[nodiscard]] bool reusable() const {
+    return state_ == State::done && !close_delimited_ && !head_closes_ && connection_.buffer.empty();
+  }
 
  private:
   void take_buffered(std::string& out);
@@ -57,14 +59,16 @@ class Upstream {
   struct Timeouts {
     std::chrono::milliseconds connect, response, idle;
   };
-  Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts, std::size_t head_limit, std::size_t max_idle);
+  Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts,
+           std::size_t head_limit, std::size_t max_idle);
 
   /// A pooled connection that is still open, or a new one; null when none can be made (connect_failed).
   Awaitable<ConnectionPtr> acquire();
   /// Back into the pool; only when it stands exactly between two messages.
   void release(ConnectionPtr connection);
   /// Writes a request: `ok`, `reset` or `timeout`; bytes may have left in every case.
-  Awaitable<LegOutcome> send(UpstreamConnection& connection, std::string_view head, std::string_view tail, std::string_view body);
+  Awaitable<LegOutcome> send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
+                             std::string_view body);
   /// Reads a final response head (interim ones are skipped) into `leg`. The response time-out runs from here.
   Awaitable<LegOutcome> read_head(UpstreamConnection& connection, std::string_view method, Leg& leg);
 

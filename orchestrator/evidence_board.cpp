@@ -77,6 +77,16 @@ ServingErrors EvidenceBoard::serving_locked() const {
   return sum;
 }
 
+std::map<std::string, std::uint64_t> EvidenceBoard::lost_locked(const std::string& slice) const {
+  std::map<std::string, std::uint64_t> lost;
+  for (const auto& [id, news] : gateways_) {
+    for (const auto& route : news.status.routes) {
+      if (route.slice == slice) lost[news.status.incarnation] += count(route.dropped, "event_log_full");
+    }
+  }
+  return lost;
+}
+
 Evidence EvidenceBoard::evidence(const SlicePolicy& slice) {
   const std::lock_guard lock(mutex_);
   const auto now = clock_.monotonic();
@@ -89,6 +99,11 @@ Evidence EvidenceBoard::evidence(const SlicePolicy& slice) {
   if (news.rung != slice.rung || !news.rung_since) {
     news.rung = slice.rung;
     news.rung_since = now;
+    news.lost_before = lost_locked(slice.name);
+  }
+  for (const auto& [incarnation, lost] : lost_locked(slice.name)) {
+    const std::uint64_t before = news.lost_before[incarnation];
+    evidence.lost_events += lost > before ? lost - before : 0;
   }
   evidence.at_rung = now - *news.rung_since;
   if (news.score.slice.empty()) return evidence;

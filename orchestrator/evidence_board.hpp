@@ -52,6 +52,7 @@ class EvidenceBoard {
     std::deque<UnitSample> units;                         ///< of the score's rung, at most a minute
     std::uint64_t rung = 0;
     std::optional<std::chrono::nanoseconds> rung_since;
+    std::map<std::string, std::uint64_t> lost_before;  ///< by gateway incarnation, when the rung began
   };
   struct ErrorSample {
     std::chrono::nanoseconds at{};
@@ -65,6 +66,8 @@ class EvidenceBoard {
 
   [[nodiscard]] std::vector<GatewayView> gateways_locked() const;
   [[nodiscard]] ServingErrors serving_locked() const;
+  /// Exchanges of a slice that no event tells of, by gateway incarnation.
+  [[nodiscard]] std::map<std::string, std::uint64_t> lost_locked(const std::string& slice) const;
 
   const Clock& clock_;
   const PlannerLimits limits_;

@@ -41,6 +41,15 @@ Reason score_is_usable(const SlicePolicy& slice, const Evidence& evidence, const
   return {};
 }
 
+/// The arbiter cannot miss what it never heard of; the gateways can tell.
+Reason nothing_was_lost(const Evidence& evidence) {
+  if (evidence.lost_events == 0) return {};
+  return hold(
+      fmt::format("{} exchanges of this rung were lost before they could be compared (event log full); "
+                  "a weight set by hand starts the rung anew",
+                  evidence.lost_events));
+}
+
 /// Decided against what had to be decided, from the counts as well as as reported: the smaller one counts.
 Reason coverage_suffices(const ScoreEvent& score, const config::RampConfig& ramp) {
   if (score.received <= score.excluded) return thin("nothing was compared at this rung yet");
@@ -254,6 +263,7 @@ std::optional<Obstacle> obstacle_to_raise(const SlicePolicy& slice, std::uint64_
     if (auto reason = gateway_agrees(gateway, slice, epoch, limits)) return reason;
   }
   if (auto reason = score_is_usable(slice, evidence, ramp)) return reason;
+  if (auto reason = nothing_was_lost(evidence)) return reason;
   if (auto reason = coverage_suffices(*evidence.score, ramp)) return reason;
   if (auto reason = classes_suffice(facts, evidence, ramp)) return reason;
   if (evidence.at_rung < ramp.min_step) {

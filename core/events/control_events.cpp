@@ -14,7 +14,9 @@ using Json = nlohmann::json;
 constexpr int kVersion = 1;
 
 // Text of the outside world may be any bytes; what is no UTF-8 is shown replaced rather than throwing away the event.
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 template <class T, class Read>
 Result<T> decode(std::string_view text, const char* what, Read read) {
@@ -41,13 +43,18 @@ T named(const Json& object, const char* name, std::optional<T> (*from)(std::stri
 }
 
 // Weights travel as a JSON number of percent (25, 12.5) or as text ("12.5%"); held exactly as basis points.
-Json weight_to_json(std::uint32_t basis_points) { return Json::parse(format_percent(basis_points)); }
+Json weight_to_json(std::uint32_t basis_points) {
+  return Json::parse(format_percent(basis_points));
+}
 std::uint32_t weight_from_json(const Json& weight) {
   return parse_percent_to_basis_points(weight.is_string() ? weight.get<std::string>() : weight.dump()).value();
 }
 
 Json to_json(const SlicePolicy& slice) {
-  return {{"name", slice.name}, {"stage", to_string(slice.stage)}, {"weight", weight_to_json(slice.weight_basis_points)}, {"rung", slice.rung}};
+  return {{"name", slice.name},
+          {"stage", to_string(slice.stage)},
+          {"weight", weight_to_json(slice.weight_basis_points)},
+          {"rung", slice.rung}};
 }
 
 SlicePolicy slice_from(const Json& json, std::uint64_t default_rung) {
@@ -61,7 +68,11 @@ SlicePolicy slice_from(const Json& json, std::uint64_t default_rung) {
 }
 
 Json to_json(const KillLatch& latch) {
-  return {{"kill_id", latch.kill_id}, {"slice", latch.slice}, {"reason", latch.reason}, {"by", latch.by}, {"at_unix_ms", latch.at_unix_ms}};
+  return {{"kill_id", latch.kill_id},
+          {"slice", latch.slice},
+          {"reason", latch.reason},
+          {"by", latch.by},
+          {"at_unix_ms", latch.at_unix_ms}};
 }
 
 KillLatch latch_from(const Json& json) {
@@ -74,17 +85,27 @@ KillLatch latch_from(const Json& json) {
   return latch;
 }
 
-Json to_json(EvidenceCounts counts) { return {{"units", counts.units}, {"mismatches", counts.mismatches}}; }
+Json to_json(EvidenceCounts counts) {
+  return {{"units", counts.units}, {"mismatches", counts.mismatches}};
+}
 EvidenceCounts counts_from(const Json& json) {
   return {json.at("units").get<std::uint64_t>(), json.at("mismatches").get<std::uint64_t>()};
 }
 
-Json to_json(const ScoreEvent::Class& c) { return {{"units", to_json(c.units)}, {"exchanges", to_json(c.exchanges)}}; }
-ScoreEvent::Class class_from(const Json& json) { return {counts_from(json.at("units")), counts_from(json.at("exchanges"))}; }
+Json to_json(const ScoreEvent::Class& c) {
+  return {{"units", to_json(c.units)}, {"exchanges", to_json(c.exchanges)}};
+}
+ScoreEvent::Class class_from(const Json& json) {
+  return {counts_from(json.at("units")), counts_from(json.at("exchanges"))};
+}
 
 Json to_json(const GatewayStatus::Route& route) {
-  return {{"route", route.route},         {"slice", route.slice},       {"received", route.received},
-          {"in_flight", route.in_flight}, {"handed_over", route.handed_over}, {"excluded", route.excluded},
+  return {{"route", route.route},
+          {"slice", route.slice},
+          {"received", route.received},
+          {"in_flight", route.in_flight},
+          {"handed_over", route.handed_over},
+          {"excluded", route.excluded},
           {"dropped", route.dropped}};
 }
 
@@ -123,7 +144,12 @@ std::string encode(const BalanceReading& reading) {
                {"op", "r"},
                {"before", nullptr},
                {"after", after},
-               {"source", {{"name", to_string(reading.side)}, {"kind", "query"}, {"account", reading.account}, {"scale", reading.scale}, {"read_id", reading.read_id}}},
+               {"source",
+                {{"name", to_string(reading.side)},
+                 {"kind", "query"},
+                 {"account", reading.account},
+                 {"scale", reading.scale},
+                 {"read_id", reading.read_id}}},
                {"ts_us", reading.read_at_us}});
 }
 
@@ -140,7 +166,8 @@ Result<BalanceReading> decode_balance_reading(std::string_view text) {
     const Json& after = json.at("after");
     reading.exists = !after.is_null();
     if (!reading.exists) return;
-    reading.balance_minor = Decimal::parse(after.at("balance").get_ref<const std::string&>()).value().to_minor(reading.scale).value();
+    reading.balance_minor =
+        Decimal::parse(after.at("balance").get_ref<const std::string&>()).value().to_minor(reading.scale).value();
     after.at("currency").get_to(reading.currency);
     if (after.contains("txn_count")) reading.txn_count = after["txn_count"].get<std::int64_t>();
     reading.txn_hash = after.value("txn_hash", "");
@@ -221,7 +248,8 @@ Result<ScoreEvent> decode_score_event(std::string_view text) {
 
 std::string encode(const TrafficPolicy& policy) {
   Json resets = Json::array();
-  for (const auto& reset : policy.resets) resets.push_back({{"kill_id", reset.kill_id}, {"by", reset.by}, {"reason", reset.reason}});
+  for (const auto& reset : policy.resets)
+    resets.push_back({{"kill_id", reset.kill_id}, {"by", reset.by}, {"reason", reset.reason}});
   return dump({{"v", kVersion},
                {"epoch", policy.epoch},
                {"renewal", policy.renewal},
@@ -240,7 +268,8 @@ Result<TrafficPolicy> decode_traffic_policy(std::string_view text) {
     for (const auto& slice : json.at("slices")) policy.slices.push_back(slice_from(slice, policy.epoch));
     for (const auto& latch : json.value("latches", Json::array())) policy.latches.push_back(latch_from(latch));
     for (const auto& reset : json.value("resets", Json::array())) {
-      policy.resets.push_back({reset.at("kill_id").get<std::string>(), reset.value("by", ""), reset.value("reason", "")});
+      policy.resets.push_back(
+          {reset.at("kill_id").get<std::string>(), reset.value("by", ""), reset.value("reason", "")});
     }
   });
 }

@@ -20,9 +20,9 @@ namespace phoenix {
 struct BalanceReading {
   std::string account;
   Side side = Side::legacy;
-  bool exists = false;               ///< the account was not found otherwise
+  bool exists = false;  ///< the account was not found otherwise
   std::int64_t balance_minor = 0;
-  int scale = 2;                     ///< digits after the point of balance_minor
+  int scale = 2;  ///< digits after the point of balance_minor
   std::string currency;
   std::optional<std::int64_t> txn_count;  ///< position: number of transactions applied
   std::string txn_hash;                   ///< position: order-insensitive hash of their exchange ids, as text
@@ -48,7 +48,7 @@ Result<VerdictEvent> decode_verdict_event(std::string_view text);
 
 /// `consistency-scores`. Key: slice. Counts are of the current rung; reads and writes apart, the lower counts.
 struct ScoreEvent {
-  struct Class {  // reads, or writes
+  struct Class {               // reads, or writes
     EvidenceCounts units;      ///< distinct (account, route) of the rung: the raise
     EvidenceCounts exchanges;  ///< every decided exchange of the rung: what people look at
     friend bool operator==(const Class&, const Class&) = default;
@@ -61,7 +61,7 @@ struct ScoreEvent {
   double score_lower = 0;  ///< anytime-valid lower bound at the configured alpha, lower of the two classes
   double coverage = 0;     ///< decided / (received - excluded beforehand), of the rung
   std::uint64_t received = 0, excluded = 0, decided = 0, pending = 0, unknown = 0;  ///< of the rung
-  std::uint64_t confirmed_balance_mismatches = 0;  ///< of the rung
+  std::uint64_t confirmed_balance_mismatches = 0;                                   ///< of the rung
   bool cusum_tripped = false;
   std::string trip_reason;  ///< empty, or why the arbiter holds that the slice must not be served by modern
   std::map<std::string, std::int64_t> drift_minor_units;  ///< by currency

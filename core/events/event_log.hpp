@@ -50,7 +50,8 @@ struct ProducerStats {
 class Producer {
  public:
   virtual ~Producer() = default;
-  /// Queues one record; false when the bounded queue is full (the caller counts the loss). Order is kept per topic and key.
+  /// Queues one record; false when the bounded queue is full (the caller counts the loss). Order is kept per topic and
+  /// key.
   virtual bool publish(const char* topic, std::string key, std::string value) = 0;
   /// Waits until everything accepted so far is durable; false on timeout. Not on an I/O thread.
   virtual bool flush(std::chrono::milliseconds timeout) = 0;
@@ -62,8 +63,8 @@ struct ConsumerOptions {
   /// Members of one group share the partitions (SQLite: one leased member per group and topic). Empty: reads everything
   /// for itself alone (gateways on routing-control).
   std::string group;
-  /// Asked for each partition when it is assigned: the offset to read next. The caller owns positions (it stores them in
-  /// one transaction with its results); kBeginning and kEnd are allowed. Called from poll().
+  /// Asked for each partition when it is assigned: the offset to read next. The caller owns positions (it stores them
+  /// in one transaction with its results); kBeginning and kEnd are allowed. Called from poll().
   std::function<std::int64_t(const TopicPartition&)> start_position;
   /// Told from poll() (or the destructor) when partitions are taken away; what was polled from them and is not yet
   /// committed by the caller must then fail its compare-and-set or be dropped.
@@ -77,8 +78,9 @@ struct ConsumerOptions {
 class Consumer {
  public:
   virtual ~Consumer() = default;
-  /// Up to `max` records, waiting at most `timeout` for the first. An error is temporary (`unavailable`: call again) or,
-  /// with `conflict`, says that retention passed this reader (offset out of range: records are lost, never skipped silently).
+  /// Up to `max` records, waiting at most `timeout` for the first. An error is temporary (`unavailable`: call again)
+  /// or, with `conflict`, says that retention passed this reader (offset out of range: records are lost, never skipped
+  /// silently).
   virtual Result<std::vector<LogRecord>> poll(std::size_t max, std::chrono::milliseconds timeout) = 0;
   /// One past the last record of each assigned partition, as known now.
   virtual Result<std::map<TopicPartition, std::int64_t>> end_offsets() = 0;

@@ -8,7 +8,8 @@
 namespace phoenix {
 namespace {
 
-constexpr std::string_view kOutcomeNames[] = {"none", "ok", "connect_failed", "timeout", "reset", "malformed", "dropped"};
+constexpr std::string_view kOutcomeNames[] = {"none",  "ok",        "connect_failed", "timeout",
+                                              "reset", "malformed", "dropped"};
 constexpr char kHex[] = "0123456789abcdef";
 
 // The header is written by hand: it is on the gateway's path, where building a document first would cost several times
@@ -40,8 +41,7 @@ class JsonWriter {
     if (!text.empty()) field(name, text);
   }
   template <std::integral Number>
-    requires(!std::same_as<Number, bool>)
-  void field(std::string_view name, Number number) {
+  requires(!std::same_as<Number, bool>) void field(std::string_view name, Number number) {
     key(name);
     fmt::format_to(std::back_inserter(out_), "{}", number);
   }
@@ -185,9 +185,15 @@ std::string bytes_of(const std::string& utf8) {
   return out;
 }
 
-std::string text(const Json& object, const char* name) { return bytes_of(object.at(name).get_ref<const std::string&>()); }
-std::string optional_text(const Json& object, const char* name) { return object.contains(name) ? text(object, name) : std::string(); }
-bool flag(const Json& object, const char* name) { return object.value(name, false); }
+std::string text(const Json& object, const char* name) {
+  return bytes_of(object.at(name).get_ref<const std::string&>());
+}
+std::string optional_text(const Json& object, const char* name) {
+  return object.contains(name) ? text(object, name) : std::string();
+}
+bool flag(const Json& object, const char* name) {
+  return object.value(name, false);
+}
 template <class Number>
 Number number(const Json& object, const char* name) {
   const Json& value = object.at(name);
@@ -206,7 +212,8 @@ HeaderList headers_of(const Json& object) {
   HeaderList headers;
   if (!object.contains("headers")) return headers;
   for (const auto& pair : object["headers"]) {
-    headers.emplace_back(bytes_of(pair.at(0).get_ref<const std::string&>()), bytes_of(pair.at(1).get_ref<const std::string&>()));
+    headers.emplace_back(bytes_of(pair.at(0).get_ref<const std::string&>()),
+                         bytes_of(pair.at(1).get_ref<const std::string&>()));
   }
   return headers;
 }
@@ -269,7 +276,8 @@ ExchangeEvent read_frame(std::string_view frame) {
   const Json header = Json::parse(frame.substr(0, length));
   std::string_view rest = frame.substr(length);
   const int version = header.at("v").get<int>();
-  if (version != ExchangeEvent::kVersion) throw Failure(invalid_input(fmt::format("schema version {} is unknown", version)));
+  if (version != ExchangeEvent::kVersion)
+    throw Failure(invalid_input(fmt::format("schema version {} is unknown", version)));
   ExchangeEvent event;
   read_scalars(header, event);
   const Json& request = header.at("request");
@@ -281,14 +289,17 @@ ExchangeEvent read_frame(std::string_view frame) {
   event.shadow = leg_of(header.at("shadow"));
   event.request_body = take_body(rest, request, "request");
   event.serving.body = take_body(rest, header.at("serving"), "serving");
-  event.shadow.body = flag(header, "bodies_equal") ? event.serving.body : take_body(rest, header.at("shadow"), "shadow");
+  event.shadow.body =
+      flag(header, "bodies_equal") ? event.serving.body : take_body(rest, header.at("shadow"), "shadow");
   if (!rest.empty()) throw Failure(invalid_input("bytes follow the last body"));
   return event;
 }
 
 }  // namespace
 
-std::string_view to_string(LegOutcome outcome) { return kOutcomeNames[static_cast<int>(outcome)]; }
+std::string_view to_string(LegOutcome outcome) {
+  return kOutcomeNames[static_cast<int>(outcome)];
+}
 
 std::optional<LegOutcome> leg_outcome_from_string(std::string_view name) {
   for (int i = 0; i < 7; ++i) {

@@ -1,7 +1,7 @@
-// One exchange, as the gateway publishes it on `shadow-requests` and the arbiter reads it. The frame: a 4-byte big-endian
-// length, a JSON header of that length, then the raw bounded bodies (request, serving response, shadow response; the
-// shadow's is left out when equal to the serving one), in this order. Nothing is escaped; any bytes may appear.
-// docs/events.md is the public description.
+// One exchange, as the gateway publishes it on `shadow-requests` and the arbiter reads it. The frame: a 4-byte
+// big-endian length, a JSON header of that length, then the raw bounded bodies (request, serving response, shadow
+// response; the shadow's is left out when equal to the serving one), in this order. Nothing is escaped; any bytes may
+// appear. docs/events.md is the public description.
 #pragma once
 
 #include <cstdint>
@@ -26,19 +26,20 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 struct LegRecord {
   LegOutcome outcome = LegOutcome::none;
   int status = 0;
-  bool uncertain = false;           ///< a write that ended in time-out, reset or 5xx
-  std::int64_t sent_at_us = 0;      ///< Unix time, microseconds, first byte of the request
-  std::int64_t duration_us = 0;     ///< to the last byte of the response
-  std::uint64_t body_bytes = 0;     ///< whole body
-  std::uint64_t body_hash = 0;      ///< XXH3-64 of the whole body
-  bool truncated = false;           ///< `body` holds only the first capture_bytes
-  HeaderList headers;               ///< of the response; content-type and the like
+  bool uncertain = false;        ///< a write that ended in time-out, reset or 5xx
+  std::int64_t sent_at_us = 0;   ///< Unix time, microseconds, first byte of the request
+  std::int64_t duration_us = 0;  ///< to the last byte of the response
+  std::uint64_t body_bytes = 0;  ///< whole body
+  std::uint64_t body_hash = 0;   ///< XXH3-64 of the whole body
+  bool truncated = false;        ///< `body` holds only the first capture_bytes
+  HeaderList headers;            ///< of the response; content-type and the like
   std::string body;
 };
 
 struct KeySequence {
   std::string key;
-  std::uint64_t sequence = 0;  ///< position among this key's exchanges as completed on the serving side, per incarnation
+  std::uint64_t sequence =
+      0;  ///< position among this key's exchanges as completed on the serving side, per incarnation
 };
 
 struct ExchangeEvent {
@@ -63,10 +64,11 @@ struct ExchangeEvent {
   Stage stage = Stage::shadow;
   std::uint64_t policy_epoch = 0;
   std::uint64_t rung = 0;
-  bool overlap = false;     ///< another write of one of its keys was in flight on the serving side at the same time
+  bool overlap = false;  ///< another write of one of its keys was in flight on the serving side at the same time
   bool parachute = false;
-  std::string excluded;     ///< reason decided before the outcome (overlap, key_unavailable, body_too_large, …); else empty
-  std::string dropped;      ///< reason for a shadow leg that was lost through us; else empty
+  std::string
+      excluded;  ///< reason decided before the outcome (overlap, key_unavailable, body_too_large, …); else empty
+  std::string dropped;  ///< reason for a shadow leg that was lost through us; else empty
 
   HeaderList request_headers;
   std::uint64_t request_body_bytes = 0;

@@ -1,5 +1,5 @@
-// Keys and cohorts. A key is the business identity an exchange touches (an account id). The cohort of a weight is the set
-// of keys whose bucket lies below it, so raising the weight only adds keys and lowering only removes (invariant 3).
+// Keys and cohorts. A key is the business identity an exchange touches (an account id). The cohort of a weight is the
+// set of keys whose bucket lies below it, so raising the weight only adds keys and lowering only removes (invariant 3).
 #pragma once
 
 #include <cstdint>

@@ -93,7 +93,9 @@ void MismatchCusum::reset() {
   tripped_ = false;
 }
 
-double MismatchCusum::statistic() const { return *std::max_element(w_.begin(), w_.end()); }
+double MismatchCusum::statistic() const {
+  return *std::max_element(w_.begin(), w_.end());
+}
 
 void MismatchCusum::restore(const std::array<double, 4>& state) {
   w_ = state;

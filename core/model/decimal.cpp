@@ -9,7 +9,9 @@ __extension__ using Int128 = __int128;
 constexpr int kMaxDigits = 36;
 constexpr int kMaxScale = 18;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 struct NumberText {
   bool negative = false;
@@ -126,7 +128,8 @@ std::string Decimal::to_string() const {
 }
 
 int minor_unit_digits(std::string_view currency) {
-  for (const char* none : {"JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XOF", "XPF", "PYG", "RWF", "KMF", "GNF", "DJF", "BIF", "VUV"}) {
+  for (const char* none : {"JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XOF", "XPF", "PYG", "RWF", "KMF", "GNF",
+                           "DJF", "BIF", "VUV"}) {
     if (currency == none) return 0;
   }
   for (const char* three : {"KWD", "BHD", "OMR", "JOD", "TND", "IQD", "LYD"}) {
@@ -137,9 +140,11 @@ int minor_unit_digits(std::string_view currency) {
 
 std::string format_minor(std::int64_t minor, int digits) {
   const bool negative = minor < 0;
-  std::string text = std::to_string(negative ? 0 - static_cast<std::uint64_t>(minor) : static_cast<std::uint64_t>(minor));
+  std::string text =
+      std::to_string(negative ? 0 - static_cast<std::uint64_t>(minor) : static_cast<std::uint64_t>(minor));
   if (digits > 0) {
-    if (text.size() <= static_cast<std::size_t>(digits)) text.insert(0, static_cast<std::size_t>(digits) + 1 - text.size(), '0');
+    if (text.size() <= static_cast<std::size_t>(digits))
+      text.insert(0, static_cast<std::size_t>(digits) + 1 - text.size(), '0');
     text.insert(text.size() - static_cast<std::size_t>(digits), ".");
   }
   return negative ? "-" + text : text;

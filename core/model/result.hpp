@@ -43,7 +43,11 @@ using Result = boost::system::result<T, Error>;
   throw Failure(error);
 }
 
-[[nodiscard]] inline Error invalid_input(std::string message) { return {ErrorCode::invalid_input, std::move(message)}; }
-[[nodiscard]] inline Error unavailable(std::string message) { return {ErrorCode::unavailable, std::move(message)}; }
+[[nodiscard]] inline Error invalid_input(std::string message) {
+  return {ErrorCode::invalid_input, std::move(message)};
+}
+[[nodiscard]] inline Error unavailable(std::string message) {
+  return {ErrorCode::unavailable, std::move(message)};
+}
 
 }  // namespace phoenix

@@ -9,7 +9,9 @@ namespace {
 constexpr std::string_view kStageNames[] = {"bypass", "shadow", "canary", "promoted", "retired"};
 }
 
-std::string_view to_string(Side side) { return side == Side::legacy ? "legacy" : "modern"; }
+std::string_view to_string(Side side) {
+  return side == Side::legacy ? "legacy" : "modern";
+}
 
 std::optional<Side> side_from_string(std::string_view text) {
   if (text == "legacy") return Side::legacy;
@@ -17,7 +19,9 @@ std::optional<Side> side_from_string(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view to_string(Stage stage) { return kStageNames[static_cast<int>(stage)]; }
+std::string_view to_string(Stage stage) {
+  return kStageNames[static_cast<int>(stage)];
+}
 
 std::optional<Stage> stage_from_string(std::string_view text) {
   for (int i = 0; i < 5; ++i) {
@@ -48,6 +52,8 @@ Result<std::uint32_t> parse_percent_to_basis_points(std::string_view text) {
   return invalid_input(fmt::format("'{}' is not a percentage from 0 to 100 in steps of 0.01", text.substr(0, 64)));
 }
 
-std::string format_percent(std::uint32_t basis_points) { return Decimal::from_minor(basis_points, 2).to_string(); }
+std::string format_percent(std::uint32_t basis_points) {
+  return Decimal::from_minor(basis_points, 2).to_string();
+}
 
 }  // namespace phoenix

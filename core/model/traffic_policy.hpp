@@ -13,8 +13,12 @@
 namespace phoenix {
 
 enum class Side : std::uint8_t { legacy = 0, modern = 1 };
-[[nodiscard]] constexpr Side other(Side side) { return side == Side::legacy ? Side::modern : Side::legacy; }
-[[nodiscard]] constexpr int index(Side side) { return static_cast<int>(side); }
+[[nodiscard]] constexpr Side other(Side side) {
+  return side == Side::legacy ? Side::modern : Side::legacy;
+}
+[[nodiscard]] constexpr int index(Side side) {
+  return static_cast<int>(side);
+}
 std::string_view to_string(Side side);
 std::optional<Side> side_from_string(std::string_view text);
 
@@ -51,7 +55,7 @@ struct KillReset {
 };
 
 struct TrafficPolicy {
-  std::uint64_t epoch = 0;  ///< increases with every change of content; a renewal repeats it
+  std::uint64_t epoch = 0;    ///< increases with every change of content; a renewal repeats it
   std::uint64_t renewal = 0;  ///< increases with every publication, so that a re-read old record renews nothing
   std::chrono::milliseconds ttl{30'000};
   std::vector<SlicePolicy> slices;

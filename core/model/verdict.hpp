@@ -28,11 +28,14 @@ std::optional<Verdict> verdict_from_string(std::string_view text);
   return v == Verdict::match || v == Verdict::match_late || v == Verdict::accepted_change;
 }
 /// Neither pending nor unknown.
-[[nodiscard]] constexpr bool is_decided(Verdict v) { return v != Verdict::pending && v != Verdict::unknown; }
+[[nodiscard]] constexpr bool is_decided(Verdict v) {
+  return v != Verdict::pending && v != Verdict::unknown;
+}
 /// Evidence against the rewrite. `order_dependent` is decided but speaks for neither side: its overlap was flagged by
 /// the gateway before the outcome was known.
 [[nodiscard]] constexpr bool is_inconsistent(Verdict v) {
-  return v == Verdict::mismatch || v == Verdict::missing_legacy || v == Verdict::missing_modern || v == Verdict::duplicate;
+  return v == Verdict::mismatch || v == Verdict::missing_legacy || v == Verdict::missing_modern ||
+         v == Verdict::duplicate;
 }
 
 }  // namespace phoenix

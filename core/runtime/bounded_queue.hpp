@@ -1,4 +1,5 @@
-// A bounded queue between threads. The producer never waits: when the bound is reached push fails and the caller counts it.
+// A bounded queue between threads. The producer never waits: when the bound is reached push fails and the caller counts
+// it.
 #pragma once
 
 #include <chrono>

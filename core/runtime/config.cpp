@@ -14,13 +14,16 @@
 namespace phoenix::config {
 namespace {
 
-bool is_name_char(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_name_char(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 int line_of(const std::string& text, std::size_t position) {
   return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position), '\n'));
 }
 
-// Replaces ${NAME} and ${NAME:-default}; a name without value and default is an error, so that a missing secret is seen.
+// Replaces ${NAME} and ${NAME:-default}; a name without value and default is an error, so that a missing secret is
+// seen.
 std::string substitute_environment(const std::string& text, const std::string& file) {
   std::string out;
   std::size_t position = 0;
@@ -36,7 +39,8 @@ std::string substitute_environment(const std::string& text, const std::string& f
     const std::string inside = text.substr(start + 2, close - start - 2);
     const std::size_t dash = inside.find(":-");
     const std::string name = inside.substr(0, dash);
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char)) fail(fmt::format("'${{{}}}' names no variable", inside));
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_char))
+      fail(fmt::format("'${{{}}}' names no variable", inside));
     const char* value = std::getenv(name.c_str());
     if (value != nullptr && *value != '\0') {
       out += value;
@@ -75,12 +79,17 @@ void read_slices(Section& top, std::vector<SliceConfig>& out) {
     config.name.clear();
     slice.read("name", config.name);
     slice.read_choice("stage", config.stage,
-                      {{"bypass", Stage::bypass}, {"shadow", Stage::shadow}, {"canary", Stage::canary}, {"promoted", Stage::promoted}, {"retired", Stage::retired}});
+                      {{"bypass", Stage::bypass},
+                       {"shadow", Stage::shadow},
+                       {"canary", Stage::canary},
+                       {"promoted", Stage::promoted},
+                       {"retired", Stage::retired}});
     slice.read_weight("weight", config.weight_basis_points);
     slice.finish();
     if (config.name.empty() || config.name == "*") slice.fail("needs a name (not '*')");
     if (!names.insert(config.name).second) slice.fail(fmt::format("slice '{}' is declared twice", config.name));
-    if (config.weight_basis_points > 0 && config.stage != Stage::canary) slice.fail("a weight counts in stage canary only");
+    if (config.weight_basis_points > 0 && config.stage != Stage::canary)
+      slice.fail("a weight counts in stage canary only");
     out.push_back(config);
   }
   if (out.empty()) out.emplace_back();
@@ -92,7 +101,8 @@ void read_key(Section key, KeyConfig& out) {
   key.read("header", out.header);
   key.read("query", out.query);
   key.finish();
-  const int sources = (out.json.empty() ? 0 : 1) + (out.path.empty() ? 0 : 1) + (out.header.empty() ? 0 : 1) + (out.query.empty() ? 0 : 1);
+  const int sources = (out.json.empty() ? 0 : 1) + (out.path.empty() ? 0 : 1) + (out.header.empty() ? 0 : 1) +
+                      (out.query.empty() ? 0 : 1);
   if (sources > 1) key.fail("name one source: json, path, header or query");
   for (const auto& pointer : out.json) {
     if (!pointer.starts_with('/')) key.fail(fmt::format("json pointer '{}' must start with '/'", pointer));
@@ -101,13 +111,16 @@ void read_key(Section key, KeyConfig& out) {
 
 void check_route(Section& route, const RouteConfig& config, const Config& all) {
   if (config.name.empty()) route.fail("needs a name");
-  if (config.name == "unmatched") route.fail("the name 'unmatched' stands for requests that match no route; choose another");
+  if (config.name == "unmatched")
+    route.fail("the name 'unmatched' stands for requests that match no route; choose another");
   if (!config.path.starts_with('/')) route.fail("match.path must start with '/'");
-  if (all.find_slice(config.slice) == nullptr) route.fail(fmt::format("slice '{}' is not declared under slices", config.slice));
+  if (all.find_slice(config.slice) == nullptr)
+    route.fail(fmt::format("slice '{}' is not declared under slices", config.slice));
   if (!config.key.path.empty() && config.path.find("{" + config.key.path + "}") == std::string::npos) {
     route.fail(fmt::format("key.path '{}' is no segment of the template {}", config.key.path, config.path));
   }
-  if (!config.compare.balance.empty() && config.key.none()) route.fail("compare.balance needs a key: it is that key's balance");
+  if (!config.compare.balance.empty() && config.key.none())
+    route.fail("compare.balance needs a key: it is that key's balance");
   for (const auto& pointer : config.key.json) {
     for (const auto& ignored : config.compare.ignore) {
       if (ignored == pointer) route.fail(fmt::format("'{}' is the key and is never ignored in comparison", pointer));
@@ -128,8 +141,10 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     match.read("path", config.path);
     match.finish();
     read_key(route.section("key"), config.key);
-    route.read_choice("shadow", config.shadow, {{"off", ShadowMode::off}, {"reads", ShadowMode::reads}, {"dual", ShadowMode::dual}});
-    route.read_choice("ordering", config.ordering, {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
+    route.read_choice("shadow", config.shadow,
+                      {{"off", ShadowMode::off}, {"reads", ShadowMode::reads}, {"dual", ShadowMode::dual}});
+    route.read_choice("ordering", config.ordering,
+                      {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
     route.read("idempotent", config.idempotent);
     route.read("creates", config.creates);
     Section compare = route.section("compare");
@@ -152,7 +167,8 @@ void read_gateway(Section gateway, GatewayConfig& out, const Config& all) {
   gateway.read("listen", out.listen);
   gateway.read("admin_listen", out.admin_listen);
   gateway.read("threads", out.threads, 0, 256);
-  gateway.read_choice("on_control_loss", out.on_control_loss, {{"hold", OnControlLoss::hold}, {"legacy", OnControlLoss::legacy}});
+  gateway.read_choice("on_control_loss", out.on_control_loss,
+                      {{"hold", OnControlLoss::hold}, {"legacy", OnControlLoss::legacy}});
   for (auto [name, endpoints] : {std::pair{"legacy", &out.legacy}, std::pair{"modern", &out.modern}}) {
     Section backend = gateway.section(name);
     backend.read("endpoints", *endpoints);
@@ -181,11 +197,13 @@ void read_gateway(Section gateway, GatewayConfig& out, const Config& all) {
   if (out.limits.head_bytes < 1024) limits.fail("head_bytes must be at least 1KiB");
   read_routes(gateway, out, all);
   gateway.finish();
-  if (out.legacy.empty()) gateway.fail("legacy.endpoints is missing: name the running system, like [\"http://127.0.0.1:8081\"]");
+  if (out.legacy.empty())
+    gateway.fail("legacy.endpoints is missing: name the running system, like [\"http://127.0.0.1:8081\"]");
   if (out.modern.empty()) {
     for (const auto& slice : all.slices) {
       if (slice.stage != Stage::bypass && slice.stage != Stage::shadow) {
-        gateway.fail(fmt::format("modern.endpoints is missing, but slice '{}' starts in stage {}", slice.name, to_string(slice.stage)));
+        gateway.fail(fmt::format("modern.endpoints is missing, but slice '{}' starts in stage {}", slice.name,
+                                 to_string(slice.stage)));
       }
     }
   }
@@ -206,7 +224,8 @@ void read_arbiter(Section arbiter, ArbiterConfig& out) {
       section.fail("balance_query must take the account as $1");
     }
   }
-  if (out.legacy_db.url.empty() != out.modern_db.url.empty()) arbiter.fail("name both databases, legacy_db and modern_db, or neither");
+  if (out.legacy_db.url.empty() != out.modern_db.url.empty())
+    arbiter.fail("name both databases, legacy_db and modern_db, or neither");
   arbiter.finish();
 }
 
@@ -222,7 +241,8 @@ void read_orchestrator(Section orchestrator, OrchestratorConfig& out) {
   ramp.read_share("alpha", out.ramp.alpha);
   ramp.read_share("min_coverage", out.ramp.min_coverage);
   ramp.read("average_run_length", out.ramp.average_run_length, 1e3, 1e15);
-  ramp.read_choice("balance_mismatch", out.ramp.trip_on_first_balance_mismatch, {{"trip_on_first", true}, {"count", false}});
+  ramp.read_choice("balance_mismatch", out.ramp.trip_on_first_balance_mismatch,
+                   {{"trip_on_first", true}, {"count", false}});
   ramp.read("max_score_age", out.ramp.max_score_age);
   ramp.read("min_step", out.ramp.min_step);
   ramp.finish();
@@ -252,7 +272,8 @@ Config read_all(const std::string& text, const std::string& name) {
   read_orchestrator(top.section("orchestrator"), config.orchestrator);
   top.finish();
   if (config.arbiter.database.empty()) config.arbiter.database = config.orchestrator.database;
-  if (config.control_gateways.empty() && config.has_gateway) config.control_gateways.push_back(config.gateway.admin_listen);
+  if (config.control_gateways.empty() && config.has_gateway)
+    config.control_gateways.push_back(config.gateway.admin_listen);
   return config;
 }
 

@@ -1,6 +1,6 @@
-// The one configuration file, phoenix.yml, as every program sees it. Loading is strict: an unknown key, a wrong unit or an
-// impossible combination is an error that names the key, its line and the nearest valid key. docs/configuration.md is
-// the user's reference; defaults are here.
+// The one configuration file, phoenix.yml, as every program sees it. Loading is strict: an unknown key, a wrong unit or
+// an impossible combination is an error that names the key, its line and the nearest valid key. docs/configuration.md
+// is the user's reference; defaults are here.
 #pragma once
 
 #include <chrono>
@@ -117,8 +117,8 @@ struct ArbiterConfig {
   std::string database;  // verdict store; default: orchestrator.database
   LedgerConfig legacy_db;
   LedgerConfig modern_db;
-  milliseconds settle{5'000};         // event time after which differing positions at quiescence are decided
-  milliseconds score_interval{500};   // event time between two scores of a slice
+  milliseconds settle{5'000};        // event time after which differing positions at quiescence are decided
+  milliseconds score_interval{500};  // event time between two scores of a slice
 };
 
 struct RampConfig {
@@ -126,10 +126,10 @@ struct RampConfig {
   double p0 = 0.001;
   double alpha = 0.01;
   double min_coverage = 0.95;
-  double average_run_length = 1e6;     // mean units to a false trip of the kill switch
+  double average_run_length = 1e6;  // mean units to a false trip of the kill switch
   bool trip_on_first_balance_mismatch = true;
   milliseconds max_score_age{10'000};
-  milliseconds min_step{0};            // least time at one rung
+  milliseconds min_step{0};  // least time at one rung
 };
 
 struct OrchestratorConfig {
@@ -158,7 +158,8 @@ struct Config {
   [[nodiscard]] const SliceConfig* find_slice(std::string_view name) const;
 };
 
-/// Loads and validates; the error is one line (`phoenix.yml:12: unknown key 'lisen' in gateway; did you mean 'listen'?`).
+/// Loads and validates; the error is one line (`phoenix.yml:12: unknown key 'lisen' in gateway; did you mean
+/// 'listen'?`).
 Result<Config> load(const std::string& path);
 /// The same from text; `name` stands for the file in messages.
 Result<Config> parse(const std::string& text, const std::string& name);

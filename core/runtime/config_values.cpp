@@ -62,12 +62,13 @@ Result<milliseconds> parse_duration(std::string_view text) {
       }
     }
   }
-  return invalid_input(fmt::format("'{}' is not a duration; write a whole number with ms, s, m, h or d, like 250ms", text));
+  return invalid_input(
+      fmt::format("'{}' is not a duration; write a whole number with ms, s, m, h or d, like 250ms", text));
 }
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"", 1},          {"B", 1},         {"KiB", 1ull << 10}, {"MiB", 1ull << 20},
-                                    {"GiB", 1ull << 30}, {"TiB", 1ull << 40}};
+  static constexpr Unit kUnits[] = {
+      {"", 1}, {"B", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}};
   if (const auto parts = split_unit(text)) {
     for (const auto& unit : kUnits) {
       if (unit.name == parts->second && parts->first <= INT64_MAX / unit.factor) return parts->first * unit.factor;
@@ -93,14 +94,16 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   if (rest.find('/') != std::string_view::npos) return bad("a path is not allowed");
   const auto closing = rest.rfind(']');
   auto colon = rest.rfind(':');
-  if (colon != std::string_view::npos && closing != std::string_view::npos && colon < closing) colon = std::string_view::npos;
+  if (colon != std::string_view::npos && closing != std::string_view::npos && colon < closing)
+    colon = std::string_view::npos;
   std::string_view host = rest.substr(0, colon);
   if (colon == std::string_view::npos) {
     if (!default_port) return bad("the port is missing");
     port = 80;
   } else {
     const auto parts = split_unit(rest.substr(colon + 1));
-    if (!parts || !parts->second.empty() || parts->first > 65535) return bad("the port is not a number from 0 to 65535");
+    if (!parts || !parts->second.empty() || parts->first > 65535)
+      return bad("the port is not a number from 0 to 65535");
     port = parts->first;
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -128,8 +131,8 @@ std::string Section::path_of(const std::string& key) const {
 void Section::fail(const YAML::Node& at, const std::string& key, const std::string& problem) const {
   const int line = at && at.Mark().line >= 0 ? at.Mark().line + 1 : 0;
   const std::string path = path_of(key);
-  throw Failure(ErrorCode::invalid_input, fmt::format("{}{}: {}{}{}", file_, line > 0 ? fmt::format(":{}", line) : "", path,
-                                                      path.empty() ? "" : ": ", problem));
+  throw Failure(ErrorCode::invalid_input, fmt::format("{}{}: {}{}{}", file_, line > 0 ? fmt::format(":{}", line) : "",
+                                                      path, path.empty() ? "" : ": ", problem));
 }
 
 YAML::Node Section::take(const char* key) {
@@ -152,16 +155,21 @@ void Section::assign(const YAML::Node& node, const char* key, Result<T> parsed, 
   out = std::move(*parsed);
 }
 
-bool Section::has(const char* key) { return static_cast<bool>(take(key)); }
+bool Section::has(const char* key) {
+  return static_cast<bool>(take(key));
+}
 
-Section Section::section(const char* key) { return {take(key), file_, path_of(key)}; }
+Section Section::section(const char* key) {
+  return {take(key), file_, path_of(key)};
+}
 
 std::vector<Section> Section::list(const char* key) {
   const YAML::Node node = take(key);
   std::vector<Section> sections;
   if (!node) return sections;
   if (!node.IsSequence()) fail(node, key, "must be a list");
-  for (std::size_t i = 0; i < node.size(); ++i) sections.emplace_back(node[i], file_, fmt::format("{}[{}]", path_of(key), i));
+  for (std::size_t i = 0; i < node.size(); ++i)
+    sections.emplace_back(node[i], file_, fmt::format("{}[{}]", path_of(key), i));
   return sections;
 }
 
@@ -261,7 +269,8 @@ void Section::read(const char* key, std::vector<std::string>& out) {
 }
 
 void Section::read_weight(const char* key, std::uint32_t& basis_points) {
-  if (const YAML::Node node = take(key)) assign(node, key, parse_percent_to_basis_points(scalar(node, key)), basis_points);
+  if (const YAML::Node node = take(key))
+    assign(node, key, parse_percent_to_basis_points(scalar(node, key)), basis_points);
 }
 
 void Section::read_weights(const char* key, std::vector<std::uint32_t>& basis_points) {
@@ -273,7 +282,8 @@ void Section::read_weights(const char* key, std::vector<std::uint32_t>& basis_po
   for (const auto& text : texts) {
     std::uint32_t value = 0;
     assign(node, key, parse_percent_to_basis_points(text), value);
-    if (value == 0 || (!basis_points.empty() && value <= basis_points.back())) fail(node, key, "the steps must rise from above 0");
+    if (value == 0 || (!basis_points.empty() && value <= basis_points.back()))
+      fail(node, key, "the steps must rise from above 0");
     basis_points.push_back(value);
   }
   if (basis_points.empty()) fail(node, key, "must name at least one step");
@@ -286,7 +296,9 @@ void Section::read_map(const char* key, std::map<std::string, std::string>& out)
   for (const auto& entry : node) out[entry.first.Scalar()] = scalar(entry.second, key);
 }
 
-int Section::line() const { return node_ ? node_.Mark().line + 1 : 0; }
+int Section::line() const {
+  return node_ ? node_.Mark().line + 1 : 0;
+}
 
 void Section::finish() {
   if (!node_ || !node_.IsMap()) return;

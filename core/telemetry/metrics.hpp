@@ -19,8 +19,9 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 class DurationHistogram {
  public:
   /// Upper bounds in microseconds; the last bucket is +Inf. Rendered in seconds: name the metric `…_seconds`.
-  static constexpr std::array<std::uint32_t, 16> kBoundsUs{100,   250,    500,    1'000,   2'500,   5'000,     10'000,    25'000,
-                                                           50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000};
+  static constexpr std::array<std::uint32_t, 16> kBoundsUs{100,       250,       500,       1'000,     2'500,   5'000,
+                                                           10'000,    25'000,    50'000,    100'000,   250'000, 500'000,
+                                                           1'000'000, 2'500'000, 5'000'000, 10'000'000};
   void observe_us(std::int64_t us);
   void add_to(std::array<std::uint64_t, kBoundsUs.size() + 1>& buckets, std::uint64_t& sum_us) const;
 

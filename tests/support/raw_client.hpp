@@ -17,7 +17,9 @@
 
 namespace phoenix::test {
 
-inline bool same_name(std::string_view a, std::string_view b) { return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0; }
+inline bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
 
 struct RawResponse {
   int status = 0;
@@ -33,7 +35,8 @@ struct RawResponse {
       const std::size_t end = head.find("\r\n", at);
       const std::string_view line = std::string_view(head).substr(at, end - at);
       const std::size_t colon = line.find(':');
-      if (same_name(line.substr(0, colon), name)) all += (all.empty() ? "" : "|") + std::string(line.substr(std::min(line.size(), colon + 2)));
+      if (same_name(line.substr(0, colon), name))
+        all += (all.empty() ? "" : "|") + std::string(line.substr(std::min(line.size(), colon + 2)));
       at = end + 2;
     }
     return all;
@@ -42,13 +45,15 @@ struct RawResponse {
 
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port, std::chrono::milliseconds patience = std::chrono::seconds(20)) : patience_(patience) {
+  explicit RawClient(std::uint16_t port, std::chrono::milliseconds patience = std::chrono::seconds(20))
+      : patience_(patience) {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) throw std::runtime_error("cannot connect to the gateway");
+    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0)
+      throw std::runtime_error("cannot connect to the gateway");
   }
   ~RawClient() { close(); }
   RawClient(const RawClient&) = delete;
@@ -86,20 +91,25 @@ class RawClient {
       out.complete = read_chunks(out.body);
     } else if (const std::string length = out.header("content-length"); !length.empty()) {
       const auto size = static_cast<std::size_t>(std::stoull(length));
-      while (buffer_.size() < size && fill()) {}
+      while (buffer_.size() < size && fill()) {
+      }
       out.complete = buffer_.size() >= size;
       out.body = take(std::min(size, buffer_.size()));
     } else {
-      while (fill()) {}
+      while (fill()) {
+      }
       out.complete = closed_;
       out.body = take(buffer_.size());
     }
     return out;
   }
-  RawResponse exchange(std::string_view request, bool to_head = false) { return send(request) ? response(to_head) : RawResponse{}; }
+  RawResponse exchange(std::string_view request, bool to_head = false) {
+    return send(request) ? response(to_head) : RawResponse{};
+  }
   /// True when the peer ends the connection within the patience, without one more byte.
   bool closed_by_peer() {
-    while (fill()) {}
+    while (fill()) {
+    }
     return closed_ && buffer_.empty();
   }
   [[nodiscard]] const std::string& unread() const { return buffer_; }
@@ -122,7 +132,8 @@ class RawClient {
   bool read_chunks(std::string& body) {
     while (wait_for("\r\n")) {
       const std::size_t size = std::strtoull(take(buffer_.find("\r\n") + 2).c_str(), nullptr, 16);
-      while (buffer_.size() < size + 2 && fill()) {}
+      while (buffer_.size() < size + 2 && fill()) {
+      }
       if (buffer_.size() < size + 2) return false;
       body += take(size);
       take(2);

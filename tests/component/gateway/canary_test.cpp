@@ -55,7 +55,8 @@ struct CanaryWorld : World {
 
 }  // namespace
 
-TEST_CASE_METHOD(CanaryWorld, "a key has one side on all routes; raising the weight only adds keys, lowering only removes") {
+TEST_CASE_METHOD(CanaryWorld,
+                 "a key has one side on all routes; raising the weight only adds keys, lowering only removes") {
   constexpr int kKeys = 60;
   CHECK(served_by_modern(kKeys).empty());
   std::set<int> before;
@@ -95,7 +96,9 @@ TEST_CASE_METHOD(CanaryWorld, "a key whose write has yet to reach modern is serv
 }
 
 TEST_CASE_METHOD(CanaryWorld, "a key that modern lost a write of stays on legacy until it is made whole") {
-  modern.script([](const SeenRequest& seen) { return seen.leg() == "shadow" ? Reply{"", false, true, {}} : Reply::ok("modern"); });
+  modern.script([](const SeenRequest& seen) {
+    return seen.leg() == "shadow" ? Reply{"", false, true, {}} : Reply::ok("modern");
+  });
   RawClient client(port());
   CHECK(client.exchange(post("/accounts/7/deposits")).body == "legacy");
   REQUIRE(settle());
@@ -153,10 +156,13 @@ TEST_CASE("when the lease lapses the policy is held, or legacy serves, as config
   }
 }
 
-TEST_CASE_METHOD(CanaryWorld, "an exchange whose keys cannot be read is served by the stage's side, not compared, and taints every key") {
+TEST_CASE_METHOD(
+    CanaryWorld,
+    "an exchange whose keys cannot be read is served by the stage's side, not compared, and taints every key") {
   RawClient client(port());
   REQUIRE(policy("promoted").status == 200);
-  for (const char* body : {"no json", R"({"from":"1"})", R"({"from":"1","from":"1","to":"2"})", R"({"from":{},"from":"1","to":"2"})"}) {
+  for (const char* body :
+       {"no json", R"({"from":"1"})", R"({"from":"1","from":"1","to":"2"})", R"({"from":{},"from":"1","to":"2"})"}) {
     CHECK(client.exchange(post("/transfers", body)).body == "modern");
   }
   CHECK(client.exchange(post("/transfers", R"({"from":"1","to":"2"})")).body == "modern");

@@ -62,9 +62,11 @@ TEST_CASE_METHOD(World, "what does not end by the deadline is answered, and ever
   CHECK(sequences == std::set<std::uint64_t>{1, 2, 3, 4, 5});
 }
 
-TEST_CASE_METHOD(World, "clients that are idle, half way through a request or through an answer do not disturb a stop") {
+TEST_CASE_METHOD(World,
+                 "clients that are idle, half way through a request or through an answer do not disturb a stop") {
   legacy.script([](const SeenRequest& seen) {
-    if (seen.target == "/free/stream") return Reply{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", false, false, {"never"}};
+    if (seen.target == "/free/stream")
+      return Reply{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", false, false, {"never"}};
     return Reply::ok("{}");
   });
   RawClient idle(port()), silent(port()), half_head(port()), half_body(port()), streaming(port());

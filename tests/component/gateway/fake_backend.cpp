@@ -24,13 +24,17 @@ std::string SeenRequest::header(std::string_view name) const {
 }
 
 Reply Reply::ok(const std::string& body, const std::string& fields) {
-  return {fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", body.size(), fields, body), false, false, {}};
+  return {
+      fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", body.size(), fields, body), false, false, {}};
 }
 Reply Reply::status(int status, const std::string& body) {
-  return {fmt::format("HTTP/1.1 {} Scripted\r\nContent-Length: {}\r\n\r\n{}", status, body.size(), body), false, false, {}};
+  return {
+      fmt::format("HTTP/1.1 {} Scripted\r\nContent-Length: {}\r\n\r\n{}", status, body.size(), body), false, false, {}};
 }
 
-FakeBackend::FakeBackend() : script_([](const SeenRequest&) { return Reply::ok("{}"); }) { listen(); }
+FakeBackend::FakeBackend() : script_([](const SeenRequest&) { return Reply::ok("{}"); }) {
+  listen();
+}
 
 FakeBackend::~FakeBackend() {
   {
@@ -51,7 +55,8 @@ void FakeBackend::listen() {
   at.sin_port = htons(port_);
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof at;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 1024) != 0) throw std::runtime_error("cannot listen");
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 1024) != 0)
+    throw std::runtime_error("cannot listen");
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
   port_ = ntohs(at.sin_port);
   listening_ = fd;
@@ -186,8 +191,12 @@ void FakeBackend::release_piece() {
   ++pieces_;
   changed_.notify_all();
 }
-void FakeBackend::refuse() { stop_listening(); }
-void FakeBackend::back() { listen(); }
+void FakeBackend::refuse() {
+  stop_listening();
+}
+void FakeBackend::back() {
+  listen();
+}
 
 std::vector<SeenRequest> FakeBackend::seen() const {
   const std::lock_guard lock(mutex_);

@@ -25,10 +25,10 @@ struct SeenRequest {
 };
 
 struct Reply {
-  std::string bytes;                  // written as they are
-  bool close = false;                 // afterwards
-  bool reset = false;                 // instead of a close: RST
-  std::vector<std::string> pieces;    // each after one more release()
+  std::string bytes;                // written as they are
+  bool close = false;               // afterwards
+  bool reset = false;               // instead of a close: RST
+  std::vector<std::string> pieces;  // each after one more release()
   static Reply ok(const std::string& body, const std::string& fields = "");
   static Reply status(int status, const std::string& body = "{}");
 };

@@ -17,9 +17,12 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-std::string get(const std::string& target, const std::string& fields) { return "GET " + target + " HTTP/1.1\r\nHost: bank.test\r\n" + fields + "\r\n"; }
+std::string get(const std::string& target, const std::string& fields) {
+  return "GET " + target + " HTTP/1.1\r\nHost: bank.test\r\n" + fields + "\r\n";
+}
 std::string post(const std::string& target, const std::string& body, const std::string& fields) {
-  return fmt::format("POST {} HTTP/1.1\r\nHost: bank.test\r\nContent-Length: {}\r\n{}\r\n{}", target, body.size(), fields, body);
+  return fmt::format("POST {} HTTP/1.1\r\nHost: bank.test\r\nContent-Length: {}\r\n{}\r\n{}", target, body.size(),
+                     fields, body);
 }
 
 World::World(std::string gateway_settings, std::string slice) {
@@ -70,7 +73,9 @@ http::ClientResponse World::admin(const std::string& method, const std::string& 
   return client.request(method, target, body).value();
 }
 
-Json World::status() { return Json::parse(admin("GET", "/status").body); }
+Json World::status() {
+  return Json::parse(admin("GET", "/status").body);
+}
 
 Json World::route(const std::string& name) {
   const Json now = status();
@@ -90,14 +95,17 @@ bool World::settle() {
   });
 }
 
-http::ClientResponse World::policy(const std::string& stage, const std::string& weight, const std::string& more, const std::string& ttl) {
+http::ClientResponse World::policy(const std::string& stage, const std::string& weight, const std::string& more,
+                                   const std::string& ttl) {
   return admin("PUT", "/policy",
-               fmt::format(R"({{"v":1,"epoch":{},"ttl":"{}","slices":[{{"name":"s","stage":"{}","weight":"{}"}}]{}}})", ++epoch, ttl, stage, weight, more));
+               fmt::format(R"({{"v":1,"epoch":{},"ttl":"{}","slices":[{{"name":"s","stage":"{}","weight":"{}"}}]{}}})",
+                           ++epoch, ttl, stage, weight, more));
 }
 
 std::vector<ExchangeEvent> World::events() {
   if (gateway) eventually([this] { return status()["event_log"]["queued"] == 0; });
-  auto consumer = log->make_consumer({{topics::kShadowRequests}, "", [](const TopicPartition&) { return ConsumerOptions::kBeginning; }, {}});
+  auto consumer = log->make_consumer(
+      {{topics::kShadowRequests}, "", [](const TopicPartition&) { return ConsumerOptions::kBeginning; }, {}});
   std::vector<ExchangeEvent> all;
   while (true) {
     const auto records = consumer->poll(1000, std::chrono::milliseconds(0)).value();
@@ -115,7 +123,8 @@ void World::check_accounts() {
     for (const char* bucket : {"excluded", "dropped"}) {
       for (const auto& [reason, count] : route[bucket].items()) {
         ended += count.get<std::uint64_t>();
-        const bool counted_only = reason == "unmatched" || reason == "bypass" || reason == "retired" || reason == "event_log_full";
+        const bool counted_only =
+            reason == "unmatched" || reason == "bypass" || reason == "retired" || reason == "event_log_full";
         if (!counted_only) published += count.get<std::uint64_t>();
       }
     }

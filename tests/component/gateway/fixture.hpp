@@ -42,7 +42,8 @@ struct World {
   bool settle();
   http::ClientResponse admin(const std::string& method, const std::string& target, const std::string& body = "");
   /// PUT /policy for slice `s`; the epoch rises by itself.
-  http::ClientResponse policy(const std::string& stage, const std::string& weight = "0", const std::string& more = "", const std::string& ttl = "60s");
+  http::ClientResponse policy(const std::string& stage, const std::string& weight = "0", const std::string& more = "",
+                              const std::string& ttl = "60s");
   /// Every exchange event in the log; waits until the producer has nothing queued.
   std::vector<ExchangeEvent> events();
   /// received = in_flight + handed_over + excluded + dropped for every route, and the log holds exactly what it should.

@@ -18,18 +18,22 @@ struct KillWorld : World {
     modern.script([](const SeenRequest&) { return Reply::ok("modern"); });
   }
   Json kill(const std::string& slice = "*", bool accept_stale = false) {
-    const auto reply = admin("POST", "/kill", Json{{"slice", slice}, {"reason", "test"}, {"by", "tester"}, {"accept_stale", accept_stale}}.dump());
+    const auto reply =
+        admin("POST", "/kill",
+              Json{{"slice", slice}, {"reason", "test"}, {"by", "tester"}, {"accept_stale", accept_stale}}.dump());
     REQUIRE(reply.status == 200);
     return Json::parse(reply.body);
   }
 };
 
 std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 std::size_t serving_legs(const FakeBackend& backend) {
   const auto seen = backend.seen();
-  return static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(), [](const SeenRequest& request) { return request.leg() == "serving"; }));
+  return static_cast<std::size_t>(
+      std::count_if(seen.begin(), seen.end(), [](const SeenRequest& request) { return request.leg() == "serving"; }));
 }
 
 }  // namespace
@@ -115,7 +119,8 @@ TEST_CASE_METHOD(KillWorld, "a latch survives restarts and newer policies, and e
   REQUIRE(policy("canary", "100").status == 200);
   RawClient again(port());
   CHECK(again.exchange(get("/accounts/7")).body == "legacy");
-  REQUIRE(policy("canary", "100", R"(,"resets":[{"kill_id":")" + id + R"(","by":"tester","reason":"fixed"}])").status == 200);
+  REQUIRE(policy("canary", "100", R"(,"resets":[{"kill_id":")" + id + R"(","by":"tester","reason":"fixed"}])").status ==
+          200);
   CHECK(again.exchange(get("/accounts/7")).body == "modern");
   stop();
   start();
@@ -152,7 +157,9 @@ TEST_CASE_METHOD(KillWorld, "after a kill a key that legacy lacks a write of is 
 }
 
 TEST_CASE_METHOD(KillWorld, "a person may accept stale keys; what cannot be killed is named") {
-  legacy.script([](const SeenRequest& seen) { return seen.leg() == "shadow" ? Reply{"", false, true, {}} : Reply::ok("legacy"); });
+  legacy.script([](const SeenRequest& seen) {
+    return seen.leg() == "shadow" ? Reply{"", false, true, {}} : Reply::ok("legacy");
+  });
   REQUIRE(policy("promoted").status == 200);
   RawClient client(port());
   CHECK(client.exchange(post("/accounts/7/deposits")).body == "modern");
@@ -169,7 +176,8 @@ TEST_CASE_METHOD(KillWorld, "a person may accept stale keys; what cannot be kill
   CHECK(kill()["unchanged_retired"] == Json::array({"s"}));
 }
 
-TEST_CASE_METHOD(KillWorld, "a GET that modern drops on a stale connection after the kill goes to legacy, not to modern again") {
+TEST_CASE_METHOD(KillWorld,
+                 "a GET that modern drops on a stale connection after the kill goes to legacy, not to modern again") {
   std::promise<void> gate;
   auto opened = gate.get_future().share();
   modern.script([opened](const SeenRequest& seen) {

@@ -7,7 +7,8 @@ using namespace phoenix;
 using namespace phoenix::test;
 using namespace std::string_literals;
 
-TEST_CASE_METHOD(World, "a request that cannot be trusted is refused, its connection closed, and nothing of it reaches a backend") {
+TEST_CASE_METHOD(
+    World, "a request that cannot be trusted is refused, its connection closed, and nothing of it reaches a backend") {
   const std::string smuggled = "GET /free/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
   const std::vector<std::pair<int, std::string>> cases = {
       {400, "POST /free/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
@@ -18,7 +19,8 @@ TEST_CASE_METHOD(World, "a request that cannot be trusted is refused, its connec
       {400, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"},
       {501, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"},
       {501, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bxchunked\r\n\r\n0\r\n\r\n"},
-      {400, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400,
+       "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {400, "POST /free/x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {400, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n"},
       {400, "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n"},
@@ -58,7 +60,8 @@ TEST_CASE_METHOD(World, "a request that cannot be trusted is refused, its connec
 TEST_CASE("a body over limits.body_bytes is refused, whether its length is told or found out") {
   World world("  limits: {body_bytes: 1KiB}");
   for (const std::string& request : {post("/free/x", std::string(1025, 'x')),
-                                     "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", 1025, std::string(1025, 'x'))}) {
+                                     "POST /free/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                         fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", 1025, std::string(1025, 'x'))}) {
     RawClient client(world.port());
     client.send(request);
     CHECK(client.response().status == 413);
@@ -134,7 +137,11 @@ TEST_CASE_METHOD(World, "an answer that breaks off is never passed on as a whole
   // Beyond what is read whole the head is out already: the client sees a cut body, never a complete one.
   for (const std::string& head : {"Content-Length: 1000000\r\n"s, "Transfer-Encoding: chunked\r\n"s}) {
     legacy.script([&](const SeenRequest&) {
-      return Reply{"HTTP/1.1 200 OK\r\n" + head + "\r\n" + (head[0] == 'T' ? "30d40\r\n" : "") + std::string(200'000, 'x') + "\r\n", true, false, {}};
+      return Reply{"HTTP/1.1 200 OK\r\n" + head + "\r\n" + (head[0] == 'T' ? "30d40\r\n" : "") +
+                       std::string(200'000, 'x') + "\r\n",
+                   true,
+                   false,
+                   {}};
     });
     RawClient client(port());
     const auto answer = client.exchange(get("/free/x"));
@@ -148,7 +155,11 @@ TEST_CASE_METHOD(World, "an answer that breaks off is never passed on as a whole
 
 TEST_CASE_METHOD(World, "bytes behind an answer are nobody's: the next client never sees them") {
   legacy.script([](const SeenRequest& seen) {
-    if (seen.target == "/free/evil") return Reply{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL", false, false, {}};
+    if (seen.target == "/free/evil")
+      return Reply{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL",
+                   false,
+                   false,
+                   {}};
     return Reply::ok("good");
   });
   RawClient client(port());

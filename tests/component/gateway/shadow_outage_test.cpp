@@ -7,12 +7,14 @@
 using namespace phoenix;
 using namespace phoenix::test;
 
-TEST_CASE_METHOD(World, "a shadow that refuses connections gets everything in order when it is back, and nothing twice") {
+TEST_CASE_METHOD(World,
+                 "a shadow that refuses connections gets everything in order when it is back, and nothing twice") {
   RawClient client(port());
   CHECK(client.exchange(post("/accounts/0/deposits", "before")).status == 200);
   REQUIRE(settle());
   modern.refuse();
-  for (int i = 0; i < 40; ++i) CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i % 4), std::to_string(i))).status == 200);
+  for (int i = 0; i < 40; ++i)
+    CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i % 4), std::to_string(i))).status == 200);
   CHECK(route("deposits")["in_flight"] == 40);
   CHECK(status()["backlog"]["modern"] == 40);
   check_accounts();
@@ -31,7 +33,8 @@ TEST_CASE_METHOD(World, "a shadow that refuses connections gets everything in or
   check_accounts();
 }
 
-TEST_CASE("beyond the queue's bound shadow legs are dropped and counted, their keys tainted, and clients notice nothing") {
+TEST_CASE(
+    "beyond the queue's bound shadow legs are dropped and counted, their keys tainted, and clients notice nothing") {
   World world("  limits: {shadow_queue: 4}");
   world.modern.refuse();
   RawClient client(world.port());
@@ -46,7 +49,8 @@ TEST_CASE("beyond the queue's bound shadow legs are dropped and counted, their k
   world.check_accounts();
 }
 
-TEST_CASE_METHOD(World, "while the event log is locked clients are served as ever; the events arrive later, all of them") {
+TEST_CASE_METHOD(World,
+                 "while the event log is locked clients are served as ever; the events arrive later, all of them") {
   RawClient client(port());
   CHECK(client.exchange(get("/free/x")).status == 200);
   REQUIRE(settle());

@@ -43,7 +43,8 @@ TEST_CASE_METHOD(World, "clients are answered while the shadow hangs; afterwards
 TEST_CASE_METHOD(World, "keys do not wait for each other on the shadow side") {
   modern.hold();
   RawClient client(port());
-  for (int key = 0; key < 8; ++key) CHECK(client.exchange(post(fmt::format("/accounts/k{}/deposits", key))).status == 200);
+  for (int key = 0; key < 8; ++key)
+    CHECK(client.exchange(post(fmt::format("/accounts/k{}/deposits", key))).status == 200);
   CHECK(modern.wait_for(8));  // all eight at once
   modern.release();
   REQUIRE(settle());
@@ -55,7 +56,8 @@ TEST_CASE_METHOD(World, "the order of a key is that in which its exchanges compl
   for (int c = 0; c < 8; ++c) {
     clients.push_back(std::async(std::launch::async, [&, c] {
       RawClient client(port());
-      for (int i = 0; i < 50; ++i) client.exchange(post(fmt::format("/accounts/{}/deposits", i % 3), fmt::format("{}-{}", c, i)));
+      for (int i = 0; i < 50; ++i)
+        client.exchange(post(fmt::format("/accounts/{}/deposits", i % 3), fmt::format("{}-{}", c, i)));
     }));
   }
   for (auto& client : clients) client.get();
@@ -64,17 +66,23 @@ TEST_CASE_METHOD(World, "the order of a key is that in which its exchanges compl
   std::map<std::string, std::string> by_id;  // exchange id -> key
   std::map<std::string, std::vector<std::string>> expected, delivered;
   auto all = events();
-  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.keys[0].sequence < b.keys[0].sequence; });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.keys[0].sequence < b.keys[0].sequence; });
   for (const auto& event : all) expected[event.keys[0].key].push_back(event.exchange_id);
-  for (const auto& request : modern.seen()) delivered[request.target.substr(10, 1)].push_back(request.header("X-Phoenix-Exchange"));
+  for (const auto& request : modern.seen())
+    delivered[request.target.substr(10, 1)].push_back(request.header("X-Phoenix-Exchange"));
   CHECK(expected == delivered);
   for (const auto& event : all) CHECK((event.excluded.empty() && event.dropped.empty()));
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "a shadow that resets, answers garbage or disagrees costs the client nothing and taints the key it lost a write of") {
-  const std::vector<std::pair<Reply, std::string>> shadows = {
-      {{"", false, true, {}}, "reset"}, {{"garbage\n", true, false, {}}, "malformed"}, {Reply::status(500), "ok"}, {Reply::status(422), "ok"}};
+TEST_CASE_METHOD(World,
+                 "a shadow that resets, answers garbage or disagrees costs the client nothing and taints the key it "
+                 "lost a write of") {
+  const std::vector<std::pair<Reply, std::string>> shadows = {{{"", false, true, {}}, "reset"},
+                                                              {{"garbage\n", true, false, {}}, "malformed"},
+                                                              {Reply::status(500), "ok"},
+                                                              {Reply::status(422), "ok"}};
   RawClient client(port());
   int key = 0;
   for (const auto& [reply, outcome] : shadows) {
@@ -90,7 +98,9 @@ TEST_CASE_METHOD(World, "a shadow that resets, answers garbage or disagrees cost
 }
 
 TEST_CASE_METHOD(World, "a shadow that floods is read to its end through a window, and only its beginning is kept") {
-  modern.script([](const SeenRequest&) { return Reply{"HTTP/1.1 200 OK\r\n\r\n" + std::string(20 << 20, 'x'), true, false, {}}; });
+  modern.script([](const SeenRequest&) {
+    return Reply{"HTTP/1.1 200 OK\r\n\r\n" + std::string(20 << 20, 'x'), true, false, {}};
+  });
   RawClient client(port());
   CHECK(client.exchange(get("/free/x")).body == "{}");
   REQUIRE(settle());
@@ -118,8 +128,11 @@ TEST_CASE_METHOD(World, "on a kept connection that the backend gave up, GET goes
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "an id that the serving side made travels to the shadow, and what follows on that key queues behind") {
-  legacy.script([](const SeenRequest& seen) { return seen.target == "/accounts" ? Reply::ok(R"({"id":"acc-9"})") : Reply::ok("{}"); });
+TEST_CASE_METHOD(World,
+                 "an id that the serving side made travels to the shadow, and what follows on that key queues behind") {
+  legacy.script([](const SeenRequest& seen) {
+    return seen.target == "/accounts" ? Reply::ok(R"({"id":"acc-9"})") : Reply::ok("{}");
+  });
   modern.hold();
   RawClient client(port());
   CHECK(client.exchange(post("/accounts")).status == 200);
@@ -140,7 +153,8 @@ TEST_CASE_METHOD(World, "an id that the serving side made travels to the shadow,
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "routes that are not shadowed and requests that match none reach legacy alone and are counted") {
+TEST_CASE_METHOD(World,
+                 "routes that are not shadowed and requests that match none reach legacy alone and are counted") {
   RawClient client(port());
   CHECK(client.exchange(get("/reports/1")).status == 200);
   CHECK(client.exchange(get("/nowhere")).status == 200);

@@ -14,17 +14,22 @@ std::string pattern(std::size_t size) {
 }
 std::string chunked(const std::string& body, std::size_t chunk) {
   std::string out;
-  for (std::size_t at = 0; at < body.size(); at += chunk) out += fmt::format("{:X};ext=1\r\n{}\r\n", std::min(chunk, body.size() - at), body.substr(at, chunk));
+  for (std::size_t at = 0; at < body.size(); at += chunk)
+    out += fmt::format("{:X};ext=1\r\n{}\r\n", std::min(chunk, body.size() - at), body.substr(at, chunk));
   return out + "0\r\nX-Trailer: gone\r\n\r\n";
 }
 }  // namespace
 
-TEST_CASE_METHOD(World, "a request of 5 MiB reaches the serving side whole; the shadow is excluded and counted, the key tainted") {
+TEST_CASE_METHOD(
+    World, "a request of 5 MiB reaches the serving side whole; the shadow is excluded and counted, the key tainted") {
   legacy.script([](const SeenRequest& seen) { return Reply::ok(std::to_string(seen.body.size())); });
   const std::string body = pattern(5 << 20);
   RawClient client(port());
   CHECK(client.exchange(post("/accounts/7/deposits", body)).body == std::to_string(body.size()));
-  CHECK(client.exchange("POST /accounts/8/deposits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(body, 70'000)).body == std::to_string(body.size()));
+  CHECK(client
+            .exchange("POST /accounts/8/deposits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                      chunked(body, 70'000))
+            .body == std::to_string(body.size()));
   CHECK(client.exchange(get("/free/x")).status == 200);
   const auto seen = legacy.seen();
   CHECK(seen[0].body == body);
@@ -37,10 +42,12 @@ TEST_CASE_METHOD(World, "a request of 5 MiB reaches the serving side whole; the 
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "large answers arrive whole in any framing and are captured to the limit, the hash covers all") {
+TEST_CASE_METHOD(World,
+                 "large answers arrive whole in any framing and are captured to the limit, the hash covers all") {
   const std::string body = pattern(5 << 20);
   const auto answer_by_target = [&](const SeenRequest& seen) {
-    if (seen.target == "/free/chunked") return Reply{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(body, 100'000), false, false, {}};
+    if (seen.target == "/free/chunked")
+      return Reply{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(body, 100'000), false, false, {}};
     if (seen.target == "/free/close") return Reply{"HTTP/1.1 200 OK\r\n\r\n" + body, true, false, {}};
     return Reply::ok(body);
   };
@@ -65,7 +72,8 @@ TEST_CASE_METHOD(World, "large answers arrive whole in any framing and are captu
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "server-sent events pass one by one, and a stream that stays open holds up no later write of its key") {
+TEST_CASE_METHOD(
+    World, "server-sent events pass one by one, and a stream that stays open holds up no later write of its key") {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
   const auto stream = [&](const SeenRequest& seen) {
     if (seen.method == "POST") return Reply::ok("{}");
@@ -83,7 +91,9 @@ TEST_CASE_METHOD(World, "server-sent events pass one by one, and a stream that s
 
   RawClient writer(port());
   CHECK(writer.exchange(post("/accounts/7/deposits")).status == 200);
-  REQUIRE(eventually([&] { return modern.targets() == std::vector<std::string>{"/accounts/7", "/accounts/7/deposits"}; }));
+  REQUIRE(eventually([&] {
+    return modern.targets() == std::vector<std::string>{"/accounts/7", "/accounts/7/deposits"};
+  }));
   REQUIRE(eventually([&] { return route("deposits")["handed_over"] == 1; }));
 
   legacy.release_piece();
@@ -96,7 +106,10 @@ TEST_CASE_METHOD(World, "server-sent events pass one by one, and a stream that s
 
 TEST_CASE_METHOD(World, "a client that leaves in the middle of a long answer is excluded, not a difference") {
   const auto endless = [&](const SeenRequest&) {
-    return Reply{"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n" + std::string(29'000'000, 'x'), false, false, {std::string(1'000'000, 'x')}};
+    return Reply{"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n" + std::string(29'000'000, 'x'),
+                 false,
+                 false,
+                 {std::string(1'000'000, 'x')}};
   };
   legacy.script(endless);
   modern.script([](const SeenRequest&) { return Reply::ok("short"); });

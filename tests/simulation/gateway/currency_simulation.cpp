@@ -1,6 +1,6 @@
-// Seeded schedules over the sequencer, checked by an oracle that knows nothing of it: requests begin, commit, answer and
-// are shadowed at random moments; weights move, kills happen, shadow legs are lost. Invariants 3, 4 and 11.
-// One seed again: PHOENIX_SEED=123 build/bin/gateway_simulation
+// Seeded schedules over the sequencer, checked by an oracle that knows nothing of it: requests begin, commit, answer
+// and are shadowed at random moments; weights move, kills happen, shadow legs are lost. Invariants 3, 4 and 11. One
+// seed again: PHOENIX_SEED=123 build/bin/gateway_simulation
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -105,8 +105,8 @@ class Simulation {
     if (exchange.step == Step::over) active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(at));
   }
 
-  // Nobody can go on: the gate's time-out ends it. Only a lost write may bring this about (a key that one side lacks while
-  // the other must not serve); without losses it would be a deadlock.
+  // Nobody can go on: the gate's time-out ends it. Only a lost write may bring this about (a key that one side lacks
+  // while the other must not serve); without losses it would be a deadlock.
   void give_up() {
     REQUIRE(with_losses_);
     REQUIRE(sequencer_.cancel_wait(active_.front()->ticket));
@@ -122,7 +122,8 @@ class Simulation {
         if (!ledger.has(key, write)) ++stale;
       }
       for (const auto& key : ticket.keys) {
-        // A read that was admitted before the write began overlaps it, and may answer either way; two writes may not meet.
+        // A read that was admitted before the write began overlaps it, and may answer either way; two writes may not
+        // meet.
         if (ticket.write && writing_[key].count(other(ticket.side)) > 0) ++split;
       }
       if (ticket.write) {

@@ -33,12 +33,17 @@ TEST_CASE("two backends and nothing else are a safe configuration") {
 }
 
 TEST_CASE("errors name the key, its line and what to do") {
-  CHECK(error_of(kMinimal + "  lisen: 127.0.0.1:1\n") == "phoenix.yml:6: gateway: unknown key 'lisen'; did you mean 'listen'?");
-  CHECK_THAT(error_of(kMinimal + "  timeouts: {response: 15}\n"), Catch::Contains("phoenix.yml:6: gateway.timeouts.response: '15' is not a duration"));
+  CHECK(error_of(kMinimal + "  lisen: 127.0.0.1:1\n") ==
+        "phoenix.yml:6: gateway: unknown key 'lisen'; did you mean 'listen'?");
+  CHECK_THAT(error_of(kMinimal + "  timeouts: {response: 15}\n"),
+             Catch::Contains("phoenix.yml:6: gateway.timeouts.response: '15' is not a duration"));
   CHECK_THAT(error_of(kMinimal + "  limits: {head_bytes: 64kb}\n"), Catch::Contains("is not a size"));
-  CHECK_THAT(error_of("gateway: {modern: {endpoints: [\"http://a:1\"]}}\n"), Catch::Contains("legacy.endpoints is missing"));
-  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, slice: nope, match: {path: /x}}\n"), Catch::Contains("slice 'nope' is not declared"));
-  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, match: {path: /x}, key: {path: id}}\n"), Catch::Contains("no segment of the template"));
+  CHECK_THAT(error_of("gateway: {modern: {endpoints: [\"http://a:1\"]}}\n"),
+             Catch::Contains("legacy.endpoints is missing"));
+  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, slice: nope, match: {path: /x}}\n"),
+             Catch::Contains("slice 'nope' is not declared"));
+  CHECK_THAT(error_of(kMinimal + "  routes:\n    - {name: r, match: {path: /x}, key: {path: id}}\n"),
+             Catch::Contains("no segment of the template"));
   CHECK_THAT(error_of("mode: local\nmode: local\n"), Catch::Contains("twice") || Catch::Contains("mode"));
   CHECK_THAT(error_of("mode: [\n"), Catch::Contains("phoenix.yml:"));
   CHECK_THAT(error_of("slices: [{name: a, weight: 5}]\n"), Catch::Contains("canary only"));
@@ -48,10 +53,14 @@ TEST_CASE("errors name the key, its line and what to do") {
 TEST_CASE("secrets come from the environment") {
   setenv("PHOENIX_TEST_SECRET", "s3cret", 1);
   unsetenv("PHOENIX_TEST_ABSENT");
-  const auto config = config::parse("orchestrator: {database: \"postgresql://u:${PHOENIX_TEST_SECRET}@h/${PHOENIX_TEST_ABSENT:-db}\"}\n", "f").value();
+  const auto config =
+      config::parse(
+          "orchestrator: {database: \"postgresql://u:${PHOENIX_TEST_SECRET}@h/${PHOENIX_TEST_ABSENT:-db}\"}\n", "f")
+          .value();
   CHECK(config.orchestrator.database == "postgresql://u:s3cret@h/db");
   CHECK(config.arbiter.database == config.orchestrator.database);
-  CHECK_THAT(error_of("mode: local\nmigration: {salt: \"${PHOENIX_TEST_ABSENT}\"}\n"), Catch::Contains("phoenix.yml:2: environment variable PHOENIX_TEST_ABSENT is not set"));
+  CHECK_THAT(error_of("mode: local\nmigration: {salt: \"${PHOENIX_TEST_ABSENT}\"}\n"),
+             Catch::Contains("phoenix.yml:2: environment variable PHOENIX_TEST_ABSENT is not set"));
 }
 
 TEST_CASE("values carry units") {

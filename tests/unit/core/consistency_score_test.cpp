@@ -20,7 +20,8 @@ TEST_CASE("the e-process needs what exact computation says") {
 }
 
 TEST_CASE("the upper bound and the test agree") {
-  for (const EvidenceCounts counts : {EvidenceCounts{5040, 0}, EvidenceCounts{9000, 1}, EvidenceCounts{3000, 0}, EvidenceCounts{100'000, 50}}) {
+  for (const EvidenceCounts counts :
+       {EvidenceCounts{5040, 0}, EvidenceCounts{9000, 1}, EvidenceCounts{3000, 0}, EvidenceCounts{100'000, 50}}) {
     const bool promotes = log_e_value(counts, 0.001) >= std::log(100.0);
     CHECK((mismatch_rate_upper(counts, 0.01) <= 0.001 + 1e-9) == promotes);
   }

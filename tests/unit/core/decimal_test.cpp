@@ -17,7 +17,8 @@ TEST_CASE("decimals are exact and compare by value") {
 }
 
 TEST_CASE("what is no exact decimal is refused") {
-  for (const char* text : {"", "-", ".5", "5.", "1.2.3", "NaN", "Infinity", "0x10", "1e", "1e+", "1 ", " 1", "1e9999", "1234567890123456789012345678901234567", "0.0000000000000000001"}) {
+  for (const char* text : {"", "-", ".5", "5.", "1.2.3", "NaN", "Infinity", "0x10", "1e", "1e+", "1 ", " 1", "1e9999",
+                           "1234567890123456789012345678901234567", "0.0000000000000000001"}) {
     INFO(text);
     CHECK(Decimal::parse(text).has_error());
   }

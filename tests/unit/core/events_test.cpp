@@ -54,7 +54,8 @@ TEST_CASE("equal bodies travel once") {
 
 TEST_CASE("a damaged frame is refused by name, wherever it is damaged") {
   const std::string frame = encode(sample());
-  for (std::size_t length = 0; length < frame.size(); ++length) CHECK(decode_exchange_event(std::string_view(frame).substr(0, length)).has_error());
+  for (std::size_t length = 0; length < frame.size(); ++length)
+    CHECK(decode_exchange_event(std::string_view(frame).substr(0, length)).has_error());
   CHECK(decode_exchange_event(frame + "x").has_error());
   std::string newer = frame;
   newer.replace(newer.find("\"v\":1"), 5, "\"v\":9");
@@ -68,15 +69,25 @@ TEST_CASE("a damaged frame is refused by name, wherever it is damaged") {
 }
 
 TEST_CASE("policies, scores, balances, verdicts and heartbeats survive their JSON") {
-  TrafficPolicy policy{7, 3, std::chrono::milliseconds(30'000), {{"payments", Stage::canary, 1250, 6}}, {{"k", "payments", "r", "b", 5}}, {{"k0", "b", "r"}}};
+  TrafficPolicy policy{7,
+                       3,
+                       std::chrono::milliseconds(30'000),
+                       {{"payments", Stage::canary, 1250, 6}},
+                       {{"k", "payments", "r", "b", 5}},
+                       {{"k0", "b", "r"}}};
   const auto read = decode_traffic_policy(encode(policy)).value();
   CHECK(read.same_content(policy));
   CHECK(read.renewal == 3);
-  const auto put = decode_traffic_policy(R"({"epoch":7,"ttl":"30s","slices":[{"name":"payments","stage":"canary","weight":25}],"resets":[]})").value();
+  const auto put =
+      decode_traffic_policy(
+          R"({"epoch":7,"ttl":"30s","slices":[{"name":"payments","stage":"canary","weight":25}],"resets":[]})")
+          .value();
   CHECK(put.slices[0].weight_basis_points == 2500);
   CHECK(put.slices[0].rung == 7);
-  for (const char* bad : {"", "[]", "{}", R"({"epoch":1,"ttl":"30s","slices":[{"name":"a","stage":"fast"}]})", R"({"epoch":1,"ttl":"30","slices":[]})",
-                          R"({"epoch":1,"ttl":"30s","slices":[{"name":"a","stage":"canary","weight":101}]})", R"({"epoch":-1,"ttl":"x"})"}) {
+  for (const char* bad : {"", "[]", "{}", R"({"epoch":1,"ttl":"30s","slices":[{"name":"a","stage":"fast"}]})",
+                          R"({"epoch":1,"ttl":"30","slices":[]})",
+                          R"({"epoch":1,"ttl":"30s","slices":[{"name":"a","stage":"canary","weight":101}]})",
+                          R"({"epoch":-1,"ttl":"x"})"}) {
     INFO(bad);
     CHECK(decode_traffic_policy(bad).has_error());
   }

@@ -18,7 +18,8 @@ TEST_CASE("exchange ids are UUIDv7: version, variant, time order, round trip") {
   CHECK(text[14] == '7');
   CHECK(std::string("89ab").find(text[19]) != std::string::npos);
   CHECK(ExchangeId::parse(text).value() == early);
-  for (const char* bad : {"", "x", "00000000-0000-7000-8000-00000000000g", "000000000000-7000-8000-0000000000000000"}) CHECK(ExchangeId::parse(bad).has_error());
+  for (const char* bad : {"", "x", "00000000-0000-7000-8000-00000000000g", "000000000000-7000-8000-0000000000000000"})
+    CHECK(ExchangeId::parse(bad).has_error());
 }
 
 TEST_CASE("raising a weight only adds keys, and the shares are what they say") {
@@ -34,7 +35,8 @@ TEST_CASE("raising a weight only adds keys, and the shares are what they say") {
   }
   // The bucket is part of the contract: an upgrade must not move a single key.
   CHECK(cohort_bucket("1", "2026") == cohort_bucket(std::vector<BusinessKey>{"1"}, "2026"));
-  CHECK(cohort_bucket(std::vector<BusinessKey>{"1", "2"}, "s") == std::max(cohort_bucket("1", "s"), cohort_bucket("2", "s")));
+  CHECK(cohort_bucket(std::vector<BusinessKey>{"1", "2"}, "s") ==
+        std::max(cohort_bucket("1", "s"), cohort_bucket("2", "s")));
   CHECK(cohort_bucket("1", "a") != cohort_bucket("1", "b"));
 }
 

@@ -31,7 +31,9 @@ TEST_CASE("chunks are decoded however they arrive, and what follows stays") {
 }
 
 TEST_CASE("bad chunks are refused") {
-  for (const char* text : {"x\r\n", "\r\n", "4\nWiki", "4\r\nWikiX\r\n", "4\r\nWiki\rX", "-4\r\n", "+4\r\n", "0x4\r\n", " 4\r\n", "4 \r\n", "fffffffffffffffff\r\n", "4;\x01\r\n", "0\r\n X: 1\r\n\r\n", "0\r\n\rX", "0\r\nX: 1\r\r"}) {
+  for (const char* text :
+       {"x\r\n", "\r\n", "4\nWiki", "4\r\nWikiX\r\n", "4\r\nWiki\rX", "-4\r\n", "+4\r\n", "0x4\r\n", " 4\r\n", "4 \r\n",
+        "fffffffffffffffff\r\n", "4;\x01\r\n", "0\r\n X: 1\r\n\r\n", "0\r\n\rX", "0\r\nX: 1\r\r"}) {
     std::string body, left;
     INFO(text);
     CHECK(decode(text, 100, body, left) == ChunkedDecoder::State::malformed);

@@ -15,12 +15,16 @@ int response_status(const std::string& text) {
   const auto error = parse_response_head(text, "GET", head);
   return error ? error->status : 200;
 }
-std::string request(const std::string& fields) { return "POST /x HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; }
+std::string request(const std::string& fields) {
+  return "POST /x HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
+}
 }  // namespace
 
 TEST_CASE("a plain request is read") {
   RequestHead head;
-  const std::string text = "GET /a%2e//?q=\xc3\xa9 HTTP/1.1\r\nHost: bank:80\r\nAccept: a\r\nAccept:  b \r\nConnection: close, X-Own\r\n\r\n";
+  const std::string text =
+      "GET /a%2e//?q=\xc3\xa9 HTTP/1.1\r\nHost: bank:80\r\nAccept: a\r\nAccept:  b \r\nConnection: close, "
+      "X-Own\r\n\r\n";
   REQUIRE_FALSE(parse_request_head(text, head));
   CHECK(head.method == "GET");
   CHECK(head.target == "/a%2e//?q=\xc3\xa9");
@@ -36,11 +40,12 @@ TEST_CASE("a plain request is read") {
 TEST_CASE("what two parsers could read differently is refused") {
   CHECK(request_status(request("Content-Length: 3\r\n")) == 200);
   CHECK(request_status(request("Transfer-Encoding: chunked\r\n")) == 200);
-  for (const char* fields : {
-           "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n", "Content-Length: 3\r\nContent-Length: 4\r\n",
-           "Content-Length: 3, 3\r\n", "Content-Length: +3\r\n", "Content-Length: 0x3\r\n", "Content-Length:\r\n", "Content-Length: 99999999999999999999\r\n",
-           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "X: a\r\n b\r\n", "X : a\r\n", " X: a\r\n", "X\r\n", ": a\r\n", "X: a\rb\r\n",
-           "X: a\x01\r\n", "X\x80: a\r\n", "Host: b\r\n", "X: \x7f\r\n"}) {
+  for (const char* fields :
+       {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n",
+        "Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length: 3, 3\r\n", "Content-Length: +3\r\n",
+        "Content-Length: 0x3\r\n", "Content-Length:\r\n", "Content-Length: 99999999999999999999\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "X: a\r\n b\r\n", "X : a\r\n", " X: a\r\n",
+        "X\r\n", ": a\r\n", "X: a\rb\r\n", "X: a\x01\r\n", "X\x80: a\r\n", "Host: b\r\n", "X: \x7f\r\n"}) {
     INFO(fields);
     CHECK(request_status(request(fields)) == 400);
   }
@@ -56,8 +61,10 @@ TEST_CASE("request lines") {
   CHECK(line("GET / HTTP/1.1") == 200);
   CHECK(line("OPTIONS * HTTP/1.1") == 200);
   CHECK(line("GET http://h/x HTTP/1.1") == 200);
-  for (const char* bad : {"GET  / HTTP/1.1", "GET /  HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / HTTP/11", "GET / http/1.1", "G@T / HTTP/1.1",
-                          "GET x HTTP/1.1", "GET * HTTP/1.1", "GET /a b HTTP/1.1", "GET ftp://h/ HTTP/1.1", "GET /\x01 HTTP/1.1", "", "GET http:// HTTP/1.1"}) {
+  for (const char* bad :
+       {"GET  / HTTP/1.1", "GET /  HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "GET / HTTP/11",
+        "GET / http/1.1", "G@T / HTTP/1.1", "GET x HTTP/1.1", "GET * HTTP/1.1", "GET /a b HTTP/1.1",
+        "GET ftp://h/ HTTP/1.1", "GET /\x01 HTTP/1.1", "", "GET http:// HTTP/1.1"}) {
     INFO(bad);
     CHECK(line(bad) == 400);
   }
@@ -82,8 +89,10 @@ TEST_CASE("absolute-form goes on as origin-form and replaces Host") {
 TEST_CASE("responses") {
   CHECK(response_status("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n") == 200);
   CHECK(response_status("HTTP/1.1 200\r\n\r\n") == 200);
-  for (const char* bad : {"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 600 OK\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
-                          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+  for (const char* bad : {"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 600 OK\r\n\r\n",
+                          "HTTP/2 200 OK\r\n\r\n", "200 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
+                          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
                           "HTTP/1.1 200 OK\r\nX : 1\r\n\r\n", "HTTP/1.1 200 O\x01K\r\n\r\n"}) {
     INFO(bad);
     CHECK(response_status(bad) == 502);
@@ -99,7 +108,8 @@ TEST_CASE("responses") {
 TEST_CASE("the end of a head is found across reads, and bare line feeds are seen at once") {
   const std::string text = "GET / HTTP/1.1\r\nHost: a\r\n\r\nrest";
   std::size_t scanned = 0;
-  for (std::size_t size = 1; size < text.size() - 4; ++size) CHECK(find_head_end(text.substr(0, size), scanned).state == HeadEnd::State::incomplete);
+  for (std::size_t size = 1; size < text.size() - 4; ++size)
+    CHECK(find_head_end(text.substr(0, size), scanned).state == HeadEnd::State::incomplete);
   const auto end = find_head_end(text, scanned);
   CHECK(end.state == HeadEnd::State::complete);
   CHECK(end.length == text.size() - 4);

@@ -18,14 +18,18 @@ struct Fixture {
   std::unique_ptr<PolicyStore> store;
 
   Fixture() {
-    config = config::parse(
-                 "slices: [{name: payments}, {name: cards, stage: bypass}, {name: old, stage: retired}]\n"
-                 "gateway: {legacy: {endpoints: [\"http://a:1\"]}, modern: {endpoints: [\"http://a:2\"]}, state_dir: \"" + dir.path() + "\"}\n", "test").value();
+    config =
+        config::parse(
+            "slices: [{name: payments}, {name: cards, stage: bypass}, {name: old, stage: retired}]\n"
+            "gateway: {legacy: {endpoints: [\"http://a:1\"]}, modern: {endpoints: [\"http://a:2\"]}, state_dir: \"" +
+                dir.path() + "\"}\n",
+            "test")
+            .value();
     open();
   }
   void open() { store = std::make_unique<PolicyStore>(config, std::vector<bool>{true, true, true}, clock); }
-  Result<void> apply(std::uint64_t epoch, std::uint64_t renewal, Stage stage, std::uint32_t weight, PolicySource source = PolicySource::live,
-                     std::vector<KillReset> resets = {}) {
+  Result<void> apply(std::uint64_t epoch, std::uint64_t renewal, Stage stage, std::uint32_t weight,
+                     PolicySource source = PolicySource::live, std::vector<KillReset> resets = {}) {
     TrafficPolicy policy;
     policy.epoch = epoch;
     policy.renewal = renewal;
@@ -82,7 +86,9 @@ TEST_CASE_METHOD(Fixture, "a policy from the log's past is dead until renewed") 
   CHECK(payments().stage == Stage::canary);
 }
 
-TEST_CASE_METHOD(Fixture, "a restarted gateway holds the last policy from its state file; without the file it serves legacy until renewed") {
+TEST_CASE_METHOD(
+    Fixture,
+    "a restarted gateway holds the last policy from its state file; without the file it serves legacy until renewed") {
   REQUIRE(apply(7, 5, Stage::canary, 2500).has_value());
   open();
   CHECK(payments().stage == Stage::canary);
@@ -111,13 +117,15 @@ TEST_CASE_METHOD(Fixture, "a kill is latched across epochs and restarts until it
   CHECK(store->kill("payments", "again", "ops").value().latched[0].kill_id == outcome.latched[0].kill_id);
   REQUIRE(apply(9, 3, Stage::canary, 100, PolicySource::live, {{"another", "ops", "x"}}).has_value());
   CHECK(payments().killed);
-  REQUIRE(apply(10, 4, Stage::canary, 100, PolicySource::live, {{outcome.latched[0].kill_id, "ops", "fixed"}}).has_value());
+  REQUIRE(
+      apply(10, 4, Stage::canary, 100, PolicySource::live, {{outcome.latched[0].kill_id, "ops", "fixed"}}).has_value());
   CHECK(payments().stage == Stage::canary);
   open();
   CHECK_FALSE(payments().killed);
 }
 
-TEST_CASE_METHOD(Fixture, "a retired slice by name is a conflict, an unknown one is not found, and a policy for it is invalid") {
+TEST_CASE_METHOD(Fixture,
+                 "a retired slice by name is a conflict, an unknown one is not found, and a policy for it is invalid") {
   CHECK(store->kill("old", "r", "b").error().code == ErrorCode::conflict);
   CHECK(store->kill("nope", "r", "b").error().code == ErrorCode::not_found);
   TrafficPolicy policy;
@@ -134,7 +142,12 @@ TEST_CASE_METHOD(Fixture, "a damaged state file is an error that says what to do
 TEST_CASE("a slice with a write that is not shadowed cannot leave stage shadow") {
   test::TempDir dir;
   ManualClock clock;
-  const auto config = config::parse("slices: [{name: a, stage: canary, weight: 50}]\ngateway: {legacy: {endpoints: [\"http://a:1\"]}, modern: {endpoints: [\"http://a:2\"]}, state_dir: \"" + dir.path() + "\"}\n", "t").value();
+  const auto config = config::parse(
+                          "slices: [{name: a, stage: canary, weight: 50}]\ngateway: {legacy: {endpoints: "
+                          "[\"http://a:1\"]}, modern: {endpoints: [\"http://a:2\"]}, state_dir: \"" +
+                              dir.path() + "\"}\n",
+                          "t")
+                          .value();
   const PolicyStore store(config, {false}, clock);
   CHECK(store.current().slices[0].stage == Stage::shadow);
 }

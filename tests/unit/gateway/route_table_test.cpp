@@ -30,7 +30,8 @@ struct Fixture {
     REQUIRE_FALSE(parse_request_head(text, head));
     return table.match(head.method, head.target);
   }
-  ExtractedKeys keys(const std::string& method, const std::string& target, const std::string& body, const std::string& fields = "") {
+  ExtractedKeys keys(const std::string& method, const std::string& target, const std::string& body,
+                     const std::string& fields = "") {
     const Route& route = parse(method, target, fields);
     return RouteTable::keys_of(route, head, body, 16);
   }
@@ -53,16 +54,21 @@ TEST_CASE_METHOD(Fixture, "the first route that matches wins; what matches none 
 
 TEST_CASE_METHOD(Fixture, "keys come from path, body, header and query") {
   CHECK(keys("GET", "/accounts/7", "").keys == std::vector<BusinessKey>{"7"});
-  CHECK(keys("POST", "/transfers", R"({"x":[{"from":9}],"from":1,"to":{"id":"2"}})").keys == std::vector<BusinessKey>{"1", "2"});
+  CHECK(keys("POST", "/transfers", R"({"x":[{"from":9}],"from":1,"to":{"id":"2"}})").keys ==
+        std::vector<BusinessKey>{"1", "2"});
   CHECK(keys("POST", "/transfers", R"({"from":1,"to":{"id":1}})").keys == std::vector<BusinessKey>{"1"});
   CHECK(keys("GET", "/cards?a=1&no=5", "").keys == std::vector<BusinessKey>{"5"});
   CHECK(keys("GET", "/pins/x", "", "X-Card: 9\r\n").keys == std::vector<BusinessKey>{"9"});
   CHECK(keys("POST", "/cards", "{}").state == KeyState::none_configured);
+  CHECK(keys("GET", "/accounts/%37", "").keys == std::vector<BusinessKey>{"7"});
+  CHECK(keys("GET", "/accounts/7%3", "").state == KeyState::unavailable);
 }
 
 TEST_CASE_METHOD(Fixture, "a key that is missing, repeated or unreadable makes all of them unavailable") {
-  for (const char* body : {"", "{}", R"({"from":1})", R"({"from":1,"from":2,"to":{"id":3}})", R"({"from":1,"to":{"id":null}})", R"({"from":{},"to":{"id":1}})",
-                           R"({"from":1,"to":{"id":2})", "not json", R"({"from":"","to":{"id":2}})", R"({"from":"*","to":{"id":2}})"}) {
+  for (const char* body :
+       {"", "{}", R"({"from":1})", R"({"from":1,"from":2,"to":{"id":3}})", R"({"from":1,"to":{"id":null}})",
+        R"({"from":{},"to":{"id":1}})", R"({"from":1,"to":{"id":2})", "not json", R"({"from":"","to":{"id":2}})",
+        R"({"from":1.0,"to":{"id":2}})", R"({"from":"*","to":{"id":2}})"}) {
     INFO(body);
     const auto extracted = keys("POST", "/transfers", body);
     CHECK(extracted.state == KeyState::unavailable);

@@ -55,7 +55,9 @@ TEST_CASE("tickets for several keys cannot wait for each other") {
   CHECK(b.shadows == 1);
 }
 
-TEST_CASE("a read between writes is shadowed between them; reads run side by side; a read that overlapped a write is not shadowed") {
+TEST_CASE(
+    "a read between writes is shadowed between them; reads run side by side; a read that overlapped a write is not "
+    "shadowed") {
   Sequencer sequencer;
   Probe first({"1"}, true), r1({"1"}, false), r2({"1"}, false), second({"1"}, true), overlapping({"1"}, false);
   sequencer.admit(first.ticket);
@@ -173,7 +175,8 @@ TEST_CASE("an exchange whose keys could not be had stands for every key") {
   CHECK(unknown.resumed == 0);
   sequencer.shadow_done(write.ticket, ShadowResult::applied);
   CHECK(unknown.resumed == 1);
-  sequencer.complete(unknown.ticket, ShadowNeed::forfeit);  // took effect on modern alone: legacy is complete for no key
+  sequencer.complete(unknown.ticket,
+                     ShadowNeed::forfeit);  // took effect on modern alone: legacy is complete for no key
   Probe any({"9"}, false, Side::legacy);
   sequencer.admit(any.ticket);
   CHECK(any.ticket.side == Side::modern);

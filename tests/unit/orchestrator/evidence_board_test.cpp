@@ -47,6 +47,26 @@ TEST_CASE("a score is fresh from when its event time was seen to advance") {
   CHECK(*board.evidence(kSlice).score_age == 4s);
 }
 
+TEST_CASE("events that a full log refused count against the rung in which they were lost") {
+  ManualClock clock;
+  EvidenceBoard board(clock, {});
+  const auto lost = [](const std::string& incarnation, std::uint64_t count) {
+    GatewayStatus gateway = status(incarnation, 0, 0);
+    gateway.routes = {{"r", "payments", 10, 0, 10, {}, {{"event_log_full", count}}},
+                      {"s", "cards", 10, 0, 10, {}, {{"event_log_full", 9}}}};
+    return gateway;
+  };
+  board.add(lost("1", 5));
+  CHECK(board.evidence(kSlice).lost_events == 0);  // before this rung
+  board.add(lost("1", 7));
+  CHECK(board.evidence(kSlice).lost_events == 2);
+  board.add(lost("2", 1));  // a restarted gateway counts anew
+  CHECK(board.evidence(kSlice).lost_events == 1);
+  SlicePolicy next = kSlice;
+  next.rung = 8;
+  CHECK(board.evidence(next).lost_events == 0);
+}
+
 TEST_CASE("gateways are live for five seconds and forgotten after a minute") {
   ManualClock clock;
   EvidenceBoard board(clock, {});

@@ -42,6 +42,7 @@ TEST_CASE("each condition that is missing keeps the weight where it is") {
          s.state.policy.latches.push_back({"k", "payments", "bad", "eve", 0});
        },
        Outcome::hold, "latched"},
+      {"lost events", [](auto& s) { s.evidence.lost_events = 3; }, Outcome::hold, "3 exchanges of this rung were lost"},
       {"latched by *",
        [](auto& s) {
          s.state.policy.latches.push_back({"k", "*", "bad", "eve", 0});
