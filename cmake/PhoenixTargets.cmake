@@ -58,13 +58,19 @@ function(phoenix_library NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${NAME} STATIC ${ARG_SOURCES})
   target_link_libraries(${NAME} PUBLIC phoenix_options ${ARG_DEPS})
-  # One precompiled header for all: standard library and fmt only, so that it stays cheap to load.
+  # Two precompiled headers: the standard library and fmt for the model, which stays cheap to load; JSON on top of it for
+  # everything outside, where nearly every unit reads or writes JSON. Sources still include what they use.
+  set(standard <algorithm> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <string>
+               <string_view> <thread> <unordered_map> <utility> <variant> <vector> <boost/system/result.hpp>
+               <fmt/format.h>)
   if(NAME STREQUAL "phoenix_core_model")
-    target_precompile_headers(${NAME} PRIVATE
-      <algorithm> <atomic> <chrono> <cstdint> <functional> <map> <memory> <mutex> <optional> <string>
-      <string_view> <thread> <unordered_map> <utility> <variant> <vector> <boost/system/result.hpp> <fmt/format.h>)
-  else()
+    target_precompile_headers(${NAME} PRIVATE ${standard})
+  elseif(NAME STREQUAL "phoenix_core_runtime")
     target_precompile_headers(${NAME} REUSE_FROM phoenix_core_model)
+  elseif(NAME STREQUAL "phoenix_core_events")
+    target_precompile_headers(${NAME} PRIVATE ${standard} <nlohmann/json.hpp>)
+  else()
+    target_precompile_headers(${NAME} REUSE_FROM phoenix_core_events)
   endif()
 endfunction()
 
@@ -80,6 +86,7 @@ function(phoenix_test NAME LABEL)
   endif()
   add_executable(${NAME} ${ARG_SOURCES})
   target_link_libraries(${NAME} PRIVATE ${ARG_DEPS} phoenix_test_main)
+  target_precompile_headers(${NAME} REUSE_FROM phoenix_test_headers)
   add_test(NAME ${NAME} COMMAND ${NAME})
   set_tests_properties(${NAME} PROPERTIES LABELS ${LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

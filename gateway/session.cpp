@@ -321,8 +321,8 @@ class Session {
     }
     capture.finish();
     if (!complete) held.serving.outcome = body.outcome();
-    if (!client_there && !body.finished() && held.excluded.empty())
-      held.excluded = "client_aborted";  // nobody saw the rest
+    if (!client_there && !body.finished() && held.excluded.empty() && held.dropped.empty())
+      held.dropped = "client_aborted";  // nobody saw the rest
     finish_serving(held, std::move(kept), started);
     // A broken stream can only be told by closing: the client counts bytes or chunks.
     co_return client_there&& complete&& keep;
