@@ -73,6 +73,7 @@ struct Gateway::Impl {
     for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
     for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, i));
     config::Endpoint endpoint = config.gateway.listen;
+    require_free(endpoint);
     for (auto& loop : loops) {
       listeners.push_back(std::make_unique<Listener>(*loop, endpoint));
       endpoint.port = listeners.front()->port();  // port 0: the rest share what the first was given

@@ -24,7 +24,23 @@ Tcp::endpoint resolve(const config::Endpoint& endpoint) {
   return {address, endpoint.port};
 }
 
+[[noreturn]] void cannot_listen(const config::Endpoint& endpoint, const boost::system::error_code& error) {
+  throw Failure(ErrorCode::unavailable,
+                fmt::format("gateway.listen: cannot listen on {}: {}", endpoint.to_string(), error.message()));
+}
+
 }  // namespace
+
+void require_free(const config::Endpoint& endpoint) {
+  const Tcp::endpoint at = resolve(endpoint);
+  asio::io_context io;
+  Acceptor probe(io.get_executor());
+  boost::system::error_code error;
+  probe.open(at.protocol(), error);
+  if (!error) probe.set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error) probe.bind(at, error);
+  if (error) cannot_listen(endpoint, error);
+}
 
 Listener::Listener(EventLoop& loop, const config::Endpoint& endpoint) : loop_(loop), acceptor_(loop.io.get_executor()) {
   const Tcp::endpoint at = resolve(endpoint);
@@ -34,9 +50,7 @@ Listener::Listener(EventLoop& loop, const config::Endpoint& endpoint) : loop_(lo
   if (!error) acceptor_.set_option(ReusePort(true), error);
   if (!error) acceptor_.bind(at, error);
   if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (error)
-    throw Failure(ErrorCode::unavailable,
-                  fmt::format("gateway.listen: cannot listen on {}: {}", endpoint.to_string(), error.message()));
+  if (error) cannot_listen(endpoint, error);
 }
 
 std::uint16_t Listener::port() const {

@@ -7,6 +7,10 @@
 
 namespace phoenix::gateway {
 
+/// Failure when another process listens on the address already. Our own sockets share it (SO_REUSEPORT), and the kernel
+/// would let a second gateway in without a word and split the clients between both.
+void require_free(const config::Endpoint& endpoint);
+
 class Listener {
  public:
   /// Binds and listens; Failure names the address when it cannot.

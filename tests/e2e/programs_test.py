@@ -128,6 +128,14 @@ gateway:
         taken = start_backend(self, "x")
         self.expect_refusal("phoenix-gateway", self.write(text.replace("listen: 127.0.0.1:0", f"listen: 127.0.0.1:{taken}", 1)), str(taken))
 
+    def test_a_second_gateway_on_the_same_port_is_refused(self):
+        port = free_port()
+        config = self.gateway_config(port, free_port())
+        self.start_gateway(config)
+        with open(config) as file:
+            text = file.read()
+        self.expect_refusal("phoenix-gateway", self.write(text.replace("/state", "/state2")), str(port))
+
     def test_version_help_and_check_config(self):
         for program in ("phoenix-gateway", "phoenix-arbiter", "phoenix-orchestrator", "phoenixctl", "phoenix-legacy-sim", "phoenix-modern-sim", "phoenix-traffic"):
             with self.subTest(program):
