@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need, from Debian 12 packages alone. Safe to run twice; quick when all is there.
+#   deploy/setup.sh [--with kafka] [--with prometheus]   also what the private Kafka, the dashboards' test needs
 # No daemon is started, no Postgres cluster is created, nothing that is installed is removed.
 set -euo pipefail
 
@@ -9,6 +10,14 @@ packages=(
   librdkafka-dev libpqxx-dev prometheus-cpp-dev catch2
   postgresql-15 postgresql-client-15
 )
+while [ $# -gt 0 ]; do
+  case "$1 ${2:-}" in
+    "--with kafka") packages+=(openjdk-17-jre-headless maven) ;;
+    "--with prometheus") packages+=(prometheus) ;;
+    *) sed -n '2,4p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+  esac
+  shift 2
+done
 
 missing=()
 for package in "${packages[@]}"; do
