@@ -9,24 +9,52 @@ namespace {
 
 using nlohmann::json;
 
-double seconds_pending(const ArbiterStatus& status) {
-  return status.oldest_open_us == 0 ? 0.0 : static_cast<double>(status.event_time_us - status.oldest_open_us) / 1e6;
-}
+/// What the shards add up to. Counters, rejected records and readings are sums, the oldest exchange is the oldest of
+/// all.
+struct Totals {
+  explicit Totals(const ArbiterStatus& status) {
+    for (const auto& [number, shard] : status.shards) {
+      scores.insert(scores.end(), shard.scores.begin(), shard.scores.end());
+      for (const auto& [key, n] : shard.counters) counters[key] += n;
+      for (const auto& [topic, n] : shard.rejected) rejected[topic] += n;
+      readings.add(shard.readings);
+      open += shard.open;
+      accounts_to_read += shard.accounts_to_read;
+      event_time_us = std::max(event_time_us, shard.event_time_us);
+      if (shard.oldest_open_us == 0) continue;
+      oldest_seconds = std::max(oldest_seconds, static_cast<double>(shard.event_time_us - shard.oldest_open_us) / 1e6);
+    }
+  }
+  std::vector<ScoreEvent> scores;
+  std::map<CounterKey, std::int64_t> counters;
+  std::map<std::string, std::uint64_t> rejected;
+  LedgerReaderStats readings;
+  std::size_t open = 0, accounts_to_read = 0;
+  std::int64_t event_time_us = 0;
+  double oldest_seconds = 0;
+};
 
-json lag_json(const ArbiterStatus& status) {
+json positions_json(const ArbiterStatus& status) {
   json list = json::array();
-  for (const auto& [partition, next] : status.positions) {
-    const auto lag = status.lag.find(partition);
-    list.push_back({{"topic", partition.first},
-                    {"partition", partition.second},
-                    {"next", next},
-                    {"lag", lag == status.lag.end() ? json(nullptr) : json(lag->second)}});
+  for (const auto& [number, shard] : status.shards) {
+    for (const auto& [partition, next] : shard.positions) {
+      const auto lag = status.lag.find(partition);
+      list.push_back({{"shard", number},
+                      {"topic", partition.first},
+                      {"partition", partition.second},
+                      {"next", next},
+                      {"lag", lag == status.lag.end() ? json(nullptr) : json(lag->second)}});
+    }
   }
   return list;
 }
 
-void verdict_metrics(const ArbiterStatus& status, telemetry::Page& page) {
+void verdict_metrics(const std::vector<std::string>& routes, const Totals& status, telemetry::Page& page) {
   std::map<std::pair<std::string, std::string>, double> totals;
+  // From 0 on, so that a first mismatch is seen as an increase.
+  for (const auto& route : routes) {
+    for (const Verdict verdict : kVerdicts) totals[{route, std::string(to_string(verdict))}] = 0;
+  }
   for (const auto& [key, n] : status.counters) {
     const auto& [slice, route, rung, what] = key;
     if (verdict_from_string(what)) totals[{route, what}] += static_cast<double>(n);
@@ -38,7 +66,7 @@ void verdict_metrics(const ArbiterStatus& status, telemetry::Page& page) {
   }
 }
 
-void score_metrics(const ArbiterStatus& status, telemetry::Page& page) {
+void score_metrics(const Totals& status, telemetry::Page& page) {
   for (const auto& score : status.scores) {
     const telemetry::Labels labels{{"slice", score.slice}};
     page.gauge("phoenix_arbiter_consistency_score", "Share of decided exchanges that are consistent, of the rung.",
@@ -64,68 +92,79 @@ http::Response ready(const ArbiterStatus& status) {
 
 }  // namespace
 
-std::string status_json(const ArbiterStatus& status, const LedgerReaderStats& readings) {
+std::string status_json(const ArbiterStatus& status) {
+  const Totals totals(status);
   json scores = json::array();
-  for (const auto& score : status.scores) scores.push_back(json::parse(phoenix::encode(score)));
+  for (const auto& score : totals.scores) scores.push_back(json::parse(phoenix::encode(score)));
   json counters = json::array();
-  for (const auto& [key, n] : status.counters) {
+  for (const auto& [key, n] : totals.counters) {
     const auto& [slice, route, rung, what] = key;
     counters.push_back({{"slice", slice}, {"route", route}, {"rung", rung}, {"what", what}, {"n", n}});
   }
+  json shards = json::array();
+  for (const auto& [number, shard] : status.shards) shards.push_back(number);
   const json body{{"ready", status.ready},
                   {"reason", status.reason},
-                  {"event_time_us", status.event_time_us},
-                  {"pending", {{"exchanges", status.open}, {"oldest_seconds", seconds_pending(status)}}},
-                  {"positions", lag_json(status)},
+                  {"shards", shards},
+                  {"event_time_us", totals.event_time_us},
+                  {"pending", {{"exchanges", totals.open}, {"oldest_seconds", totals.oldest_seconds}}},
+                  {"positions", positions_json(status)},
                   {"slices", scores},
                   {"counters", counters},
-                  {"rejected", status.rejected},
+                  {"rejected", totals.rejected},
                   {"reloads", status.reloads},
                   {"ledgers",
-                   {{"readings", readings.readings},
-                    {"failures", readings.failures},
-                    {"accounts_to_read", status.accounts_to_read},
-                    {"legacy_problem", readings.problem[0]},
-                    {"modern_problem", readings.problem[1]}}}};
+                   {{"readings", totals.readings.readings},
+                    {"failures", totals.readings.failures},
+                    {"accounts_to_read", totals.accounts_to_read},
+                    {"legacy_problem", totals.readings.problem[0]},
+                    {"modern_problem", totals.readings.problem[1]}}}};
   return body.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
-std::string metrics_text(const ArbiterStatus& status, const LedgerReaderStats& readings) {
+std::string metrics_text(const ArbiterStatus& status) {
+  const Totals totals(status);
   telemetry::Page page;
-  verdict_metrics(status, page);
-  score_metrics(status, page);
+  verdict_metrics(status.routes, totals, page);
+  score_metrics(totals, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},
-             static_cast<double>(status.open));
+             static_cast<double>(totals.open));
   page.gauge("phoenix_arbiter_oldest_pending_seconds", "Age of the oldest of them, in event time.", {},
-             seconds_pending(status));
+             totals.oldest_seconds);
+  page.gauge("phoenix_arbiter_ready", "1 while the event log and the database can be used.", {}, status.ready ? 1 : 0);
+  if (totals.event_time_us > 0) {
+    page.gauge("phoenix_arbiter_event_time_seconds", "How far event time has come, as Unix time.", {},
+               static_cast<double>(totals.event_time_us) / 1e6);
+  }
+  page.gauge("phoenix_arbiter_shards", "Partitions whose slices this arbiter judges; 0: it stands by.", {},
+             static_cast<double>(status.shards.size()));
   std::map<std::string, double> lag{{topics::kShadowRequests, 0}, {topics::kDbStateUpdates, 0}};
   for (const auto& [partition, behind] : status.lag) lag[partition.first] += static_cast<double>(behind);
   for (const auto& [topic, behind] : lag) {
     page.gauge("phoenix_arbiter_consumer_lag", "Records not read yet.", {{"topic", topic}}, behind);
   }
   for (const auto* topic : {topics::kShadowRequests, topics::kDbStateUpdates}) {
-    const auto at = status.rejected.find(topic);
+    const auto at = totals.rejected.find(topic);
     page.counter("phoenix_arbiter_rejected_records_total", "Records that could not be read and were set aside.",
-                 {{"topic", topic}}, at == status.rejected.end() ? 0 : static_cast<double>(at->second));
+                 {{"topic", topic}}, at == totals.rejected.end() ? 0 : static_cast<double>(at->second));
   }
   page.counter("phoenix_arbiter_ledger_readings_total", "Accounts read from both ledgers.", {},
-               static_cast<double>(readings.readings));
+               static_cast<double>(totals.readings.readings));
   page.counter("phoenix_arbiter_ledger_failures_total", "Readings that failed.", {},
-               static_cast<double>(readings.failures));
+               static_cast<double>(totals.readings.failures));
   return page.render();
 }
 
-http::Handler admin_handler(const StatusBoard& board, std::function<LedgerReaderStats()> readings) {
+http::Handler admin_handler(const StatusBoard& board) {
   http::Router router;
   router.add("GET", "/healthz", [](const auto&, const auto&) { return http::json_text(200, R"({"status":"ok"})"); });
   router.add("GET", "/readyz", [&board](const auto&, const auto&) { return ready(board.get()); });
-  router.add("GET", "/status", [&board, readings](const auto&, const auto&) {
-    return http::json_text(200, status_json(board.get(), readings()));
-  });
-  router.add("GET", "/metrics", [&board, readings](const auto&, const auto&) {
+  router.add("GET", "/status",
+             [&board](const auto&, const auto&) { return http::json_text(200, status_json(board.get())); });
+  router.add("GET", "/metrics", [&board](const auto&, const auto&) {
     http::Response response;
     response.content_type = "text/plain; version=0.0.4";
-    response.body = metrics_text(board.get(), readings());
+    response.body = metrics_text(board.get());
     return response;
   });
   return [router](const http::Request& request) { return router(request); };

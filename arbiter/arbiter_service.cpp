@@ -19,25 +19,27 @@ constexpr std::chrono::milliseconds kFlushAtExit{2'000};
 
 struct ArbiterService::Impl {
   explicit Impl(const config::Config& configuration)
-      : config(configuration), log(open_event_log(config)), store(database_of(config)), producer(log->make_producer()) {
+      : config(configuration),
+        log(open_event_log(config)),
+        store(database_of(config), shard_count(config),
+              [this](const std::string& slice) { return slice_partition(config, slice); }),
+        producer(log->make_producer()) {
     store.connect();
-    const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
-    if (!legacy.url.empty() && !modern.url.empty()) {
-      readings = std::make_unique<LedgerReader>(legacy, modern, *producer);
-    } else {
+    if (config.arbiter.legacy_db.url.empty() || config.arbiter.modern_db.url.empty()) {
       log::info("no ledgers configured: balances are compared in answers only");
     }
+    board.update([this](ArbiterStatus& status) {
+      for (const auto& route : config.gateway.routes) status.routes.push_back(route.name);
+    });
     http::ServerOptions options;
     options.listen = config.arbiter.listen;
-    server = std::make_unique<http::Server>(
-        options, admin_handler(board, [this] { return readings ? readings->stats() : LedgerReaderStats{}; }));
-    consumer = std::make_unique<ExchangeConsumer>(config, *log, store, *producer, readings.get(), board, clock);
+    server = std::make_unique<http::Server>(options, admin_handler(board));
+    consumer = std::make_unique<ExchangeConsumer>(config, *log, store, *producer, board, clock);
   }
 
   ~Impl() {
     server.reset();
     consumer.reset();
-    readings.reset();
     producer->flush(kFlushAtExit);
   }
 
@@ -47,7 +49,6 @@ struct ArbiterService::Impl {
   std::unique_ptr<EventLog> log;
   VerdictStore store;
   std::unique_ptr<Producer> producer;
-  std::unique_ptr<LedgerReader> readings;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<ExchangeConsumer> consumer;
 };

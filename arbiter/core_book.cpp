@@ -183,6 +183,8 @@ void CoreBook::note_drift() {
 
 void CoreBook::update_drift(const std::string& name) {
   const AccountState& account = accounts.at(name);
+  // A currency that was seen has a sum, also where nothing is missing: no sum means "not known".
+  if (!account.currency.empty()) drift_sums.try_emplace({account.slice, account.currency}, 0);
   const auto known = drift.find(name);
   if (known == drift.end() && account.gap == 0) return;
   if (known != drift.end()) {

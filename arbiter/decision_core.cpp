@@ -319,7 +319,7 @@ std::vector<ScoreEvent> DecisionCore::scores() const {
     score.event_time_us = event_time_us();
     score.oldest_pending_us = oldest_open_us();
     for (const auto& [of, sum] : impl_->book.drift_sums) {
-      if (of.first == slice && sum != 0) score.drift_minor_units[of.second] = sum;
+      if (of.first == slice) score.drift_minor_units[of.second] = sum;
     }
     scores.push_back(std::move(score));
   }

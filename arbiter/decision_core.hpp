@@ -74,6 +74,12 @@ struct CoreChanges {
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
   std::uint64_t records = 0;
+
+  /// True when nothing but positions has to be written.
+  [[nodiscard]] bool empty() const {
+    return verdicts.empty() && retracted.empty() && evidence.empty() && counters.empty() && accounts.empty() &&
+           slices.empty() && seen.empty() && open.empty() && units.empty() && rejected.empty();
+  }
 };
 
 /// Offset to read next, by partition; ConsumerOptions::kBeginning (or absent) where nothing was read yet.

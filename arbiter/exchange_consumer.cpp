@@ -3,11 +3,12 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 
-#include "arbiter/event_merger.hpp"
 #include "arbiter/score_publisher.hpp"
+#include "arbiter/shard.hpp"
 #include "core/runtime/log.hpp"
 
 namespace phoenix::arbiter {
@@ -15,8 +16,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::array<const char*, 3> kTopics{topics::kShadowRequests, topics::kDbStateUpdates, topics::kGatewayStatus};
 constexpr milliseconds kIdleWait{5};
+constexpr milliseconds kStandbyWait{100};
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{2'000};
 constexpr std::chrono::nanoseconds kIdleTell = milliseconds(100);
@@ -26,12 +27,11 @@ constexpr std::chrono::nanoseconds kLagEvery = std::chrono::seconds(1);
 
 struct ExchangeConsumer::Impl {
   Impl(const config::Config& configuration, EventLog& event_log, VerdictStore& verdict_store, Producer& out,
-       LedgerReader* ledger_reader, StatusBoard& status, const Clock& time)
+       StatusBoard& status, const Clock& time)
       : config(configuration),
         log(event_log),
         store(verdict_store),
         producer(out),
-        readings(ledger_reader),
         board(status),
         clock(time),
         scores(out, time, configuration.arbiter.score_interval) {}
@@ -40,10 +40,9 @@ struct ExchangeConsumer::Impl {
     milliseconds retry = kFirstRetry;
     while (!stopping) {
       try {
-        reload();
+        take_up();
         retry = kFirstRetry;
-        while (!stopping && !revoked) step();
-        if (revoked) log::info("partitions were taken away: reloading");
+        while (!stopping) step();
       } catch (const std::exception& e) {
         note_trouble(e.what());
         pause(retry);
@@ -55,40 +54,77 @@ struct ExchangeConsumer::Impl {
 
   // ---- taking up and leaving ----
 
-  void reload() {
+  void take_up() {
     store.connect();
-    CoreState state = store.load();
-    positions = std::move(state.positions);
-    core = std::make_unique<DecisionCore>(config, std::move(state));
-    merger = EventMerger(kTopics.size());
-    revoked = false;
-    for (std::size_t source = 0; source < kTopics.size(); ++source) consumers[source] = open_consumer(source);
-    if (!trouble.empty()) log::info("continuing");
-    trouble.clear();
-    board.update([](ArbiterStatus& s) {
-      s.ready = true;
-      s.reason.clear();
-      ++s.reloads;
-    });
-    tell();
+    ConsumerOptions options;
+    options.topics = {kSourceTopics[kExchanges]};
+    options.group = group_of(kExchanges);
+    options.start_position = [this](const TopicPartition& partition) { return on_assigned(partition); };
+    options.on_revoked = [this](const std::vector<TopicPartition>& partitions) { on_revoked(partitions); };
+    consumers[kExchanges] = log.make_consumer(std::move(options));
+    note_recovery();
+    board.update([](ArbiterStatus& s) { ++s.reloads; });
   }
 
-  /// One consumer a topic: a topic can then be held back while the other is behind. Kafka wants groups to subscribe
-  /// alike, hence a group each.
-  std::unique_ptr<Consumer> open_consumer(std::size_t source) {
+  static std::string group_of(Source source) { return std::string("arbiter-") + kSourceTopics[source]; }
+
+  /// The group shares the partitions of shadow-requests; who has one judges its slices. Called inside a poll.
+  std::int64_t on_assigned(const TopicPartition& partition) {
+    if (partition.second >= shard_count(config)) {
+      log::error("partition {} of {} is beyond event_log.kafka.partitions and is not read", partition.second,
+                 partition.first);
+      return ConsumerOptions::kEnd;
+    }
+    shards.erase(partition.second);
+    const auto [shard, _] = shards.try_emplace(partition.second, config, partition.second, store, producer, clock);
+    reopen = true;
+    return shard->second.position(kExchanges);
+  }
+
+  void on_revoked(const std::vector<TopicPartition>& partitions) {
+    for (const auto& partition : partitions) shards.erase(partition.second);
+    reopen = true;
+  }
+
+  /// The other topics follow the shards: nobody else reads them for these slices.
+  void open_followers() {
+    reopen = false;
+    consumers[kReadings].reset();
+    consumers[kHeartbeats].reset();
+    board.update([](ArbiterStatus& s) {
+      s.shards.clear();
+      s.lag.clear();
+    });
+    std::string list;
+    for (const auto& [number, shard] : shards) {
+      if (!list.empty()) list += ", ";
+      list += std::to_string(number);
+    }
+    log::info("judges partitions: {}", list.empty() ? "none; standing by" : list);
+    if (shards.empty()) return;
+    for (const Source source : {kReadings, kHeartbeats}) consumers[source] = log.make_consumer(follow(source));
+  }
+
+  ConsumerOptions follow(Source source) {
     ConsumerOptions options;
-    options.topics = {kTopics[source]};
-    options.group = std::string("arbiter-") + kTopics[source];
-    options.start_position = [this](const TopicPartition& partition) {
-      return positions.try_emplace(partition, ConsumerOptions::kBeginning).first->second;
-    };
-    options.on_revoked = [this](const std::vector<TopicPartition>&) { revoked = true; };
-    return log.make_consumer(std::move(options));
+    options.topics = {kSourceTopics[source]};
+    if (source == kReadings) options.group = group_of(source);
+    options.partitions.emplace();
+    std::map<TopicPartition, std::int64_t> from;
+    for (const auto& [number, shard] : shards) {
+      const auto [at, added] = from.try_emplace(shard.partition(source), shard.position(source));
+      // Shards that read one partition together start where the one that is furthest behind is.
+      if (!added) at->second = std::min(at->second, shard.position(source));
+      if (added) options.partitions->push_back(at->first.second);
+    }
+    options.start_position = [from](const TopicPartition& partition) { return from.at(partition); };
+    return options;
   }
 
   void leave() {
     for (auto& consumer : consumers) consumer.reset();
-    core.reset();
+    shards.clear();
+    reopen = false;
   }
 
   void note_trouble(const std::string& what) {
@@ -100,82 +136,81 @@ struct ExchangeConsumer::Impl {
     });
   }
 
+  void note_recovery() {
+    if (!trouble.empty()) log::info("continuing");
+    trouble.clear();
+    board.update([](ArbiterStatus& s) {
+      s.ready = true;
+      s.reason.clear();
+    });
+  }
+
   void pause(milliseconds time) {
     std::unique_lock lock(mutex);
     wake.wait_for(lock, time, [this] { return stopping.load(); });
   }
 
-  // ---- one batch ----
+  // ---- one round ----
 
   void step() {
-    const auto records = next_batch();
-    if (revoked) return;
-    if (!records.empty()) {
-      Positions to;
-      for (const auto& record : records) {
-        core->apply(record);
-        to[{record.topic, record.partition}] = record.offset + 1;
-      }
-      commit(to);
+    const bool standby = shards.empty();
+    if (standby || any_needs(kExchanges)) poll(kExchanges, standby ? kStandbyWait : milliseconds(0));
+    if (reopen) open_followers();
+    if (shards.empty()) return;
+    for (const Source source : {kReadings, kHeartbeats}) {
+      if (any_needs(source)) poll(source, milliseconds(0));
     }
-    if (!records.empty() || clock.monotonic() >= next_tell) tell();
-  }
-
-  std::vector<LogRecord> next_batch() {
-    std::vector<bool> drained(kTopics.size(), false);
     bool anything = false;
-    for (std::size_t source = 0; source < kTopics.size(); ++source) {
-      if (merger.empty(source)) drained[source] = !poll(source, milliseconds(0));
-      anything = anything || !merger.empty(source);
-    }
-    if (!anything && poll(0, kIdleWait)) drained[0] = false;
-    return merger.take(kBatch, drained);
+    for (auto& [number, shard] : shards) anything = shard.step(at_end(shard)) || anything;
+    if (!anything) poll(kExchanges, kIdleWait);
+    if (reopen) return;  // the shards are others now
+    if (anything || clock.monotonic() >= next_tell) tell();
   }
 
-  bool poll(std::size_t source, milliseconds timeout) {
-    auto records = consumers[source]->poll(kBatch, timeout);
+  [[nodiscard]] bool any_needs(Source source) const {
+    return std::any_of(shards.begin(), shards.end(), [&](const auto& entry) { return entry.second.needs(source); });
+  }
+
+  [[nodiscard]] std::vector<bool> at_end(const Shard& shard) const {
+    std::vector<bool> ends;
+    for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
+      ends.push_back(consumers[source]->at_end(shard.partition(source)));
+    }
+    return ends;
+  }
+
+  void poll(Source source, milliseconds timeout) {
+    auto records = consumers[source]->poll(Shard::kBatch, timeout);
     if (!records) {
+      // A log that is merely away is waited for, with the place in the group and the state kept.
+      if (records.error().code == ErrorCode::unavailable) return note_trouble(records.error().message);
       if (records.error().code == ErrorCode::conflict) note_lost_records(source, records.error().message);
       throw Failure(records.error());
     }
-    const bool any = !records->empty();
-    merger.add(source, std::move(*records));
-    return any;
+    for (auto& record : *records) {
+      if (source == kHeartbeats) {
+        for (auto& [number, shard] : shards) shard.offer(source, record);
+      } else if (const auto shard = shards.find(record.partition); shard != shards.end()) {
+        shard->second.offer(source, std::move(record));
+      }
+    }
   }
 
-  /// Retention passed us by. Said loudly, and no account is trusted until it was seen whole again; then on from the
-  /// start.
-  void note_lost_records(std::size_t source, const std::string& why) {
-    log::error("{}: records were lost before they were read: {}", kTopics[source], why);
-    core->take_changes();
-    core->note_lost_records();
-    CoreChanges changes = core->take_changes();
-    Positions to;
-    for (const auto& [partition, next] : positions) {
-      if (partition.first != kTopics[source]) continue;
-      changes.rejected.push_back({partition.first, partition.second, next, "lost to retention: " + why, ""});
-      to[partition] = ConsumerOptions::kBeginning;
-    }
-    store.commit(*core, changes, positions, to);
-  }
-
-  void commit(const Positions& to) {
-    const CoreChanges changes = core->take_changes();
-    if (!store.commit(*core, changes, positions, to)) {
-      throw Failure(ErrorCode::conflict, "another arbiter has moved the positions");
-    }
-    for (const auto& [partition, next] : to) positions[partition] = next;
-    for (const auto& [id, event] : changes.verdicts) {
-      producer.publish(topics::kVerdicts, event.account.empty() ? event.exchange_id : event.account, encode(event));
+  void note_lost_records(Source source, const std::string& why) {
+    const auto lost = consumers[source]->lost_partitions();
+    for (auto& [number, shard] : shards) {
+      if (std::find(lost.begin(), lost.end(), shard.partition(source)) != lost.end())
+        shard.note_lost_records(source, why);
     }
   }
 
   /// After a commit: what others may know now.
   void tell() {
     next_tell = clock.monotonic() + kIdleTell;
-    auto current = core->scores();
-    scores.offer(current, positions);
-    if (readings != nullptr) readings->want(core->wanted_readings(), core->exchange_time_us());
+    for (auto& [number, shard] : shards) {
+      scores.offer(shard.scores(), shard.positions());
+      shard.request_readings();
+    }
     const bool lag_due = clock.monotonic() >= next_lag;
     std::map<TopicPartition, std::int64_t> lag;
     if (lag_due) {
@@ -183,58 +218,47 @@ struct ExchangeConsumer::Impl {
       lag = measure_lag();
     }
     board.update([&](ArbiterStatus& s) {
-      s.scores = std::move(current);
-      s.counters = core->counters();
-      s.rejected = core->rejected();
-      s.positions = positions;
-      s.open = core->open_count();
-      s.oldest_open_us = core->oldest_open_us();
-      s.event_time_us = core->event_time_us();
-      s.accounts_to_read = core->wanted_readings().size();
-      if (lag_due) s.lag = std::move(lag);
+      for (auto& [number, shard] : shards) s.shards[number] = shard.status();
+      for (const auto& [partition, behind] : lag) s.lag[partition] = behind;
     });
   }
 
   std::map<TopicPartition, std::int64_t> measure_lag() {
     std::map<TopicPartition, std::int64_t> lag;
-    for (auto& consumer : consumers) {
-      consumer->report_progress(of(*consumer));
-      const auto ends = consumer->end_offsets();
+    bool all = true;
+    for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
+      Positions next;
+      for (const auto& [number, shard] : shards) {
+        const auto [at, added] = next.try_emplace(shard.partition(source), shard.position(source));
+        if (!added) at->second = std::min(at->second, shard.position(source));
+      }
+      consumers[source]->report_progress(next);
+      const auto ends = consumers[source]->end_offsets();
+      all = all && ends.has_value();
       if (!ends) continue;  // the log is busy: the last known lag stays
       for (const auto& [partition, end] : *ends) {
-        const auto at = positions.find(partition);
-        lag[partition] = end - (at == positions.end() ? 0 : std::max<std::int64_t>(0, at->second));
+        const auto at = next.find(partition);
+        lag[partition] = end - (at == next.end() ? 0 : std::max<std::int64_t>(0, at->second));
       }
     }
+    if (all && !trouble.empty()) note_recovery();
     return lag;
-  }
-
-  Positions of(const Consumer& consumer) const {
-    const auto source = static_cast<std::size_t>(&consumer == consumers[1].get());
-    Positions own;
-    for (const auto& [partition, next] : positions) {
-      if (partition.first == kTopics[source] && next >= 0) own.emplace(partition, next);
-    }
-    return own;
   }
 
   const config::Config& config;
   EventLog& log;
   VerdictStore& store;
   Producer& producer;
-  LedgerReader* readings;
   StatusBoard& board;
   const Clock& clock;
   ScorePublisher scores;
 
-  std::unique_ptr<DecisionCore> core;
-  std::array<std::unique_ptr<Consumer>, kTopics.size()> consumers;
-  EventMerger merger{kTopics.size()};
-  Positions positions;  // as in the database
+  std::map<int, Shard> shards;  // by partition
+  std::array<std::unique_ptr<Consumer>, kSources> consumers;
+  bool reopen = false;
   std::chrono::nanoseconds next_lag{0};
   std::chrono::nanoseconds next_tell{0};
   std::string trouble;
-  std::atomic<bool> revoked{false};
 
   std::atomic<bool> stopping{false};
   std::mutex mutex;
@@ -242,9 +266,13 @@ struct ExchangeConsumer::Impl {
   std::thread thread;
 };
 
+int shard_count(const config::Config& config) {
+  return config.mode == config::Mode::enterprise ? config.event_log.kafka.partitions : 1;
+}
+
 ExchangeConsumer::ExchangeConsumer(const config::Config& config, EventLog& log, VerdictStore& store, Producer& producer,
-                                   LedgerReader* readings, StatusBoard& board, const Clock& clock)
-    : impl_(std::make_unique<Impl>(config, log, store, producer, readings, board, clock)) {
+                                   StatusBoard& board, const Clock& clock)
+    : impl_(std::make_unique<Impl>(config, log, store, producer, board, clock)) {
   impl_->thread = std::thread([this] { impl_->run(); });
 }
 

@@ -1,11 +1,10 @@
-// The arbiter's loop: read a batch, decide, commit results and positions together, then tell others. Own thread. When
-// Postgres or the log is away it consumes nothing and tries again; every trouble ends in "drop the state, reload, go
-// on".
+// The arbiter's loop: join the group, take up the shards that it is given, and for each read a batch, decide, commit
+// results and positions together, then tell others. Own thread. When Postgres or the log is away it consumes nothing
+// and tries again; every trouble ends in "drop the state, reload, go on".
 #pragma once
 
 #include <memory>
 
-#include "arbiter/ledger_reader.hpp"
 #include "arbiter/status_board.hpp"
 #include "arbiter/verdict_store.hpp"
 #include "core/events/event_log.hpp"
@@ -14,14 +13,14 @@
 
 namespace phoenix::arbiter {
 
+/// Over how many partitions the slices are spread.
+int shard_count(const config::Config& config);
+
 class ExchangeConsumer {
  public:
-  static constexpr std::size_t kBatch = 500;  ///< records a transaction
-
-  /// Everything passed must outlive the consumer; `readings` may be null (no ledgers configured). `store` is used by
-  /// the consumer's thread alone from here on.
+  /// Everything passed must outlive the consumer. `store` is used by the consumer's thread alone from here on.
   ExchangeConsumer(const config::Config& config, EventLog& log, VerdictStore& store, Producer& producer,
-                   LedgerReader* readings, StatusBoard& board, const Clock& clock);
+                   StatusBoard& board, const Clock& clock);
   /// Stops after the batch in hand.
   ~ExchangeConsumer();
   ExchangeConsumer(const ExchangeConsumer&) = delete;

@@ -104,8 +104,10 @@ struct LedgerReader::Impl {
   };
   using Queue = std::set<std::pair<Clock::time_point, std::string>>;
 
-  Impl(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& out)
-      : ledgers{Ledger(Side::legacy, std::move(legacy)), Ledger(Side::modern, std::move(modern))}, producer(out) {}
+  Impl(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& out, int to_partition)
+      : ledgers{Ledger(Side::legacy, std::move(legacy)), Ledger(Side::modern, std::move(modern))},
+        producer(out),
+        partition(to_partition) {}
 
   void run() {
     milliseconds retry = kFirstRetry;
@@ -160,7 +162,7 @@ struct LedgerReader::Impl {
       values[index(side)] = encode(*reading);
     }
     for (auto& value : values) {
-      if (!producer.publish(topics::kDbStateUpdates, account, std::move(value)))
+      if (!producer.publish_to(partition, topics::kDbStateUpdates, account, std::move(value)))
         return false;  // full: read again later
     }
     const std::lock_guard lock(mutex);
@@ -211,6 +213,7 @@ struct LedgerReader::Impl {
 
   std::array<Ledger, 2> ledgers;
   Producer& producer;
+  const int partition;
   std::atomic<std::int64_t> exchange_time_us{0};
 
   mutable std::mutex mutex;
@@ -224,8 +227,16 @@ struct LedgerReader::Impl {
   std::thread thread;
 };
 
-LedgerReader::LedgerReader(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& producer)
-    : impl_(std::make_unique<Impl>(std::move(legacy), std::move(modern), producer)) {
+void LedgerReaderStats::add(const LedgerReaderStats& other) {
+  readings += other.readings;
+  failures += other.failures;
+  for (std::size_t side = 0; side < problem.size(); ++side) {
+    if (problem[side].empty()) problem[side] = other.problem[side];
+  }
+}
+
+LedgerReader::LedgerReader(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& producer, int partition)
+    : impl_(std::make_unique<Impl>(std::move(legacy), std::move(modern), producer, partition)) {
   impl_->thread = std::thread([this] { impl_->run(); });
 }
 

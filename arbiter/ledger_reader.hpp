@@ -19,6 +19,7 @@ struct LedgerReaderStats {
   std::uint64_t readings = 0;
   std::uint64_t failures = 0;
   std::array<std::string, 2> problem;  ///< by side; empty while it can be read
+  void add(const LedgerReaderStats& other);
 };
 
 class LedgerReader {
@@ -28,8 +29,8 @@ class LedgerReader {
   static constexpr std::chrono::milliseconds kLongestInterval{400};
   static constexpr std::chrono::microseconds kPace{2'000};  ///< bound of the load on the ledgers: 500 accounts a second
 
-  /// `producer` must outlive the reader.
-  LedgerReader(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& producer);
+  /// Readings go to `partition` of the topic. `producer` must outlive the reader.
+  LedgerReader(config::LedgerConfig legacy, config::LedgerConfig modern, Producer& producer, int partition);
   ~LedgerReader();
   LedgerReader(const LedgerReader&) = delete;
   LedgerReader& operator=(const LedgerReader&) = delete;

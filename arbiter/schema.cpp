@@ -53,13 +53,14 @@ CREATE TABLE IF NOT EXISTS arbiter.scores (
 -- Accounts whose two sides differ. gap_minor = modern - legacy in minor units of the currency (XXX: not known).
 -- legacy_balance and modern_balance are the last ones seen, as text.
 CREATE TABLE IF NOT EXISTS arbiter.drift (
-  account text PRIMARY KEY,
+  account text NOT NULL,
   slice text NOT NULL,
   currency text NOT NULL,
   gap_minor bigint NOT NULL,
   legacy_balance text,
   modern_balance text,
-  since text NOT NULL);
+  since text NOT NULL,
+  PRIMARY KEY (slice, account));
 
 -- what: the name of a verdict, or received, excluded, dropped. route is empty for verdicts on accounts.
 CREATE TABLE IF NOT EXISTS arbiter.counters (
@@ -80,33 +81,41 @@ CREATE TABLE IF NOT EXISTS arbiter.rejected (
   at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (topic, partition, "offset"));
 
--- Where reading continues. Advanced by compare-and-set in the transaction that holds the results.
+-- Where reading continues. Advanced by compare-and-set in the transaction that holds the results. shard: the partition of
+-- shadow-requests whose slices are judged together; gateway-status is read by every shard for itself.
 CREATE TABLE IF NOT EXISTS arbiter.positions (
+  shard int NOT NULL,
   topic text NOT NULL,
   partition int NOT NULL,
   next bigint NOT NULL,
-  PRIMARY KEY (topic, partition));
+  PRIMARY KEY (shard, topic, partition));
 
 -- ---- the arbiter's own state: may change with any version -----------------------------------------------------------
 
+-- How many partitions the slices were spread over when this state began.
+CREATE TABLE IF NOT EXISTS arbiter.layout (one boolean PRIMARY KEY DEFAULT true CHECK (one), partitions int NOT NULL);
+
 CREATE TABLE IF NOT EXISTS arbiter.progress (
-  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  shard int PRIMARY KEY,
   event_time_us bigint NOT NULL,
   exchange_time_us bigint NOT NULL);
-INSERT INTO arbiter.progress VALUES (true, 0, 0) ON CONFLICT DO NOTHING;
 
-CREATE TABLE IF NOT EXISTS arbiter.accounts (account text PRIMARY KEY, state text NOT NULL);
+CREATE TABLE IF NOT EXISTS arbiter.accounts (
+  shard int NOT NULL, account text NOT NULL, state text NOT NULL, PRIMARY KEY (shard, account));
 CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.units (
   slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));
-CREATE TABLE IF NOT EXISTS arbiter.seen (exchange_id text PRIMARY KEY, at_us bigint NOT NULL);
-CREATE INDEX IF NOT EXISTS seen_by_age ON arbiter.seen (at_us);
+CREATE TABLE IF NOT EXISTS arbiter.seen (
+  shard int NOT NULL, exchange_id text NOT NULL, at_us bigint NOT NULL, PRIMARY KEY (shard, exchange_id));
+CREATE INDEX IF NOT EXISTS seen_by_age ON arbiter.seen (shard, at_us);
 CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
-  exchange_id text PRIMARY KEY,
+  shard int NOT NULL,
   waiting boolean NOT NULL,
   late boolean NOT NULL,
   since_us bigint NOT NULL,
-  frame bytea NOT NULL);
+  exchange_id text NOT NULL,
+  frame bytea NOT NULL,
+  PRIMARY KEY (shard, exchange_id));
 )sql";
 
 }  // namespace phoenix::arbiter

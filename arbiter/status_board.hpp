@@ -11,19 +11,25 @@
 
 namespace phoenix::arbiter {
 
-struct ArbiterStatus {
-  bool ready = false;
-  std::string reason = "starting";  ///< why not ready
+struct ShardStatus {
   std::vector<ScoreEvent> scores;
   std::map<CounterKey, std::int64_t> counters;
   std::map<std::string, std::uint64_t> rejected;  ///< by topic
-  std::map<TopicPartition, std::int64_t> lag;
   Positions positions;
   std::size_t open = 0;
   std::int64_t oldest_open_us = 0;
   std::int64_t event_time_us = 0;
   std::size_t accounts_to_read = 0;
-  std::uint64_t reloads = 0;  ///< how often the state was taken from the database again
+  LedgerReaderStats readings;
+};
+
+struct ArbiterStatus {
+  bool ready = false;
+  std::string reason = "starting";             ///< why not ready
+  std::vector<std::string> routes;             ///< configured ones
+  std::map<int, ShardStatus> shards;           ///< of the partitions that this arbiter has now
+  std::map<TopicPartition, std::int64_t> lag;  ///< records not read yet
+  std::uint64_t reloads = 0;                   ///< how often the state was taken from the database again
 };
 
 class StatusBoard {

@@ -13,6 +13,11 @@ namespace {
 constexpr std::int64_t kSchemaLock = 0x70686f656e697801;  // any number that no other program takes
 constexpr std::int64_t kForgetEveryUs = 10'000'000;
 
+const char* const kProgress = R"sql(
+INSERT INTO arbiter.progress VALUES ($1, $2, $3)
+ON CONFLICT (shard) DO UPDATE SET event_time_us = excluded.event_time_us, exchange_time_us = excluded.exchange_time_us
+)sql";
+
 const char* const kVerdicts = R"sql(
 INSERT INTO arbiter.verdicts (id, exchange_id, account, slice, route, verdict, detail, event_time, rung)
 SELECT id, exchange_id, account, slice, route, verdict, detail, 'epoch'::timestamptz + us * interval '1 microsecond', rung
@@ -38,18 +43,20 @@ FROM json_to_recordset($1::json) AS r(slice text, route text, rung bigint, verdi
 ON CONFLICT (slice, route, rung, verdict) DO UPDATE SET n = c.n + excluded.n)sql";
 
 const char* const kAccounts = R"sql(
-INSERT INTO arbiter.accounts SELECT account, state FROM json_to_recordset($1::json) AS r(account text, state text)
-ON CONFLICT (account) DO UPDATE SET state = excluded.state)sql";
+INSERT INTO arbiter.accounts SELECT $2::int, account, state
+FROM json_to_recordset($1::json) AS r(account text, state text)
+ON CONFLICT (shard, account) DO UPDATE SET state = excluded.state)sql";
 
 const char* const kDrift = R"sql(
 INSERT INTO arbiter.drift
 SELECT account, slice, currency, gap_minor, legacy_balance, modern_balance, since
 FROM json_to_recordset($1::json) AS r(account text, slice text, currency text, gap_minor bigint, legacy_balance text,
   modern_balance text, since text)
-ON CONFLICT (account) DO UPDATE SET slice = excluded.slice, currency = excluded.currency, gap_minor = excluded.gap_minor,
-  legacy_balance = excluded.legacy_balance, modern_balance = excluded.modern_balance, since = excluded.since)sql";
+ON CONFLICT (slice, account) DO UPDATE SET currency = excluded.currency, gap_minor = excluded.gap_minor, legacy_balance = excluded.legacy_balance, modern_balance = excluded.modern_balance, since = excluded.since)sql";
 
-const char* const kNoDrift = "DELETE FROM arbiter.drift WHERE account IN (SELECT json_array_elements_text($1::json))";
+const char* const kNoDrift = R"sql(
+DELETE FROM arbiter.drift d USING json_to_recordset($1::json) AS r(slice text, account text)
+WHERE d.slice = r.slice AND d.account = r.account)sql";
 
 const char* const kWindows = R"sql(
 INSERT INTO arbiter.windows SELECT slice, state FROM json_to_recordset($1::json) AS r(slice text, state text)
@@ -69,16 +76,18 @@ INSERT INTO arbiter.units SELECT slice, rung, unit
 FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
 
 const char* const kSeen = R"sql(
-INSERT INTO arbiter.seen SELECT exchange_id, at_us
+INSERT INTO arbiter.seen SELECT $2::int, exchange_id, at_us
 FROM json_to_recordset($1::json) AS r(exchange_id text, at_us bigint) ON CONFLICT DO NOTHING)sql";
 
 const char* const kOpened = R"sql(
-INSERT INTO arbiter.open_exchanges SELECT exchange_id, waiting, late, since_us, decode(frame, 'hex')
+INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame)
+SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex')
 FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text)
-ON CONFLICT (exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us)sql";
+ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us)sql";
 
-const char* const kClosed =
-    "DELETE FROM arbiter.open_exchanges WHERE exchange_id IN (SELECT json_array_elements_text($1::json))";
+const char* const kClosed = R"sql(
+DELETE FROM arbiter.open_exchanges
+WHERE shard = $2 AND exchange_id IN (SELECT json_array_elements_text($1::json)))sql";
 const char* const kRetracted = "DELETE FROM arbiter.verdicts WHERE id IN (SELECT json_array_elements_text($1::json))";
 
 const char* const kRejected = R"sql(
@@ -91,34 +100,37 @@ void put(pqxx::work& transaction, const char* sql, const std::string& rows) {
   if (!rows.empty()) transaction.exec_params(sql, rows);
 }
 
-bool advance(pqxx::work& transaction, const Positions& from, const Positions& to) {
+void put(pqxx::work& transaction, const char* sql, const std::string& rows, int shard) {
+  if (!rows.empty()) transaction.exec_params(sql, rows, shard);
+}
+
+bool advance(pqxx::work& transaction, int shard, const Positions& from, const Positions& to) {
   for (const auto& [partition, next] : to) {
     const auto result = transaction.exec_params(
-        "UPDATE arbiter.positions SET next = $4 WHERE topic = $1 AND partition = $2 AND next = $3", partition.first,
-        partition.second, from.at(partition), next);
+        "UPDATE arbiter.positions SET next = $5 WHERE shard = $1 AND topic = $2 AND partition = $3 AND next = $4",
+        shard, partition.first, partition.second, from.at(partition), next);
     if (result.affected_rows() == 1) continue;
     if (from.at(partition) != ConsumerOptions::kBeginning) return false;
     const auto inserted =
-        transaction.exec_params("INSERT INTO arbiter.positions VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        transaction.exec_params("INSERT INTO arbiter.positions VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", shard,
                                 partition.first, partition.second, next);
     if (inserted.affected_rows() != 1) return false;
   }
   return true;
 }
 
-void write_results(pqxx::work& transaction, const DecisionCore& core, const CoreChanges& changes) {
-  transaction.exec_params("UPDATE arbiter.progress SET event_time_us = $1, exchange_time_us = $2", core.event_time_us(),
-                          core.exchange_time_us());
-  put(transaction, kSeen, rows::seen(changes));
+void write_results(pqxx::work& transaction, int shard, const DecisionCore& core, const CoreChanges& changes) {
+  transaction.exec_params(kProgress, shard, core.event_time_us(), core.exchange_time_us());
+  put(transaction, kSeen, rows::seen(changes), shard);
   put(transaction, kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
   put(transaction, kEvidence, rows::evidence(changes));
   put(transaction, kCounters, rows::counters(changes));
-  put(transaction, kAccounts, rows::accounts(core, changes));
+  put(transaction, kAccounts, rows::accounts(core, changes), shard);
   put(transaction, kDrift, rows::drift(core, changes));
   put(transaction, kNoDrift, rows::no_drift(core, changes));
-  put(transaction, kOpened, rows::opened(core, changes));
-  put(transaction, kClosed, rows::closed(core, changes));
+  put(transaction, kOpened, rows::opened(core, changes), shard);
+  put(transaction, kClosed, rows::closed(core, changes), shard);
   const std::string windows = rows::windows(core, changes);
   put(transaction, kWindows, windows);
   if (!changes.units.empty()) put(transaction, kOldUnits, windows);
@@ -129,8 +141,11 @@ void write_results(pqxx::work& transaction, const DecisionCore& core, const Core
 
 }  // namespace
 
-VerdictStore::VerdictStore(std::string url) : impl_(std::make_unique<Impl>()) {
+VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of)
+    : impl_(std::make_unique<Impl>()) {
   impl_->url = std::move(url);
+  impl_->shards = shards;
+  impl_->owner_of = std::move(owner_of);
 }
 VerdictStore::~VerdictStore() = default;
 
@@ -143,19 +158,29 @@ void VerdictStore::connect() {
     transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kSchemaLock);
     transaction.exec("SET LOCAL client_min_messages = warning");
     transaction.exec(kSchemaSql);
+    transaction.exec_params("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING", impl_->shards);
+    const int built_on = transaction.exec1("SELECT partitions FROM arbiter.layout")[0].as<int>();
+    if (built_on != impl_->shards) {
+      throw Failure(
+          ErrorCode::invalid_input,
+          fmt::format("verdict store {}: its state is spread over {} partitions, but event_log.kafka.partitions "
+                      "(1 in mode local) is now {}: set it back, or name another arbiter.database",
+                      describe_database(impl_->url), built_on, impl_->shards));
+    }
     transaction.commit();
   });
 }
 
-bool VerdictStore::commit(const DecisionCore& core, const CoreChanges& changes, const Positions& from,
+bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges& changes, const Positions& from,
                           const Positions& to) {
   return impl_->guarded([&] {
     pqxx::work transaction(impl_->connected());
-    if (!advance(transaction, from, to)) return false;
-    write_results(transaction, core, changes);
-    if (core.seen_since_us() > impl_->forgotten_until_us + kForgetEveryUs) {
-      transaction.exec_params("DELETE FROM arbiter.seen WHERE at_us < $1", core.seen_since_us());
-      impl_->forgotten_until_us = core.seen_since_us();
+    if (!advance(transaction, shard, from, to)) return false;
+    write_results(transaction, shard, core, changes);
+    std::int64_t& forgotten_until_us = impl_->forgotten_until_us[shard];
+    if (core.seen_since_us() > forgotten_until_us + kForgetEveryUs) {
+      transaction.exec_params("DELETE FROM arbiter.seen WHERE shard = $1 AND at_us < $2", shard, core.seen_since_us());
+      forgotten_until_us = core.seen_since_us();
     }
     transaction.commit();
     return true;

@@ -1,6 +1,7 @@
 // Shared by the store's two sources: the connection, and what its errors mean. Internal to the store.
 #pragma once
 
+#include <map>
 #include <pqxx/pqxx>
 
 #include "arbiter/database_url.hpp"
@@ -11,7 +12,9 @@ namespace phoenix::arbiter {
 struct VerdictStore::Impl {
   std::string url;
   std::unique_ptr<pqxx::connection> connection;
-  std::int64_t forgotten_until_us = 0;
+  int shards = 1;
+  std::function<int(const std::string&)> owner_of;
+  std::map<int, std::int64_t> forgotten_until_us;  // by shard
 
   pqxx::connection& connected() {
     if (!connection) throw Failure(ErrorCode::unavailable, "verdict store: not connected");

@@ -164,7 +164,7 @@ std::string drift(const DecisionCore& core, const CoreChanges& changes) {
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes) {
   json list = json::array();
   for (const auto& name : changes.accounts) {
-    if (core.drift(name) == nullptr) list.push_back(name);
+    if (core.drift(name) == nullptr) list.push_back({{"slice", core.account(name).slice}, {"account", name}});
   }
   return dump(list);
 }

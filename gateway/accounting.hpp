@@ -38,6 +38,12 @@ class ReasonCounts {
   void add(const ReasonCounts& more) {
     for (std::size_t i = 0; i < N; ++i) counts_[i] += more.counts_[i];
   }
+  /// Every reason, also those that never occurred: a counter that starts at 0 shows its first step to a rate.
+  [[nodiscard]] std::map<std::string, std::uint64_t> all() const {
+    std::map<std::string, std::uint64_t> out;
+    for (std::size_t i = 0; i < N; ++i) out.emplace((*names_)[i], counts_[i]);
+    return out;
+  }
   /// Only reasons that occurred.
   [[nodiscard]] std::map<std::string, std::uint64_t> nonzero() const {
     std::map<std::string, std::uint64_t> out;
@@ -88,6 +94,8 @@ struct LoopCounters {
   std::map<std::string, std::uint64_t> rejected;                      // requests refused before routing, by status
   std::array<std::uint64_t, 2> served{};                              // by side
   std::array<std::uint64_t, 2> serving_errors{};                      // by side: failed legs and 5xx
+  std::array<std::uint64_t, 2> shadow_legs{};                         // by side
+  std::array<std::uint64_t, 2> shadow_errors{};                       // by side: failed legs and 5xx
 };
 
 }  // namespace phoenix::gateway

@@ -51,11 +51,13 @@ std::int64_t unix_us() {
 }
 
 ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
-                                     const std::vector<std::string>& slice_names, std::size_t capture_bytes)
+                                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
+                                     std::size_t capture_bytes)
     : producer_(producer),
       gateway_id_(std::move(gateway_id)),
       incarnation_(std::move(incarnation)),
       slice_names_(slice_names),
+      slice_partitions_(std::move(slice_partitions)),
       capture_bytes_(capture_bytes) {}
 
 ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
@@ -104,7 +106,8 @@ void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
   }
   ExchangeEvent event = event_of(exchange);
   std::string key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
-  const bool published = producer_.publish(topics::kShadowRequests, std::move(key), encode(event));
+  const bool published = producer_.publish_to(slice_partitions_[static_cast<std::size_t>(exchange.route->slice_index)],
+                                              topics::kShadowRequests, std::move(key), encode(event));
   if (!exchange.excluded.empty()) {
     route.excluded.count(exchange.excluded);
   } else if (!exchange.dropped.empty()) {

@@ -57,6 +57,12 @@ http::Response problem_of(const Error& error) {
   return http::problem(500, "internal error", error.message);
 }
 
+std::vector<int> partitions_of(const config::Config& config, const RouteTable& routes) {
+  std::vector<int> partitions;
+  for (const auto& slice : routes.slice_names()) partitions.push_back(slice_partition(config, slice));
+  return partitions;
+}
+
 }  // namespace
 
 struct Gateway::Impl {
@@ -67,7 +73,7 @@ struct Gateway::Impl {
         identity{config.gateway.id, new_incarnation()},
         producer(log.make_producer()),
         publisher(*producer, identity.gateway, identity.incarnation, routes.slice_names(),
-                  config.gateway.limits.capture_bytes),
+                  partitions_of(config, routes), config.gateway.limits.capture_bytes),
         context{config, routes, policy, sequencers, publisher},
         feed(policy, log, *producer, [this] { return status(); }) {
     for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
@@ -140,7 +146,7 @@ http::Router Gateway::Impl::admin_router() {
   router.add("GET", "/metrics", [this](const auto&, const auto&) {
     http::Response response;
     response.content_type = "text/plain; version=0.0.4";
-    response.body = to_metrics(report(), policy.current(), routes.slice_names());
+    response.body = to_metrics(report(), policy.current(), policy.lease_left(), routes.slice_names());
     return response;
   });
   router.add("GET", "/status", [this](const auto&, const auto&) {
@@ -163,7 +169,7 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
   const std::string slice = text("slice").empty() ? "*" : text("slice");
   if (text("reason").empty()) return http::problem(400, "invalid request", "a kill needs a reason");
   const std::string by = text("by").empty() ? "admin" : text("by");
-  const auto outcome = policy.kill(slice, text("reason"), by);
+  const auto outcome = policy.kill(slice, text("reason"), by, text("kill_id"));
   if (!outcome) return problem_of(outcome.error());
   const bool accept_stale =
       body.contains("accept_stale") && body["accept_stale"].is_boolean() && body["accept_stale"].get<bool>();

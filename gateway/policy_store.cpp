@@ -170,7 +170,8 @@ Result<void> PolicyStore::apply(const TrafficPolicy& policy, PolicySource source
   return boost::system::in_place_value;
 }
 
-Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string& reason, const std::string& by) {
+Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string& reason, const std::string& by,
+                                      const std::string& kill_id) {
   std::unique_lock lock(mutex_);
   if (slice != "*" && index_of(slice) < 0)
     return Error{ErrorCode::not_found, fmt::format("no slice is named '{}'", slice)};
@@ -194,7 +195,10 @@ Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string&
         outcome.latched.push_back(*known);
         continue;
       }
-      latches_.push_back({new_kill_id(clock_), names_[i], reason, by, clock_.unix_ms()});
+      const std::string given = slice == "*" ? kill_id + "/" + names_[i] : kill_id;
+      // An order that comes again after its reset kills again: under a new id, since the old one is cleared.
+      const bool usable = !kill_id.empty() && !cleared_.contains(given);
+      latches_.push_back({usable ? given : new_kill_id(clock_), names_[i], reason, by, clock_.unix_ms()});
       outcome.latched.push_back(latches_.back());
       added = true;
     }
@@ -221,6 +225,11 @@ void PolicyStore::tick() {
   if (was && !is)
     log::warn("the policy's lease has lapsed: {}",
               on_control_loss_ == config::OnControlLoss::hold ? "holding the last policy" : "serving legacy");
+}
+
+std::chrono::nanoseconds PolicyStore::lease_left() const {
+  const std::lock_guard lock(mutex_);
+  return std::max(lease_until_ - clock_.monotonic(), std::chrono::nanoseconds(0));
 }
 
 }  // namespace phoenix::gateway

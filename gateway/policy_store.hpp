@@ -59,9 +59,15 @@ class PolicyStore {
   Result<void> apply(const TrafficPolicy& policy, PolicySource source);
   /// Latches `slice` ("*": all). On return the latch is on disk and every event loop obeys it. `conflict` for a retired
   /// slice by name, `not_found` for an unknown one.
-  Result<KillOutcome> kill(std::string_view slice, const std::string& reason, const std::string& by);
+  /// A `kill_id` names the latch (for "*" followed by /SLICE), so that the same kill that comes with the policy is
+  /// known.
+  Result<KillOutcome> kill(std::string_view slice, const std::string& reason, const std::string& by,
+                           const std::string& kill_id = {});
   /// Re-evaluates the lease; call every 100 ms or so.
   void tick();
+  /// How long the lease still runs without a renewal; 0 when it lapsed or never ran. Takes the writers' lock: not for
+  /// event loops.
+  [[nodiscard]] std::chrono::nanoseconds lease_left() const;
 
   [[nodiscard]] const std::vector<std::string>& slice_names() const { return names_; }
 

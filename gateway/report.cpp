@@ -29,6 +29,8 @@ void add_loop(Report& report, EventLoop& loop) {
   for (std::size_t side = 0; side < 2; ++side) {
     report.served[side] += loop.counters.served[side];
     report.serving_errors[side] += loop.counters.serving_errors[side];
+    report.shadow_legs[side] += loop.counters.shadow_legs[side];
+    report.shadow_errors[side] += loop.counters.shadow_errors[side];
     if (loop.shadow[side]) report.backlog[side] += loop.shadow[side]->backlog();
     for (const auto* upstream : {loop.serving[side].get(), loop.shadow_upstream[side].get()}) {
       if (upstream == nullptr) continue;
@@ -37,6 +39,91 @@ void add_loop(Report& report, EventLoop& loop) {
       report.up[side] = report.up[side] && upstream->up();
     }
   }
+}
+
+const std::string kPrefix = "phoenix_gateway_";
+
+void route_metrics(telemetry::Page& page, const Report::Route& route) {
+  const RouteCounters& c = route.counters;
+  for (const Side side : kSides) {
+    const auto at = static_cast<std::size_t>(index(side));
+    const std::string name(to_string(side));
+    for (const auto& [code, count] : c.responses[at]) {
+      page.counter(kPrefix + "requests_total", "Requests answered.",
+                   {{"route", route.name}, {"served_by", name}, {"code", std::to_string(code)}},
+                   static_cast<double>(count));
+    }
+    page.histogram_us(kPrefix + "request_duration_seconds", "Time a backend took, both legs.",
+                      {{"route", route.name}, {"backend", name}}, route.duration[at].buckets,
+                      route.duration[at].sum_us);
+  }
+  for (const auto& [outcome, count] : c.shadow.all()) {
+    page.counter(kPrefix + "shadow_total", "Shadow legs by outcome.", {{"route", route.name}, {"outcome", outcome}},
+                 static_cast<double>(count));
+  }
+  const auto bucket = [&](const std::string& name, std::uint64_t count) {
+    page.counter(kPrefix + "exchanges_total",
+                 "Exchanges by where they ended; they add up to those received less those in flight.",
+                 {{"route", route.name}, {"bucket", name}}, static_cast<double>(count));
+  };
+  bucket("handed_over", c.handed_over);
+  for (const auto& [reason, count] : c.excluded.all()) bucket("excluded_" + reason, count);
+  for (const auto& [reason, count] : c.dropped.all()) bucket("dropped_" + reason, count);
+  page.counter(kPrefix + "received_total", "Exchanges received.", {{"route", route.name}},
+               static_cast<double>(c.received));
+  page.gauge(kPrefix + "in_flight", "Exchanges whose legs are not both over.", {{"route", route.name}},
+             static_cast<double>(c.in_flight));
+}
+
+void slice_metrics(telemetry::Page& page, const std::string& name, const EffectiveSlice& effective,
+                   std::uint64_t side_deferred, const Sequencer::Summary& keys) {
+  const telemetry::Labels slice{{"slice", name}};
+  page.counter(kPrefix + "side_deferred_total",
+               "Exchanges served by the other side because the target was not current.", slice,
+               static_cast<double>(side_deferred));
+  page.gauge(kPrefix + "weight_ratio", "Share of keys whose target is modern.", slice,
+             effective.weight_basis_points / 10'000.0);
+  page.gauge(kPrefix + "killed", "1 while a kill is latched.", slice, effective.killed ? 1 : 0);
+  for (const Side side : kSides) {
+    const auto at = static_cast<std::size_t>(index(side));
+    const telemetry::Labels labels{{"slice", name}, {"backend", std::string(to_string(side))}};
+    page.gauge(kPrefix + "keys_behind", "Keys whose shadow writes are on their way.", labels,
+               static_cast<double>(keys.behind_keys[at]));
+    page.gauge(kPrefix + "keys_incomplete", "Tainted or divergent keys, which this backend must not serve.", labels,
+               static_cast<double>(keys.incomplete_keys[at]));
+  }
+}
+
+void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
+  const auto at = static_cast<std::size_t>(index(side));
+  const telemetry::Labels backend{{"backend", std::string(to_string(side))}};
+  page.gauge(kPrefix + "backlog", "Shadow legs waiting.", backend, static_cast<double>(report.backlog[at]));
+  page.gauge(kPrefix + "backend_up", "1 when the latest connect worked.", backend, report.up[at] ? 1 : 0);
+  const auto legs = [&](const char* leg, std::uint64_t count, std::uint64_t errors) {
+    const telemetry::Labels labels{backend.front(), {"leg", leg}};
+    page.counter(kPrefix + "legs_total", "Legs that ended.", labels, static_cast<double>(count));
+    page.counter(kPrefix + "leg_errors_total", "Legs that failed or were answered 5xx.", labels,
+                 static_cast<double>(errors));
+  };
+  legs("serving", report.served[at], report.serving_errors[at]);
+  legs("shadow", report.shadow_legs[at], report.shadow_errors[at]);
+  for (const auto& [state, count] : {std::pair{"idle", report.idle[at]}, std::pair{"active", report.active[at]}}) {
+    page.gauge(kPrefix + "upstream_connections", "Connections to a backend.", {backend.front(), {"state", state}},
+               static_cast<double>(count));
+  }
+}
+
+void event_metrics(telemetry::Page& page, const ProducerStats& producer) {
+  page.gauge(kPrefix + "event_spool_bytes", "Events waiting for the log.", {},
+             static_cast<double>(producer.queued_bytes));
+  page.counter(kPrefix + "events_acknowledged_total", "Events that the log holds.", {},
+               static_cast<double>(producer.acknowledged));
+  const auto lost = [&](const char* reason, std::uint64_t count) {
+    page.counter(kPrefix + "events_lost_total", "Events that the bounded queue refused or the log failed.",
+                 {{"reason", reason}}, static_cast<double>(count));
+  };
+  lost("refused", producer.refused);
+  lost("failed", producer.failed);
 }
 
 }  // namespace
@@ -117,77 +204,23 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
   return json.dump(2) + "\n";
 }
 
-std::string to_metrics(const Report& report, const PolicySnapshot& policy,
+std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::chrono::nanoseconds lease_left,
                        const std::vector<std::string>& slice_names) {
   telemetry::Page page;
-  const std::string p = "phoenix_gateway_";
-  for (const auto& route : report.routes) {
-    const RouteCounters& c = route.counters;
-    for (const Side side : kSides) {
-      const auto at = static_cast<std::size_t>(index(side));
-      const std::string name(to_string(side));
-      for (const auto& [code, count] : c.responses[at]) {
-        page.counter(p + "requests_total", "Requests answered.",
-                     {{"route", route.name}, {"served_by", name}, {"code", std::to_string(code)}},
-                     static_cast<double>(count));
-      }
-      page.histogram_us(p + "request_duration_seconds", "Time a backend took, both legs.",
-                        {{"route", route.name}, {"backend", name}}, route.duration[at].buckets,
-                        route.duration[at].sum_us);
-    }
-    for (const auto& [outcome, count] : c.shadow.nonzero()) {
-      page.counter(p + "shadow_total", "Shadow legs by outcome.", {{"route", route.name}, {"outcome", outcome}},
-                   static_cast<double>(count));
-    }
-    const auto bucket = [&](const std::string& name, std::uint64_t count) {
-      page.counter(p + "exchanges_total",
-                   "Exchanges by where they ended; they add up to those received less those in flight.",
-                   {{"route", route.name}, {"bucket", name}}, static_cast<double>(count));
-    };
-    bucket("handed_over", c.handed_over);
-    for (const auto& [reason, count] : c.excluded.nonzero()) bucket("excluded_" + reason, count);
-    for (const auto& [reason, count] : c.dropped.nonzero()) bucket("dropped_" + reason, count);
-    page.counter(p + "received_total", "Exchanges received.", {{"route", route.name}}, static_cast<double>(c.received));
-    page.gauge(p + "in_flight", "Exchanges whose legs are not both over.", {{"route", route.name}},
-               static_cast<double>(c.in_flight));
-  }
-  for (std::size_t i = 0; i < slice_names.size(); ++i) {
-    const telemetry::Labels slice{{"slice", slice_names[i]}};
-    page.counter(p + "side_deferred_total", "Exchanges served by the other side because the target was not current.",
-                 slice, static_cast<double>(report.side_deferred[i]));
-    page.gauge(p + "weight_ratio", "Share of keys whose target is modern.", slice,
-               policy.slices[i].weight_basis_points / 10'000.0);
-    page.gauge(p + "killed", "1 while a kill is latched.", slice, policy.slices[i].killed ? 1 : 0);
-    for (const Side side : kSides) {
-      const auto at = static_cast<std::size_t>(index(side));
-      const telemetry::Labels labels{{"slice", slice_names[i]}, {"backend", std::string(to_string(side))}};
-      page.gauge(p + "keys_behind", "Keys whose shadow writes are on their way.", labels,
-                 static_cast<double>(report.keys[i].behind_keys[at]));
-      page.gauge(p + "keys_incomplete", "Tainted or divergent keys, which this backend must not serve.", labels,
-                 static_cast<double>(report.keys[i].incomplete_keys[at]));
-    }
-  }
-  for (const Side side : kSides) {
-    const auto at = static_cast<std::size_t>(index(side));
-    const std::string name(to_string(side));
-    page.gauge(p + "backlog", "Shadow legs waiting.", {{"backend", name}}, static_cast<double>(report.backlog[at]));
-    page.gauge(p + "backend_up", "1 when the latest connect worked.", {{"backend", name}}, report.up[at] ? 1 : 0);
-    page.gauge(p + "upstream_connections", "Connections to a backend.", {{"backend", name}, {"state", "idle"}},
-               static_cast<double>(report.idle[at]));
-    page.gauge(p + "upstream_connections", "Connections to a backend.", {{"backend", name}, {"state", "active"}},
-               static_cast<double>(report.active[at]));
-  }
+  for (const auto& route : report.routes) route_metrics(page, route);
+  for (std::size_t i = 0; i < slice_names.size(); ++i)
+    slice_metrics(page, slice_names[i], policy.slices[i], report.side_deferred[i], report.keys[i]);
+  for (const Side side : kSides) backend_metrics(page, report, side);
   for (const auto& [status, count] : report.rejected)
-    page.counter(p + "rejected_total", "Requests refused before routing.", {{"code", status}},
+    page.counter(kPrefix + "rejected_total", "Requests refused before routing.", {{"code", status}},
                  static_cast<double>(count));
-  page.gauge(p + "policy_epoch", "Epoch of the applied policy; 0 is the configuration.", {},
+  page.gauge(kPrefix + "policy_epoch", "Epoch of the applied policy; 0 is the configuration.", {},
              static_cast<double>(policy.epoch));
-  page.gauge(p + "policy_lease_live", "1 while the policy's lease runs.", {}, policy.lease_live ? 1 : 0);
-  page.gauge(p + "client_connections", "Open client connections.", {}, static_cast<double>(report.sessions));
-  page.gauge(p + "event_spool_bytes", "Events waiting for the log.", {},
-             static_cast<double>(report.producer.queued_bytes));
-  page.counter(p + "events_lost_total", "Events that the bounded queue refused or the log failed.", {},
-               static_cast<double>(report.producer.refused + report.producer.failed));
+  page.gauge(kPrefix + "policy_lease_live", "1 while the policy's lease runs.", {}, policy.lease_live ? 1 : 0);
+  page.gauge(kPrefix + "policy_lease_seconds", "How long the lease still runs without a renewal.", {},
+             std::chrono::duration<double>(lease_left).count());
+  page.gauge(kPrefix + "client_connections", "Open client connections.", {}, static_cast<double>(report.sessions));
+  event_metrics(page, report.producer);
   return page.render();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,7 +29,7 @@ struct Report {
   std::vector<Route> routes;
   std::vector<std::uint64_t> side_deferred;
   std::map<std::string, std::uint64_t> rejected;
-  std::array<std::uint64_t, 2> served{}, serving_errors{}, backlog{}, idle{}, active{};
+  std::array<std::uint64_t, 2> served{}, serving_errors{}, shadow_legs{}, shadow_errors{}, backlog{}, idle{}, active{};
   std::array<bool, 2> up{true, true};
   std::uint64_t sessions = 0;
   std::int64_t settled_until_us = 0;
@@ -47,6 +48,8 @@ struct Identity {
 GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, const std::vector<std::string>& slice_names,
                         const Identity& identity, bool draining);
 std::string to_status_json(const Report& report, const GatewayStatus& status);
-std::string to_metrics(const Report& report, const PolicySnapshot& policy, const std::vector<std::string>& slice_names);
+/// `lease_left` as PolicyStore::lease_left().
+std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::chrono::nanoseconds lease_left,
+                       const std::vector<std::string>& slice_names);
 
 }  // namespace phoenix::gateway

@@ -115,9 +115,11 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, UpstreamConn
 void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
   exchange.shadow.outcome = outcome;
   const auto route = static_cast<std::size_t>(exchange.route->index);
+  const auto side = static_cast<std::size_t>(index(side_));
   loop_.counters.routes[route].shadow.count(to_string(outcome));
-  if (outcome == LegOutcome::ok)
-    loop_.counters.duration[route][static_cast<std::size_t>(index(side_))].observe_us(exchange.shadow.duration_us);
+  ++loop_.counters.shadow_legs[side];
+  if (outcome != LegOutcome::ok || exchange.shadow.head.status >= 500) ++loop_.counters.shadow_errors[side];
+  if (outcome == LegOutcome::ok) loop_.counters.duration[route][side].observe_us(exchange.shadow.duration_us);
   Held& held = held_.at(&exchange);
   held.shadow_over = true;
   // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow

@@ -7,7 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "core/telemetry/metrics.hpp"
+#include "orchestrator/metrics_page.hpp"
 #include "orchestrator/state_store.hpp"
 #include "orchestrator/status_document.hpp"
 
@@ -113,35 +113,12 @@ Response ready(const ApiParts& parts) {
   return http::json_text(503, json{{"ready", false}, {"reason", view.standby_reason}}.dump());
 }
 
-void slice_metrics(telemetry::Page& page, const SlicePolicy& slice) {
-  for (const Stage stage : {Stage::bypass, Stage::shadow, Stage::canary, Stage::promoted, Stage::retired}) {
-    page.gauge("phoenix_orchestrator_stage", "1 for the stage a slice is in",
-               {{"slice", slice.name}, {"stage", std::string(to_string(stage))}}, slice.stage == stage ? 1 : 0);
-  }
-  page.gauge("phoenix_orchestrator_weight_ratio", "Share of keys whose target side is modern, in stage canary",
-             {{"slice", slice.name}}, slice.weight_basis_points / 10'000.0);
-}
-
 Response metrics(const ApiParts& parts) {
-  telemetry::Page page;
-  const PolicyView view = parts.authority.view();
-  const LoopCounters counters = parts.loop.counters();
-  page.gauge("phoenix_orchestrator_is_leader", "1 when this process may change the traffic policy", {},
-             view.leading ? 1 : 0);
-  page.gauge("phoenix_orchestrator_policy_epoch", "Epoch of the traffic policy", {},
-             static_cast<double>(view.state.policy.epoch));
-  for (const auto& slice : view.state.policy.slices) slice_metrics(page, slice);
-  for (const auto& [key, count] : counters.decisions) {
-    page.counter("phoenix_orchestrator_decisions_total", "Decisions of the planner",
-                 {{"slice", key.first}, {"decision", key.second}}, static_cast<double>(count));
-  }
-  for (const auto& [key, count] : counters.kills) {
-    page.counter("phoenix_orchestrator_kills_total", "Kills by what tripped them",
-                 {{"slice", key.first}, {"cause", key.second}}, static_cast<double>(count));
-  }
-  page.counter("phoenix_orchestrator_malformed_events_total", "Events that could not be read and were set aside", {},
-               static_cast<double>(counters.malformed_events));
-  return {200, "text/plain; version=0.0.4", page.render(), {}, Response::Fault::none};
+  return {200,
+          "text/plain; version=0.0.4",
+          metrics_page(parts.config, status_input(parts), parts.loop.counters()),
+          {},
+          Response::Fault::none};
 }
 
 }  // namespace

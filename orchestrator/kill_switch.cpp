@@ -37,8 +37,9 @@ KillReply kill_gateway(const config::Endpoint& gateway, const std::string& body,
 
 std::vector<KillReply> kill_gateways(const std::vector<config::Endpoint>& gateways, const KillOrder& order,
                                      std::chrono::milliseconds timeout) {
-  const std::string body = nlohmann::json{{"slice", order.slice}, {"reason", order.reason}, {"by", order.by}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  nlohmann::json document{{"slice", order.slice}, {"reason", order.reason}, {"by", order.by}};
+  if (!order.kill_id.empty()) document["kill_id"] = order.kill_id;
+  const std::string body = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::vector<std::future<KillReply>> asked;
   asked.reserve(gateways.size());
   for (const auto& gateway : gateways) {

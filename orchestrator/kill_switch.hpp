@@ -16,6 +16,7 @@ struct KillOrder {
   std::string slice;  ///< or `*`
   std::string reason;
   std::string by;
+  std::string kill_id = {};  ///< the latch's, where one is set already; empty: each gateway mints one
 };
 
 struct KillReply {

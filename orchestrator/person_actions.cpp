@@ -177,7 +177,7 @@ http::Response PersonActions::kill(const std::string& slice, const std::string& 
   if (before.state.policy.epoch > 0) {
     if (const auto possible = kill(before.state); !possible) return problem_of(possible.error());
   }
-  const KillOrder order{slice, context->author.reason, context->author.by};
+  const KillOrder order{slice, context->author.reason, context->author.by, kill_id};
   auto direct =
       std::async(std::launch::async, [&] { return kill_gateways(config_.control_gateways, order, kWaitForGateways); });
   const auto change = authority_.change(kill, Order::publish_first);

@@ -151,6 +151,7 @@ void RolloutLoop::act(const std::string& slice, const Evidence& evidence, const 
   if (decision.outcome == Outcome::hold || decision.outcome == Outcome::insufficient_evidence) return;
   const Author self{"orchestrator", decision.reason, clock_.unix_ms()};
   const std::string proof = evidence.score ? encode(*evidence.score) : "null";
+  const std::string kill_id = new_kill_id(clock_);
   // Planned again under the lock: the state may have moved since (a person, a latch).
   const auto apply = [&](const ControlState& state) -> Result<Change> {
     const Decision now = plan(state, slice, facts(slice), evidence, config_.orchestrator.ramp, limits_);
@@ -159,7 +160,7 @@ void RolloutLoop::act(const std::string& slice, const Evidence& evidence, const 
       case Outcome::promote:
         return raise_slice(state, slice, now.stage, now.weight_basis_points, self, proof);
       case Outcome::trip:
-        return trip_slice(state, slice, new_kill_id(clock_), self, proof);
+        return trip_slice(state, slice, kill_id, self, proof);
       case Outcome::freeze:
         return freeze_slice(state, slice, self, proof);
       default:
@@ -176,7 +177,7 @@ void RolloutLoop::act(const std::string& slice, const Evidence& evidence, const 
   const auto& entry = change->audit.front();
   log::info("slice {}: {} {} -> {}: {}", slice, entry.action, entry.from, entry.to, entry.reason);
   if (!trip) return;
-  kill_switch_.send({slice, decision.reason, self.by});
+  kill_switch_.send({slice, decision.reason, self.by, kill_id});
   count_kill(slice, decision.cause);
 }
 

@@ -7,7 +7,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,10 @@ inline constexpr const char* kGatewayStatus = "gateway-status";
 
 /// (topic, partition). SQLite has partition 0 alone.
 using TopicPartition = std::pair<std::string, int>;
+
+/// The partition of `shadow-requests` and `db-state-updates` that carries a slice: xxh64(name) mod the configured
+/// count, 0 in mode local. One exchange may touch several accounts, so the accounts of a slice are judged in one place.
+int slice_partition(const config::Config& config, std::string_view slice);
 
 struct LogRecord {
   std::string topic;
@@ -50,9 +56,15 @@ struct ProducerStats {
 class Producer {
  public:
   virtual ~Producer() = default;
+  static constexpr int kByKey = -1;
+
   /// Queues one record; false when the bounded queue is full (the caller counts the loss). Order is kept per topic and
   /// key.
-  virtual bool publish(const char* topic, std::string key, std::string value) = 0;
+  bool publish(const char* topic, std::string key, std::string value) {
+    return publish_to(kByKey, topic, std::move(key), std::move(value));
+  }
+  /// The same, to a partition of the caller's choice (SQLite has one). Order is kept per partition.
+  virtual bool publish_to(int partition, const char* topic, std::string key, std::string value) = 0;
   /// Waits until everything accepted so far is durable; false on timeout. Not on an I/O thread.
   virtual bool flush(std::chrono::milliseconds timeout) = 0;
   [[nodiscard]] virtual ProducerStats stats() const = 0;
@@ -69,6 +81,9 @@ struct ConsumerOptions {
   /// Told from poll() (or the destructor) when partitions are taken away; what was polled from them and is not yet
   /// committed by the caller must then fail its compare-and-set or be dropped.
   std::function<void(const std::vector<TopicPartition>&)> on_revoked;
+  /// Reads these partitions and shares nothing: `group`, if any, is then only the name under which progress is
+  /// reported.
+  std::optional<std::vector<int>> partitions = std::nullopt;
 
   static constexpr std::int64_t kBeginning = -2;
   static constexpr std::int64_t kEnd = -1;
@@ -84,6 +99,10 @@ class Consumer {
   virtual Result<std::vector<LogRecord>> poll(std::size_t max, std::chrono::milliseconds timeout) = 0;
   /// One past the last record of each assigned partition, as known now.
   virtual Result<std::map<TopicPartition, std::int64_t>> end_offsets() = 0;
+  /// Whether all that the log had in an assigned partition, when it was last asked, has been polled.
+  [[nodiscard]] virtual bool at_end(const TopicPartition& partition) const = 0;
+  /// Where records were lost, after a poll that answered with `conflict`.
+  [[nodiscard]] virtual std::vector<TopicPartition> lost_partitions() const = 0;
   /// Tells the log how far this reader got, for retention and lag displays only. Never decides where reading starts.
   virtual void report_progress(const std::map<TopicPartition, std::int64_t>& next_offsets) = 0;
 };

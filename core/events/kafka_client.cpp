@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "core/runtime/log.hpp"
@@ -31,12 +35,45 @@ constexpr std::array<std::string_view, 18> kReserved{"bootstrap.servers",
                                                      "delivery.timeout.ms",
                                                      "allow.auto.create.topics"};
 
+/// librdkafka tells of every failed attempt to connect, on every client: one line of a kind in this time is enough.
+class Throttle {
+ public:
+  static constexpr std::chrono::seconds kEvery{10};
+
+  /// How many lines of the kind were held back since the last one; none: hold this one back too.
+  std::optional<int> admit(const std::string& facility) {
+    const std::lock_guard lock(mutex_);
+    Kind& kind = kinds_[facility];
+    const auto now = std::chrono::steady_clock::now();
+    if (kind.last && now - *kind.last < kEvery) {
+      ++kind.held_back;
+      return std::nullopt;
+    }
+    kind.last = now;
+    return std::exchange(kind.held_back, 0);
+  }
+
+ private:
+  struct Kind {
+    std::optional<std::chrono::steady_clock::time_point> last;
+    int held_back = 0;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Kind> kinds_;
+};
+
 void write_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
+  static Throttle throttle;
   constexpr int kSyslogWarning = 4;
   // A property for producers is told to consumers too: properties are one list, so that is no news.
   const bool expected = std::strcmp(facility, "CONFWARN") == 0;
   const auto severity = level <= kSyslogWarning && !expected ? log::Level::warn : log::Level::debug;
-  log::write(severity, fmt::format("kafka {}: {}: {}", rd_kafka_name(handle), facility, text));
+  if (severity == log::Level::debug)
+    return log::write(severity, fmt::format("kafka {}: {}: {}", rd_kafka_name(handle), facility, text));
+  if (const auto held_back = throttle.admit(facility)) {
+    const auto more = *held_back > 0 ? fmt::format(" (and {} like it before)", *held_back) : std::string();
+    log::write(severity, fmt::format("kafka {}: {}: {}{}", rd_kafka_name(handle), facility, text, more));
+  }
 }
 
 void set_property(rd_kafka_conf_t* conf, const char* name, const std::string& value) {

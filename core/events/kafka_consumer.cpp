@@ -72,19 +72,31 @@ class KafkaConsumer final : public Consumer {
   Result<std::map<TopicPartition, std::int64_t>> end_offsets() override {
     std::map<TopicPartition, std::int64_t> ends;
     for (const auto& [partition, position] : positions_) {
+      if (const auto known = doubtful_ ? std::nullopt : fetched_end(partition)) {
+        ends[partition] = *known;
+        continue;
+      }
       const auto range = query_range(partition);
       if (range.has_error()) return range.error();
       ends[partition] = range->second;
     }
+    doubtful_ = false;
     return ends;
   }
 
+  [[nodiscard]] bool at_end(const TopicPartition& partition) const override { return ends_.contains(partition); }
+
+  [[nodiscard]] std::vector<TopicPartition> lost_partitions() const override {
+    if (!lost_) return {};
+    return {lost_partition_};
+  }
+
   void report_progress(const std::map<TopicPartition, std::int64_t>& next_offsets) override {
-    if (!grouped() || next_offsets.empty()) return;
+    if (consumer_.group.empty() || next_offsets.empty()) return;
     const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(next_offsets.size())));
     for (const auto& [partition, offset] : next_offsets) {
       if (!positions_.contains(partition) || offset < 0) continue;
-      rd_kafka_topic_partition_list_add(list.get(), partition.first.c_str(), partition.second)->offset = offset;
+      add(*list, partition)->offset = offset;
     }
     if (list->cnt > 0) rd_kafka_commit(handle_.get(), list.get(), /*async=*/1);
   }
@@ -95,11 +107,19 @@ class KafkaConsumer final : public Consumer {
     KafkaPartitions partitions;
   };
 
-  [[nodiscard]] bool grouped() const { return !consumer_.group.empty(); }
+  /// A member of a group; otherwise partitions are taken without asking.
+  [[nodiscard]] bool grouped() const { return !consumer_.group.empty() && !consumer_.partitions; }
+
+  // Outside of this file topics go by their names without the prefix.
+  [[nodiscard]] std::string name_of(const char* topic) const { return topic + options_.prefix.size(); }
+  rd_kafka_topic_partition_t* add(rd_kafka_topic_partition_list_t& list, const TopicPartition& partition) const {
+    return rd_kafka_topic_partition_list_add(&list, (options_.prefix + partition.first).c_str(), partition.second);
+  }
 
   KafkaHandle make_handle() {
     // Reading alone needs a group name too, but never joins it.
-    const std::string group = grouped() ? consumer_.group : fmt::format("phoenix-reader-{:016x}", random_seed());
+    const std::string group = !consumer_.group.empty() ? options_.prefix + consumer_.group
+                                                       : fmt::format("phoenix-reader-{:016x}", random_seed());
     auto conf =
         make_kafka_conf(options_, {{"session.timeout.ms", "10000"}, {"topic.metadata.refresh.interval.ms", "30000"}},
                         {{"group.id", group},
@@ -137,27 +157,28 @@ class KafkaConsumer final : public Consumer {
       }
       std::this_thread::sleep_for(std::min<steady_clock::duration>(kWait, deadline - steady_clock::now()));
     }
-    started_ = grouped() ? subscribe() : assign_everything(deadline);
+    started_ = grouped() ? subscribe() : assign_own(deadline);
     return started_;
   }
 
   bool subscribe() {
     const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(consumer_.topics.size())));
-    for (const auto& topic : consumer_.topics)
-      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    for (const auto& topic : consumer_.topics) add(*list, {topic, RD_KAFKA_PARTITION_UA});
     const auto error = rd_kafka_subscribe(handle_.get(), list.get());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
       problem_ = unavailable(fmt::format("cannot subscribe: {}", rd_kafka_err2str(error)));
     return error == RD_KAFKA_RESP_ERR_NO_ERROR;
   }
 
-  bool assign_everything(steady_clock::time_point deadline) {
+  bool assign_own(steady_clock::time_point deadline) {
     KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
     for (const auto& topic : consumer_.topics) {
+      for (const int partition : consumer_.partitions.value_or(std::vector<int>{})) add(*list, {topic, partition});
+      if (consumer_.partitions) continue;
       const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
       const int partitions = count_partitions(topic, std::max(left, milliseconds(1)));
       if (partitions == 0) return false;
-      for (int i = 0; i < partitions; ++i) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i);
+      for (int i = 0; i < partitions; ++i) add(*list, {topic, i});
     }
     rebalances_.push_back({true, std::move(list)});
     return true;
@@ -165,7 +186,7 @@ class KafkaConsumer final : public Consumer {
 
   /// 0 with problem_ set when it is not known yet.
   int count_partitions(const std::string& topic, milliseconds timeout) {
-    rd_kafka_topic_t* handle = rd_kafka_topic_new(handle_.get(), topic.c_str(), nullptr);
+    rd_kafka_topic_t* handle = rd_kafka_topic_new(handle_.get(), (options_.prefix + topic).c_str(), nullptr);
     const rd_kafka_metadata_t* metadata = nullptr;
     auto error = rd_kafka_metadata(handle_.get(), 0, handle, &metadata, static_cast<int>(timeout.count()));
     int partitions = 0;
@@ -195,7 +216,7 @@ class KafkaConsumer final : public Consumer {
     std::map<TopicPartition, std::int64_t> positions;
     for (int i = 0; i < list->cnt; ++i) {
       auto& element = list->elems[i];
-      const TopicPartition partition{element.topic, element.partition};
+      const TopicPartition partition{name_of(element.topic), element.partition};
       element.offset = consumer_.start_position ? consumer_.start_position(partition) : ConsumerOptions::kBeginning;
       positions[partition] = element.offset;
     }
@@ -203,6 +224,7 @@ class KafkaConsumer final : public Consumer {
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) log::warn("kafka: assign: {}", rd_kafka_err2str(error));
     positions_ = std::move(positions);
     suspects_.clear();
+    ends_.clear();
     lost_.reset();
   }
 
@@ -210,6 +232,7 @@ class KafkaConsumer final : public Consumer {
     tell_revoked(assigned());
     positions_.clear();
     suspects_.clear();
+    ends_.clear();
     lost_.reset();
     rd_kafka_assign(handle_.get(), nullptr);
   }
@@ -231,14 +254,18 @@ class KafkaConsumer final : public Consumer {
   }
 
   void take(const rd_kafka_message_t& message, std::vector<LogRecord>& records, std::size_t& bytes) {
-    const std::string topic = message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "";
+    const std::string topic = message.rkt != nullptr ? name_of(rd_kafka_topic_name(message.rkt)) : "";
     const TopicPartition partition{topic, message.partition};
-    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return;
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      if (positions_.contains(partition)) ends_.insert(partition);
+      return;
+    }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
       if (positions_.contains(partition)) suspects_.insert(partition);
       return;
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      doubtful_ = true;
       const char* text = rd_kafka_message_errstr(&message);
       problem_ = unavailable(
           fmt::format("event log {}: {}", options_.brokers, text != nullptr ? text : rd_kafka_err2str(message.err)));
@@ -255,6 +282,7 @@ class KafkaConsumer final : public Consumer {
     if (message.payload != nullptr) record.value.assign(static_cast<const char*>(message.payload), message.len);
     bytes += record.key.size() + record.value.size();
     position->second = message.offset + 1;
+    ends_.erase(partition);
     records.push_back(std::move(record));
   }
 
@@ -271,6 +299,7 @@ class KafkaConsumer final : public Consumer {
         continue;
       }
       lost_ = find_loss(partition, *range);
+      lost_partition_ = partition;
       if (lost_) return lost_;
       if (resume(partition)) suspects_.erase(partition);
     }
@@ -296,7 +325,7 @@ class KafkaConsumer final : public Consumer {
 
   bool resume(const TopicPartition& partition) {
     const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
-    auto* element = rd_kafka_topic_partition_list_add(list.get(), partition.first.c_str(), partition.second);
+    auto* element = add(*list, partition);
     element->offset = positions_.at(partition);
     rd_kafka_error_t* error =
         rd_kafka_seek_partitions(handle_.get(), list.get(), static_cast<int>(kQueryTimeout.count()));
@@ -305,12 +334,23 @@ class KafkaConsumer final : public Consumer {
     return resumed;
   }
 
+  /// As the last fetch told. Asking would wait behind the fetch that is under way, which on a quiet topic is long.
+  std::optional<std::int64_t> fetched_end(const TopicPartition& partition) {
+    std::int64_t low = RD_KAFKA_OFFSET_INVALID;
+    std::int64_t end = RD_KAFKA_OFFSET_INVALID;
+    const auto error = rd_kafka_get_watermark_offsets(handle_.get(), (options_.prefix + partition.first).c_str(),
+                                                      partition.second, &low, &end);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR || end == RD_KAFKA_OFFSET_INVALID) return std::nullopt;
+    return end;
+  }
+
   /// First record kept and one past the last.
   Result<std::pair<std::int64_t, std::int64_t>> query_range(const TopicPartition& partition) {
     std::int64_t low = 0;
     std::int64_t end = 0;
-    const auto error = rd_kafka_query_watermark_offsets(handle_.get(), partition.first.c_str(), partition.second, &low,
-                                                        &end, static_cast<int>(kQueryTimeout.count()));
+    const auto error =
+        rd_kafka_query_watermark_offsets(handle_.get(), (options_.prefix + partition.first).c_str(), partition.second,
+                                         &low, &end, static_cast<int>(kQueryTimeout.count()));
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return unavailable(
           fmt::format("end of topic {} partition {}: {}", partition.first, partition.second, rd_kafka_err2str(error)));
@@ -325,9 +365,12 @@ class KafkaConsumer final : public Consumer {
   bool closing_ = false;
   std::deque<Rebalance> rebalances_;
   std::map<TopicPartition, std::int64_t> positions_;  ///< of what is assigned; logical until the first record came
+  std::set<TopicPartition> ends_;                     ///< read to their end
   std::set<TopicPartition> suspects_;                 ///< reading stopped there
   steady_clock::time_point next_check_{};
   std::optional<Error> lost_;
+  TopicPartition lost_partition_;
+  bool doubtful_ = false;         ///< the brokers were out of reach since they were last asked
   std::optional<Error> problem_;  ///< what to tell when a poll brings nothing
   KafkaHandle handle_;            // last: its callbacks use the rest
 };

@@ -13,17 +13,22 @@
 
 namespace phoenix::events {
 
+enum class PartitionRule { any, at_least, exactly };
+
 struct KafkaTopic {
   std::string name;
-  int partitions = 1;      ///< when it has to be created; an existing topic keeps its own number
-  bool compacted = false;  ///< must be cleaned up by key: its newest records are state
+  int partitions = 1;      ///< when it has to be created
+  bool compacted = false;  ///< must be cleaned up by key: its newest records are state; the others must not
+  PartitionRule rule = PartitionRule::any;  ///< how many partitions an existing topic may have
 };
 
-/// The topics of topics::k*, with `partitions` for those that carry traffic.
+/// The topics of topics::k*, with `partitions` for those that carry traffic. Those that carry slices need at least as
+/// many, the others are one sequence.
 std::vector<KafkaTopic> standard_kafka_topics(int partitions);
 
 struct KafkaLogOptions {
   std::string brokers;
+  std::string prefix;  ///< before the names of topics and groups, so that several migrations share a cluster
   std::map<std::string, std::string> properties;   ///< for librdkafka; those that correctness rests on are refused
   std::vector<KafkaTopic> topics;                  ///< created or checked at start
   std::chrono::milliseconds start_timeout{2'000};  ///< wait for the brokers at start; afterwards in the background

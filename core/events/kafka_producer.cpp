@@ -22,12 +22,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
+static_assert(Producer::kByKey == RD_KAFKA_PARTITION_UA);
+
 constexpr milliseconds kServeInterval{20};
 constexpr std::size_t kDrainChunk = 1'000;
 constexpr std::chrono::seconds kWarnEvery{10};
 
 struct WaitingRecord {
   std::string topic;
+  int partition = Producer::kByKey;
   std::string key;
   std::string value;
   std::int64_t ts_ms = 0;
@@ -49,9 +52,10 @@ class KafkaProducer final : public Producer {
     rd_kafka_purge(handle_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   }
 
-  bool publish(const char* topic, std::string key, std::string value) override {
+  bool publish_to(int partition, const char* topic, std::string key, std::string value) override {
     const std::size_t bytes = key.size() + value.size();
-    const WaitingRecord record{topic, std::move(key), std::move(value), SystemClock().unix_ms()};
+    const WaitingRecord record{options_.prefix + topic, partition, std::move(key), std::move(value),
+                               SystemClock().unix_ms()};
     if (!direct_.load(std::memory_order_acquire)) {
       const std::lock_guard lock(waiting_mutex_);
       if (!direct_.load(std::memory_order_relaxed)) return keep_waiting(record, bytes);
@@ -115,7 +119,7 @@ class KafkaProducer final : public Producer {
   }
 
   rd_kafka_resp_err_t hand_over(const WaitingRecord& record) {
-    std::array<rd_kafka_vu_t, 5> arguments{};
+    std::array<rd_kafka_vu_t, 6> arguments{};
     arguments[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     arguments[0].u.cstr = record.topic.c_str();
     arguments[1].vtype = RD_KAFKA_VTYPE_KEY;
@@ -126,6 +130,8 @@ class KafkaProducer final : public Producer {
     arguments[3].u.i = RD_KAFKA_MSG_F_COPY;
     arguments[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
     arguments[4].u.i64 = record.ts_ms;
+    arguments[5].vtype = RD_KAFKA_VTYPE_PARTITION;
+    arguments[5].u.i32 = record.partition;
 
     const std::shared_lock lock(handle_mutex_);
     rd_kafka_error_t* error = rd_kafka_produceva(handle_.get(), arguments.data(), arguments.size());

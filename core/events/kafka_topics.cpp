@@ -106,17 +106,58 @@ std::optional<std::string> cleanup_policy(rd_kafka_t* client, const std::string&
   return std::nullopt;
 }
 
+std::optional<Error> misfit(const std::string& what) {
+  return Error{ErrorCode::invalid_input, what};
+}
+
+std::optional<Error> check_partitions(const KafkaTopic& topic, int found) {
+  if (found < 1) return misfit(fmt::format("topic {} has no partitions", topic.name));
+  if (topic.rule == PartitionRule::exactly && found != topic.partitions) {
+    return misfit(fmt::format("topic {} has {} partitions, but its records are one sequence: create it anew with {}",
+                              topic.name, found, topic.partitions));
+  }
+  if (topic.rule == PartitionRule::at_least && found < topic.partitions) {
+    return misfit(fmt::format(
+        "topic {} has {} partitions, but event_log.kafka.partitions is {}: lower it, or add partitions to the topic",
+        topic.name, found, topic.partitions));
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> check_cleanup(const KafkaTopic& topic, const std::string& policy) {
+  const bool compacts = policy.find("compact") != std::string::npos;
+  if (compacts == topic.compacted) return std::nullopt;
+  if (topic.compacted) {
+    return misfit(
+        fmt::format("topic {} has cleanup.policy={}, but its newest records are state: set cleanup.policy=compact",
+                    topic.name, policy));
+  }
+  return misfit(
+      fmt::format("topic {} has cleanup.policy={}, but every one of its records counts: set cleanup.policy=delete",
+                  topic.name, policy));
+}
+
+KafkaLogOptions with_prefix(KafkaLogOptions options) {
+  for (auto& topic : options.topics) topic.name.insert(0, options.prefix);
+  return options;
+}
+
 }  // namespace
 
 std::vector<KafkaTopic> standard_kafka_topics(int partitions) {
   // State and status are small, and one partition keeps them in one order.
-  return {{topics::kShadowRequests, partitions, false}, {topics::kDbStateUpdates, partitions, false},
-          {topics::kVerdicts, partitions, false},       {topics::kConsistencyScores, 1, false},
-          {topics::kRoutingControl, 1, true},           {topics::kGatewayStatus, 1, false}};
+  constexpr auto kAtLeast = PartitionRule::at_least;
+  constexpr auto kExactly = PartitionRule::exactly;
+  return {{topics::kShadowRequests, partitions, false, kAtLeast},
+          {topics::kDbStateUpdates, partitions, false, kAtLeast},
+          {topics::kVerdicts, partitions, false},
+          {topics::kConsistencyScores, 1, false, kExactly},
+          {topics::kRoutingControl, 1, true, kExactly},
+          {topics::kGatewayStatus, 1, false, kExactly}};
 }
 
 KafkaTopics::KafkaTopics(const KafkaLogOptions& options)
-    : options_(options),
+    : options_(with_prefix(options)),
       client_(
           make_kafka_handle(RD_KAFKA_CONSUMER, make_kafka_conf(options, {}, {{"allow.auto.create.topics", "false"}}))) {
   const auto error = create_or_check(options.start_timeout);
@@ -175,17 +216,11 @@ std::optional<Error> KafkaTopics::create_or_check(milliseconds timeout) {
       if (auto error = create_topic(client_.get(), topic, kRequestTimeout)) return error;
       continue;
     }
-    if (found->second < 1)
-      return Error{ErrorCode::invalid_input, fmt::format("topic {} has no partitions", topic.name)};
-    if (!topic.compacted) continue;
+    if (auto error = check_partitions(topic, found->second)) return error;
     const auto policy = cleanup_policy(client_.get(), topic.name, kRequestTimeout);
-    if (!policy) {
-      log::debug("event log {}: cleanup.policy of topic {} cannot be read", options_.brokers, topic.name);
-    } else if (policy->find("compact") == std::string::npos) {
-      return Error{
-          ErrorCode::invalid_input,
-          fmt::format("topic {} has cleanup.policy={}, but its newest records are state: set cleanup.policy=compact",
-                      topic.name, *policy)};
+    if (!policy) log::debug("event log {}: cleanup.policy of topic {} cannot be read", options_.brokers, topic.name);
+    if (policy) {
+      if (auto error = check_cleanup(topic, *policy)) return error;
     }
   }
   return std::nullopt;

@@ -105,9 +105,13 @@ class SqliteConsumer final : public Consumer {
     }
   }
 
+  [[nodiscard]] bool at_end(const TopicPartition& /*partition*/) const override { return !more_; }
+
+  [[nodiscard]] std::vector<TopicPartition> lost_partitions() const override { return lost_; }
+
   void report_progress(const std::map<TopicPartition, std::int64_t>& next_offsets) override {
     const auto now_ms = monotonic_ms();
-    if (!grouped() || now_ms < next_progress_ms_) return;
+    if (consumer_.group.empty() || now_ms < next_progress_ms_) return;
     try {
       SqliteTransaction transaction(database_);
       for (const auto& [partition, offset] : next_offsets) {
@@ -123,7 +127,7 @@ class SqliteConsumer final : public Consumer {
   }
 
  private:
-  [[nodiscard]] bool grouped() const { return !consumer_.group.empty(); }
+  [[nodiscard]] bool grouped() const { return !consumer_.group.empty() && !consumer_.partitions; }
 
   void keep_leases() {
     std::vector<TopicPartition> revoked;
@@ -218,6 +222,7 @@ class SqliteConsumer final : public Consumer {
         all_read = all_read && finished;
         if (records.size() > before) continue;
         if (auto lost = find_loss(subscription)) {
+          lost_ = {{subscription.topic, 0}};
           if (records.empty()) return *lost;  // repeated by every later poll
           all_read = false;                   // first what was read from other topics
         }
@@ -296,6 +301,7 @@ class SqliteConsumer final : public Consumer {
       "INSERT INTO progress(group_name, topic, next_offset, at_ms) VALUES(?1, ?2, ?3, ?4) "
       "ON CONFLICT(group_name, topic) DO UPDATE SET next_offset = ?3, at_ms = ?4");
   std::vector<Subscription> subscriptions_;
+  std::vector<TopicPartition> lost_;
   std::size_t first_topic_ = 0;  ///< rotates, so that a busy topic does not starve the others
   std::int64_t seen_version_ = -1;
   bool more_ = true;  ///< something may be readable even if the file did not change

@@ -104,7 +104,7 @@ class SqliteProducer final : public Producer {
     thread_.join();
   }
 
-  bool publish(const char* topic, std::string key, std::string value) override {
+  bool publish_to(int /*partition*/, const char* topic, std::string key, std::string value) override {
     QueuedRecord record{topic, std::move(key), std::move(value), SystemClock().unix_ms()};
     const std::size_t weight = record.weight();
     bool wake = false;

@@ -1,6 +1,7 @@
 // The outcome of one comparison. Absent data is `unknown`, never `match`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,11 @@ enum class Verdict : std::uint8_t {
   duplicate,
   unknown,  ///< data is absent through us; never evidence of equality
 };
+
+inline constexpr std::array kVerdicts{Verdict::match,           Verdict::match_late,      Verdict::pending,
+                                      Verdict::order_dependent, Verdict::accepted_change, Verdict::mismatch,
+                                      Verdict::missing_legacy,  Verdict::missing_modern,  Verdict::duplicate,
+                                      Verdict::unknown};
 
 std::string_view to_string(Verdict verdict);
 std::optional<Verdict> verdict_from_string(std::string_view text);

@@ -18,6 +18,12 @@ bool is_name_char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+/// Kafka allows 249 of these characters in a topic's name.
+bool is_topic_prefix(const std::string& text) {
+  return text.size() <= 200 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_name_char(c) || c == '.' || c == '-'; });
+}
+
 int line_of(const std::string& text, std::size_t position) {
   return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position), '\n'));
 }
@@ -67,6 +73,10 @@ void read_event_log(Section log, EventLogConfig& out) {
   Section kafka = log.section("kafka");
   kafka.read("brokers", out.kafka.brokers);
   kafka.read("partitions", out.kafka.partitions, 1, 10'000);
+  kafka.read("topic_prefix", out.kafka.topic_prefix);
+  if (!is_topic_prefix(out.kafka.topic_prefix)) {
+    kafka.fail("topic_prefix: only letters, digits, '.', '_' and '-' may stand in it, at most 200 of them");
+  }
   kafka.read_map("properties", out.kafka.properties);
   kafka.finish();
   log.finish();

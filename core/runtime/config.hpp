@@ -35,6 +35,7 @@ struct EventLogConfig {
   struct Kafka {
     std::string brokers = "127.0.0.1:9092";
     int partitions = 4;
+    std::string topic_prefix;                       // of topics and consumer groups
     std::map<std::string, std::string> properties;  // handed to librdkafka as they are
   } kafka;
 };

@@ -89,7 +89,7 @@ void score_lines(std::vector<std::string>& lines, const json& status, const json
   for (const auto& [currency, minor] : score.at("drift_minor_units").items()) {
     drift += fmt::format("  {} {}", currency, format_minor(minor.get<std::int64_t>(), minor_unit_digits(currency)));
   }
-  lines.push_back("drift " + (drift.empty() ? "  none" : drift));
+  lines.push_back("drift " + (drift.empty() ? "  not known yet" : drift));
 }
 
 std::string slice_tree(const json& status, const json& slice, std::int64_t now_unix_ms) {

@@ -165,6 +165,50 @@ TEST_CASE("real brokers: topics are created as asked for, and one that does not 
     const auto ends = reader->end_offsets();
     return ends.has_value() && ends->size() == 3;
   }));
-  options.topics[0].compacted = true;
-  CHECK_THROWS_WITH(events::open_kafka_event_log(options), Contains("set cleanup.policy=compact"));
+  const auto wrong = [&](const auto& change) {
+    auto changed = options;
+    change(changed.topics);
+    return changed;
+  };
+  using Topics = std::vector<events::KafkaTopic>;
+  CHECK_THROWS_WITH(events::open_kafka_event_log(wrong([](Topics& topics) { topics[0].compacted = true; })),
+                    Contains("set cleanup.policy=compact"));
+  CHECK_THROWS_WITH(events::open_kafka_event_log(wrong([](Topics& topics) { topics[1].compacted = false; })),
+                    Contains("set cleanup.policy=delete"));
+  const auto ruled = [](int partitions, events::PartitionRule rule) {
+    return [=](Topics& topics) {
+      topics[0].partitions = partitions;
+      topics[0].rule = rule;
+    };
+  };
+  using events::PartitionRule;
+  CHECK_THROWS_WITH(events::open_kafka_event_log(wrong(ruled(4, PartitionRule::at_least))),
+                    Contains("has 3 partitions, but event_log.kafka.partitions is 4"));
+  CHECK_NOTHROW(events::open_kafka_event_log(wrong(ruled(2, PartitionRule::at_least))));
+  CHECK_THROWS_WITH(events::open_kafka_event_log(wrong(ruled(1, PartitionRule::exactly))),
+                    Contains("its records are one sequence: create it anew with 1"));
+}
+
+TEST_CASE("a prefix keeps two logs of one cluster apart, and nobody who uses them sees it") {
+  MockCluster cluster;
+  std::vector<std::unique_ptr<EventLog>> logs;
+  for (const auto* prefix : {"one.", "two."}) {
+    cluster.create_topic(std::string(prefix) + "t", 1);
+    auto options = options_for(cluster.brokers());
+    options.prefix = prefix;
+    options.topics = {{"t", 1, false}};
+    logs.push_back(events::open_kafka_event_log(options));
+    REQUIRE(logs.back()->make_producer()->publish("t", "k", prefix));
+  }
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    for (const auto* group : {"", "group"}) {
+      const auto consumer = logs[i]->make_consumer({{"t"}, group, from(ConsumerOptions::kBeginning), {}});
+      const auto records = read_records(*consumer, 1);
+      REQUIRE(records.size() == 1);
+      CHECK(records[0].topic == "t");
+      CHECK(records[0].value == (i == 0 ? "one." : "two."));
+      CHECK(consumer->end_offsets().value() == std::map<TopicPartition, std::int64_t>{{{"t", 0}, 1}});
+      consumer->report_progress({{{"t", 0}, 1}});
+    }
+  }
 }

@@ -95,9 +95,20 @@ Bench::~Bench() {
   std::filesystem::remove_all(directory_);
 }
 
+void Bench::use_kafka(const std::string& brokers, const std::string& topic_prefix) {
+  producer_.reset();
+  log_.reset();
+  config.mode = config::Mode::enterprise;
+  config.event_log.kafka.brokers = brokers;
+  config.event_log.kafka.topic_prefix = topic_prefix;
+  log_ = open_event_log(config);
+  producer_ = log_->make_producer();
+}
+
 void Bench::publish(const std::vector<ExchangeEvent>& events) {
   for (const auto& event : events) {
-    if (!producer_->publish(topics::kShadowRequests, event.keys.front().key, encode(event)))
+    if (!producer_->publish_to(slice_partition(config, event.slice), topics::kShadowRequests, event.keys.front().key,
+                               encode(event)))
       throw std::runtime_error("log full");
   }
   if (!producer_->flush(std::chrono::seconds(30))) throw std::runtime_error("log not written");
@@ -123,23 +134,31 @@ std::vector<LogRecord> Bench::read_all(const char* topic) {
 
 std::string Bench::write_yaml() const {
   const std::string path = directory_ + "/phoenix.yml";
+  std::string slices;
+  for (const auto& slice : config.slices) slices += fmt::format("  - {{name: {}}}\n", slice.name);
+  const auto& kafka = config.event_log.kafka;
   std::ofstream(path) << fmt::format(R"(
-mode: local
-event_log: {{sqlite: {{path: {}}}}}
-slices: [{{name: payments}}]
+mode: {}
+event_log:
+  sqlite: {{path: {}}}
+  kafka: {{brokers: "{}", topic_prefix: "{}", partitions: {}}}
+slices:
+{}
 gateway:
   legacy: {{endpoints: ["http://127.0.0.1:1"]}}
   modern: {{endpoints: ["http://127.0.0.1:2"]}}
   routes:
     - name: deposits
-      slice: payments
+      slice: {}
       match: {{methods: [POST], path: "/accounts/{{account}}/deposits"}}
       key: {{path: account}}
       shadow: dual
       compare: {{ignore: [/id], balance: /balance}}
 arbiter: {{listen: "127.0.0.1:0", database: "{}"}}
 )",
-                                     config.event_log.sqlite.path, config.arbiter.database);
+                                     config.mode == config::Mode::enterprise ? "enterprise" : "local",
+                                     config.event_log.sqlite.path, kafka.brokers, kafka.topic_prefix, kafka.partitions,
+                                     slices, config.slices.front().name, config.arbiter.database);
   return path;
 }
 

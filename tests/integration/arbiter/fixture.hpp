@@ -42,6 +42,9 @@ class Bench {
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
+  /// Goes on with topics of its own on real brokers.
+  void use_kafka(const std::string& brokers, const std::string& topic_prefix);
+
   config::Config config;
   /// Publishes and waits until the log has it.
   void publish(const std::vector<ExchangeEvent>& events);

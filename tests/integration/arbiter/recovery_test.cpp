@@ -1,12 +1,7 @@
 // Killed processes and a database that goes away: nothing is lost, nothing counted twice.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <thread>
-
+#include "child.hpp"
 #include "fixture.hpp"
 #include "tests/support/catch.hpp"
 
@@ -19,31 +14,6 @@ namespace {
 const char* const kPosition = "SELECT next FROM arbiter.positions WHERE topic = 'shadow-requests'";
 const char* const kCounts = "SELECT verdict, sum(n) FROM arbiter.counters GROUP BY 1 ORDER BY 1";
 const char* const kVerdictRows = "SELECT id, verdict, detail FROM arbiter.verdicts ORDER BY id";
-
-/// The real program, as a child.
-class Child {
- public:
-  explicit Child(const std::string& config) : pid_(fork()) {
-    if (pid_ != 0) return;
-    const int out = open((config + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0644);
-    dup2(out, 2);
-    const std::string program = std::string(PHOENIX_BIN_DIR) + "/phoenix-arbiter";
-    execl(program.c_str(), program.c_str(), "--config", config.c_str(), nullptr);
-    _exit(127);
-  }
-  ~Child() { stop(SIGKILL); }
-  int stop(int signal) {
-    if (pid_ <= 0) return 0;
-    kill(pid_, signal);
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = 0;
-    return status;
-  }
-
- private:
-  pid_t pid_;
-};
 
 }  // namespace
 

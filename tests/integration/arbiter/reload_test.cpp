@@ -54,7 +54,7 @@ std::vector<LogRecord> met(test::BankWorld& world, const config::Config& config)
 void run(VerdictStore& store, const config::Config& config, const std::vector<LogRecord>& log, std::size_t batch,
          bool reload) {
   store.connect();
-  auto state = store.load();
+  auto state = store.load(0);
   Positions positions = std::move(state.positions);
   auto core = std::make_unique<DecisionCore>(config, std::move(state));
   for (std::size_t i = 0; i < log.size(); i += batch) {
@@ -64,9 +64,9 @@ void run(VerdictStore& store, const config::Config& config, const std::vector<Lo
       from.try_emplace({log[k].topic, 0}, ConsumerOptions::kBeginning);
       positions[{log[k].topic, 0}] = log[k].offset + 1;
     }
-    REQUIRE(store.commit(*core, core->take_changes(), from, positions));
+    REQUIRE(store.commit(0, *core, core->take_changes(), from, positions));
     if (!reload) continue;
-    auto again = store.load();
+    auto again = store.load(0);
     REQUIRE(again.positions == positions);
     core = std::make_unique<DecisionCore>(config, std::move(again));
   }
@@ -84,7 +84,8 @@ TEST_CASE("state taken from the database after every batch gives the same verdic
   settings.wrong_every = 60;
   test::BankWorld world(settings);
   const auto log = met(world, config);
-  VerdictStore one(whole.url()), other(pieces.url());
+  const auto all_in_one = [](const std::string&) { return 0; };
+  VerdictStore one(whole.url(), 1, all_in_one), other(pieces.url(), 1, all_in_one);
   run(one, config, log, 500, false);
   run(other, config, log, 23, true);
   CHECK(whole.value("SELECT count(*) > 100 FROM arbiter.verdicts WHERE verdict = 'order_dependent'") == "t");

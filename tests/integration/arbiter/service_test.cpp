@@ -121,12 +121,13 @@ TEST_CASE("replaying the log into a fresh database gives identical verdict rows,
 TEST_CASE("a reader that was overtaken commits nothing") {
   const ScratchDatabase database("conflict");
   Bench bench(database.url());
-  VerdictStore one(database.url()), other(database.url());
+  const auto all_in_one = [](const std::string&) { return 0; };
+  VerdictStore one(database.url(), 1, all_in_one), other(database.url(), 1, all_in_one);
   const TopicPartition partition{topics::kShadowRequests, 0};
   const auto attempt = [&](VerdictStore& store, std::int64_t from, std::int64_t to) {
     DecisionCore core(bench.config, CoreState{});
     core.apply(test::record_of(deposit(1, "acc-1", 1), 0));
-    return store.commit(core, core.take_changes(), {{partition, from}}, {{partition, to}});
+    return store.commit(0, core, core.take_changes(), {{partition, from}}, {{partition, to}});
   };
   one.connect();
   other.connect();

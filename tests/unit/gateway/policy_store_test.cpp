@@ -151,3 +151,21 @@ TEST_CASE("a slice with a write that is not shadowed cannot leave stage shadow")
   const PolicyStore store(config, {false}, clock);
   CHECK(store.current().slices[0].stage == Stage::shadow);
 }
+
+TEST_CASE_METHOD(Fixture,
+                 "a kill that comes directly and with the policy is one latch; after its reset it is a new one") {
+  const auto direct = store->kill("payments", "drill", "ops", "kill-1").value();
+  CHECK(direct.latched[0].kill_id == "kill-1");
+  TrafficPolicy policy;
+  policy.epoch = 7;
+  policy.renewal = 1;
+  policy.slices = {{"payments", Stage::shadow, 0, 7}};
+  policy.latches = {{"kill-1", "payments", "drill", "ops", 1}};
+  REQUIRE(store->apply(policy, PolicySource::live).has_value());
+  CHECK(store->current().latches.size() == 1);
+  REQUIRE(apply(8, 2, Stage::shadow, 0, PolicySource::live, {{"kill-1", "ops", "over"}}).has_value());
+  CHECK(store->current().latches.empty());
+  const auto again = store->kill("payments", "drill", "ops", "kill-1").value();
+  CHECK(again.latched[0].kill_id != "kill-1");
+  CHECK(store->kill("*", "all", "ops", "kill-2").value().latched[0].kill_id == again.latched[0].kill_id);
+}

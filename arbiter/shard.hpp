@@ -1,0 +1,69 @@
+// The slices of one partition: their state, their place in the log, and the readings of their ledgers. A shard's
+// verdicts are a function of its partition of shadow-requests and db-state-updates and of gateway-status, whichever
+// arbiter holds it. One thread.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "arbiter/event_merger.hpp"
+#include "arbiter/ledger_reader.hpp"
+#include "arbiter/status_board.hpp"
+#include "arbiter/verdict_store.hpp"
+#include "core/runtime/clock.hpp"
+
+namespace phoenix::arbiter {
+
+/// What is read; records of one log time are taken in this order.
+enum Source : std::size_t { kExchanges, kReadings, kHeartbeats, kSources };
+inline constexpr std::array<const char*, kSources> kSourceTopics{topics::kShadowRequests, topics::kDbStateUpdates,
+                                                                 topics::kGatewayStatus};
+
+class Shard {
+ public:
+  static constexpr std::size_t kBatch = 500;  ///< records a transaction
+
+  /// Takes up the state of the last commit; throws Failure like VerdictStore::load. Everything passed must outlive it.
+  Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock);
+
+  [[nodiscard]] TopicPartition partition(Source source) const;
+  /// Where reading continues.
+  [[nodiscard]] std::int64_t position(Source source) const;
+  [[nodiscard]] const Positions& positions() const { return positions_; }
+
+  [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
+  /// A record of one of its partitions, in their order; what it has had already is dropped.
+  void offer(Source source, LogRecord record);
+
+  /// Decides what has been offered, up to a batch, and commits it. `at_end`: sources that have no more for now; a
+  /// source without records holds the others back unless it is at its end. False when there was nothing to decide.
+  /// Throws Failure(conflict) when another arbiter has moved the positions, and Failure(unavailable).
+  bool step(const std::vector<bool>& at_end);
+  /// Retention passed this shard: no account is trusted until it was seen whole again; then on from the start.
+  void note_lost_records(Source source, const std::string& why);
+
+  [[nodiscard]] std::vector<ScoreEvent> scores() const { return core_->scores(); }
+  /// Tells the ledger reader what to read next.
+  void request_readings();
+  [[nodiscard]] ShardStatus status() const;
+
+ private:
+  void commit();
+  static config::Config with_own_slices(config::Config config, int number);
+
+  const config::Config config_;  // with the slices of this shard alone
+  const int number_;
+  VerdictStore& store_;
+  Producer& producer_;
+  const Clock& clock_;
+  std::unique_ptr<DecisionCore> core_;
+  EventMerger merger_{kSources};
+  Positions positions_;  // as decided; the next three are about what the database does not have yet
+  CoreChanges changes_;
+  Positions committed_;
+  std::chrono::nanoseconds next_idle_commit_{0};
+  std::unique_ptr<LedgerReader> readings_;
+};
+
+}  // namespace phoenix::arbiter
