@@ -16,6 +16,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
 
 
+# The banks that belong together, and the fees and interest that a client of legacy expects (phoenix-traffic --model).
+PAIRS = {
+    "vip-fee": {"legacy": "vip-fee", "modern": "ledger", "model": "legacy-vip-fee"},
+    "float-rounding": {"legacy": "float-rounding", "modern": "precision", "model": "legacy-float"},
+}
+
+
 class StoryBroken(Exception):
     """What did not hold, in one line."""
 
@@ -78,6 +85,38 @@ class Postgres:
             self.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+class Kafka:
+    """A private broker in a directory of its own (deploy/kafka.sh)."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.brokers = None
+
+    def call(self, command, *arguments):
+        done = subprocess.run([os.path.join(ROOT, "deploy", "kafka.sh"), command, self.directory, *arguments], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise StoryBroken(f"kafka.sh {command}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def start(self):
+        """On a free port, or on the port it had before an outage."""
+        self.brokers = self.call("start", *([self.brokers.split(":")[1]] if self.brokers else []))
+        return self.brokers
+
+    def start_empty(self):
+        """With nothing of an earlier run."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return self.start()
+
+    def stop(self):
+        self.call("stop")
+
+    def kill(self):
+        """SIGKILL, as a crash would."""
+        self.call("kill")
+
+
 class Programs:
     """Child processes: logs in one directory, stopped by pid in reverse order."""
 
@@ -121,30 +160,47 @@ class Programs:
 
 
 class Stack:
-    """Everything but the users. `control_postgres` may be another cluster than the banks', to take it down alone."""
+    """Everything but the users. `control_postgres` may be another cluster than the banks', to take it down alone; so may
+    `modern_postgres`. With `kafka` the event log is Kafka (mode enterprise), otherwise SQLite."""
 
     DEFAULT_PORTS = {"GATEWAY": 8080, "ADMIN": 9100, "ARBITER": 9200, "ORCHESTRATOR": 9300, "LEGACY": 8081, "MODERN": 8082}
 
-    def __init__(self, directory, bank_postgres, control_postgres=None, mode="local", use_default_ports=False, config=None):
+    def __init__(self, directory, bank_postgres, control_postgres=None, kafka=None, use_default_ports=False, config=None, pair="vip-fee", modern_postgres=None, topic_prefix=""):
         self.directory = directory
+        self.pair = PAIRS[pair]
         self.banks = bank_postgres
+        self.modern_bank = modern_postgres or bank_postgres
         self.control = control_postgres or bank_postgres
+        self.kafka = kafka
         self.config = config or os.path.join(ROOT, "deploy", "demo.yml")
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
         self.ports = {name: free_port(port if use_default_ports else 0) for name, port in self.DEFAULT_PORTS.items()}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         environment = dict(os.environ, PHOENIX_DEMO_DIR=directory, PHOENIX_DEMO_POSTGRES=self.banks.base,
-                           PHOENIX_DEMO_CONTROL_POSTGRES=self.control.base, PHOENIX_DEMO_MODE=mode)
+                           PHOENIX_DEMO_MODERN_POSTGRES=self.modern_bank.base, PHOENIX_DEMO_CONTROL_POSTGRES=self.control.base,
+                           PHOENIX_DEMO_MODE="enterprise" if kafka else "local", PHOENIX_DEMO_KAFKA=kafka.brokers if kafka else "",
+                           PHOENIX_DEMO_TOPIC_PREFIX=topic_prefix)
         environment.update({f"PHOENIX_DEMO_{name}_PORT": str(port) for name, port in self.ports.items()})
         self.programs = Programs(directory, environment)
 
     def start_banks(self, accounts, modern_options=("--bug-compatible",)):
-        self.banks.drop("legacy_bank", "modern_bank")
-        for name, side, options in (("phoenix-legacy-sim", "legacy", ("--flavour", "vip-fee")), ("phoenix-modern-sim", "modern", ("--flavour", "ledger", *modern_options))):
-            self.programs.start(name, *options, "--listen", f"127.0.0.1:{self.ports[side.upper()]}", "--database", f"{self.banks.base}{side}_bank", "--seed-accounts", str(accounts))
+        self.banks.drop("legacy_bank")
+        self.modern_bank.drop("modern_bank")
+        self.banks_started = {"legacy": self.start_bank("legacy", accounts, (), wait=False), "modern": self.start_bank("modern", accounts, modern_options, wait=False)}
         for side in ("LEGACY", "MODERN"):
             self.wait_ready(self.urls[side] + "/healthz")
+
+    def start_bank(self, side, accounts, options=("--bug-compatible",), wait=True):
+        """Starts one bank, on what its database holds."""
+        process = self.programs.start(f"phoenix-{side}-sim", "--flavour", self.pair[side], *options, "--listen", f"127.0.0.1:{self.ports[side.upper()]}",
+                                      "--database", f"{self.bank(side).base}{side}_bank", "--seed-accounts", str(accounts))
+        if wait:
+            self.wait_ready(self.urls[side.upper()] + "/healthz")
+        return process
+
+    def bank(self, side):
+        return self.modern_bank if side == "modern" else self.banks
 
     def start_phoenix(self, *names):
         """Starts the named programs (default: all three) and waits until they are ready. Returns them by name."""
@@ -165,7 +221,7 @@ class Stack:
         wait_until(f"{url} to answer", answers, seconds)
 
     def traffic_arguments(self, accounts, *more):
-        return ("--target", f"127.0.0.1:{self.ports['GATEWAY']}", "--accounts", str(accounts), *more)
+        return ("--target", f"127.0.0.1:{self.ports['GATEWAY']}", "--accounts", str(accounts), "--model", self.pair["model"], *more)
 
     def run_traffic(self, accounts, *more, timeout=300):
         """Runs phoenix-traffic to its end and returns its summary."""

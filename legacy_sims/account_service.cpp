@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "core/runtime/clock.hpp"
@@ -11,7 +10,8 @@
 #include "core/sim/exact_json.hpp"
 #include "core/sim/ledger_position.hpp"
 #include "core/sim/pg_pool.hpp"
-#include "legacy_sims/commission.hpp"
+#include "legacy_sims/account_sql.hpp"
+#include "legacy_sims/booking.hpp"
 
 namespace phoenix::legacy_bank {
 
@@ -21,70 +21,9 @@ using sim::Refusal;
 
 namespace {
 
-std::vector<std::string> schema(std::int64_t seed_accounts) {
-  return {
-      "CREATE TABLE IF NOT EXISTS accounts (id bigint PRIMARY KEY, tier text NOT NULL, currency text NOT NULL,"
-      " balance numeric(18,2) NOT NULL, txn_count bigint NOT NULL, txn_hash bigint NOT NULL,"
-      " opened_at timestamptz NOT NULL) WITH (fillfactor = 70)",
-      "CREATE TABLE IF NOT EXISTS postings (account_id bigint NOT NULL, seq bigint NOT NULL, posting_id bigint NOT "
-      "NULL,"
-      " kind text NOT NULL, amount numeric(18,2) NOT NULL, fee numeric(18,2) NOT NULL,"
-      " balance_after numeric(18,2) NOT NULL, exchange_id text NOT NULL, created_at timestamptz NOT NULL,"
-      " PRIMARY KEY (account_id, seq))",
-      "CREATE TABLE IF NOT EXISTS processed (exchange_id text PRIMARY KEY, status int NOT NULL, body text NOT NULL,"
-      " created_at timestamptz NOT NULL DEFAULT now())",
-      "CREATE SEQUENCE IF NOT EXISTS account_ids",
-      "CREATE SEQUENCE IF NOT EXISTS posting_ids",
-      fmt::format("INSERT INTO accounts SELECT id, CASE WHEN id % 5 = 0 THEN 'vip' ELSE 'standard' END, 'EUR',"
-                  " 1000.00 * (1 + id % 10), 0, 0, now() FROM generate_series(1, {}) AS id ON CONFLICT DO NOTHING",
-                  seed_accounts),
-      fmt::format("SELECT setval('account_ids', GREATEST((SELECT last_value FROM account_ids), {} + 1), false)"
-                  " WHERE NOT (SELECT is_called FROM account_ids) OR (SELECT last_value FROM account_ids) < {}",
-                  seed_accounts, seed_accounts)};
-}
-
-void prepare(pqxx::connection_base& connection) {
-  // (SELECT nextval(…)) runs once, however many accounts are locked.
-  connection.prepare("lock_accounts",
-                     "SELECT a.id, a.tier, a.currency, a.balance, a.txn_count, a.txn_hash,"
-                     " (SELECT nextval('posting_ids')) AS posting_id, p.status, p.body"
-                     " FROM accounts a LEFT JOIN processed p ON p.exchange_id = $2"
-                     " WHERE a.id = ANY($1::bigint[]) ORDER BY a.id FOR UPDATE OF a");
-  connection.prepare(
-      "post",
-      "WITH v AS (SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::bigint[], $4::bigint[], $5::text[],"
-      " $6::numeric[]) AS v(account_id, balance, txn_count, txn_hash, kind, fee)),"
-      " moved AS (UPDATE accounts a SET balance = v.balance, txn_count = v.txn_count,"
-      " txn_hash = v.txn_hash FROM v WHERE a.id = v.account_id),"
-      " booked AS (INSERT INTO postings SELECT v.account_id, v.txn_count, $7, v.kind, $8::numeric, v.fee,"
-      " v.balance, $9, $10::timestamptz FROM v),"
-      " remembered AS (INSERT INTO processed VALUES ($9, $11, $12))"
-      " SELECT pg_logical_emit_message(true, 'phoenix', $13)");
-  connection.prepare("remember", "INSERT INTO processed VALUES ($1, $2, $3)");
-  connection.prepare("recall", "SELECT status, body FROM processed WHERE exchange_id = $1");
-  connection.prepare("next_account_id", "SELECT nextval('account_ids')");
-  connection.prepare("insert_account",
-                     "INSERT INTO accounts VALUES ($1, $2, $3, 0, 1, $4, $5::timestamptz) ON CONFLICT DO NOTHING");
-  connection.prepare("emit", "SELECT pg_logical_emit_message(true, 'phoenix', $1)");
-  connection.prepare("read_account", "SELECT tier, currency, balance FROM accounts WHERE id = $1");
-  connection.prepare("statement",
-                     "SELECT a.balance, p.posting_id, p.kind, p.amount, p.fee, p.balance_after,"
-                     " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-                     " FROM accounts a LEFT JOIN LATERAL (SELECT * FROM postings WHERE account_id = a.id"
-                     " ORDER BY seq DESC LIMIT $2) p ON true WHERE a.id = $1 ORDER BY p.seq DESC");
-}
-
 std::int64_t money(const pqxx::field& field) {
   return hundredths_from_text({field.c_str(), field.size()}).value();
 }
-
-struct AccountRow {
-  std::int64_t id = 0;
-  std::string tier;
-  std::string currency;
-  std::int64_t balance_minor = 0;
-  LedgerPosition position;
-};
 
 AccountRow account_row(const pqxx::row& row) {
   return {row[0].as<std::int64_t>(),
@@ -94,17 +33,6 @@ AccountRow account_row(const pqxx::row& row) {
           {row[4].as<std::int64_t>(), row[5].as<std::int64_t>()}};
 }
 
-/// What one posting asks for; deposits have no payer, withdrawals no payee.
-struct Order {
-  std::int64_t payer = 0;
-  std::int64_t payee = 0;
-  std::int64_t amount_minor = 0;
-  [[nodiscard]] bool transfer() const { return payer != 0 && payee != 0; }
-  /// Whose balance the answer shows, and who pays the fee.
-  [[nodiscard]] std::int64_t holder() const { return payer != 0 ? payer : payee; }
-  [[nodiscard]] const char* kind() const { return transfer() ? "transfer_out" : payer != 0 ? "withdrawal" : "deposit"; }
-};
-
 std::string change_message(const std::string& exchange_id) {
   return fmt::format(R"({{"exchange_id":{}}})", quote_json(exchange_id));
 }
@@ -112,28 +40,33 @@ std::string change_message(const std::string& exchange_id) {
 }  // namespace
 
 struct AccountService::Impl {
-  Impl(const sim::SimulatorOptions& options, sim::FaultProfile& fault_profile)
-      : pool(options.database, static_cast<std::size_t>(options.threads), prepare), faults(fault_profile) {}
+  Impl(const Pricing& prices, const sim::SimulatorOptions& options, sim::FaultProfile& fault_profile)
+      : pricing(prices),
+        pool(options.database, static_cast<std::size_t>(options.threads), prepare_statements),
+        faults(fault_profile) {}
 
   Answer post(const Order& order, const std::string& exchange_id);
   Answer post_once(pqxx::connection_base& connection, const Order& order, const std::string& exchange_id,
-                   sim::WrongFeeTurn& wrong_fee);
+                   sim::PostingTurn& turn);
+  Answer book(pqxx::work& transaction, const Booking& booking, const Accounts& after, std::int64_t posting_id,
+              bool remember);
   Answer open_once(pqxx::connection_base& connection, const sim::OpenAccount& request, const std::string& exchange_id);
 
+  const Pricing& pricing;
   sim::PgPool pool;
   sim::FaultProfile& faults;
   SystemClock clock;
 };
 
 Answer AccountService::Impl::post(const Order& order, const std::string& exchange_id) {
-  sim::WrongFeeTurn wrong_fee(faults);
-  const Answer answer = pool.run([&](pqxx::connection_base& c) { return post_once(c, order, exchange_id, wrong_fee); });
-  wrong_fee.answered(answer.status, exchange_id);
+  sim::PostingTurn turn(faults);
+  const Answer answer = pool.run([&](pqxx::connection_base& c) { return post_once(c, order, exchange_id, turn); });
+  turn.answered(answer.status, exchange_id);
   return answer;
 }
 
 Answer AccountService::Impl::post_once(pqxx::connection_base& connection, const Order& order,
-                                       const std::string& exchange_id, sim::WrongFeeTurn& wrong_fee) {
+                                       const std::string& exchange_id, sim::PostingTurn& turn) {
   pqxx::work transaction(connection);
   auto refuse = [&](Refusal refusal) {
     const Answer answer = sim::refuse(refusal);
@@ -148,40 +81,63 @@ Answer AccountService::Impl::post_once(pqxx::connection_base& connection, const 
   if (order.payer == order.payee) return refuse(Refusal::same_account);
   if (rows.size() != (order.transfer() ? 2u : 1u)) return refuse(Refusal::unknown_account);
 
-  std::vector<AccountRow> accounts;
-  for (const auto& row : rows) accounts.push_back(account_row(row));
-  if (accounts.front().currency != accounts.back().currency) return refuse(Refusal::currency_mismatch);
-  AccountRow& holder = accounts.front().id == order.holder() ? accounts.front() : accounts.back();
+  Accounts before;
+  for (const auto& row : rows) before.push_back(account_row(row));
+  if (before.front().currency != before.back().currency) return refuse(Refusal::currency_mismatch);
+  Booking booking = price(pricing, faults.rounding(), order, holder_of(before, order), exchange_id);
+  Accounts after = before;
+  if (const auto refusal = carry_out(pricing, booking, after)) return refuse(*refusal);
+  if (const auto extra = turn.extra_minor(holder_of(after, order).balance_minor); extra != 0) {
+    booking.fee_minor += extra;
+    after = before;
+    carry_out(pricing, booking, after);
+  }
+  auto posting_id = rows[0][6].as<std::int64_t>();
+  Accounts twice = after;
+  if (turn.duplicate(!carry_out(pricing, booking, twice))) {
+    book(transaction, booking, after, posting_id, false);
+    posting_id = transaction.exec_prepared1("next_posting_id")[0].as<std::int64_t>();
+    after = twice;
+  }
+  const Answer answer = book(transaction, booking, after, posting_id, true);
+  transaction.commit();
+  return answer;
+}
 
-  std::int64_t fee = order.transfer() ? commission_minor(holder.tier, order.amount_minor) : 0;
-  std::int64_t balance = holder.balance_minor + (order.payer != 0 ? -order.amount_minor : order.amount_minor) - fee;
-  if (balance < 0) return refuse(Refusal::insufficient_funds);
-  const std::int64_t extra = wrong_fee.extra_minor(balance);
-  fee += extra;
-  balance -= extra;
-
-  std::vector<std::string> account_ids, balances, counts, hashes, kinds, fees;
-  for (AccountRow& account : accounts) {
-    const bool pays = account.id == order.holder();
-    account.balance_minor = pays ? balance : account.balance_minor + order.amount_minor;
-    account.position = account.position.after(exchange_id);
-    account_ids.push_back(std::to_string(account.id));
+/// Stores the accounts as they stand `after` the booking. Returns its answer, and remembers that where asked to.
+Answer AccountService::Impl::book(pqxx::work& transaction, const Booking& booking, const Accounts& after,
+                                  std::int64_t posting_id, bool remember) {
+  const Order& order = booking.order;
+  std::vector<std::string> ids, balances, counts, hashes, kinds, fees;
+  for (const AccountRow& account : after) {
+    const bool holds = account.id == order.holder();
+    ids.push_back(std::to_string(account.id));
     balances.push_back(hundredths_to_text(account.balance_minor));
     counts.push_back(std::to_string(account.position.txn_count));
     hashes.push_back(std::to_string(account.position.txn_hash));
-    kinds.emplace_back(pays ? order.kind() : "transfer_in");
-    fees.push_back(hundredths_to_text(pays ? fee : 0));
+    kinds.emplace_back(holds ? order.kind() : "transfer_in");
+    fees.push_back(hundredths_to_text(holds ? booking.fee_minor : 0));
   }
-  const auto posting_id = rows[0][6].as<std::int64_t>();
   const std::string now = sim::utc_timestamp(clock.unix_ms(), false);
-  const sim::PostingFacts facts{std::to_string(posting_id), order.kind(), order.amount_minor, fee, balance, now};
+  const sim::PostingFacts facts{std::to_string(posting_id),
+                                order.kind(),
+                                order.amount_minor,
+                                booking.fee_minor,
+                                holder_of(after, order).balance_minor,
+                                now};
   const Answer answer{201, order.transfer() ? sim::transfer_json(order.payer, order.payee, facts)
                                             : sim::posting_json(order.holder(), facts)};
-  transaction.exec_prepared("post", sim::sql_array(account_ids), sim::sql_array(balances), sim::sql_array(counts),
-                            sim::sql_array(hashes), sim::sql_array(kinds), sim::sql_array(fees), posting_id,
-                            hundredths_to_text(order.amount_minor), exchange_id, now, answer.status, answer.body,
-                            change_message(exchange_id));
-  transaction.commit();
+  using sim::sql_array;
+  const std::string amount = hundredths_to_text(order.amount_minor);
+  const std::string message = change_message(booking.exchange_id);
+  if (remember)
+    transaction.exec_prepared("post", sql_array(ids), sql_array(balances), sql_array(counts), sql_array(hashes),
+                              sql_array(kinds), sql_array(fees), posting_id, amount, booking.exchange_id, now, message,
+                              answer.status, answer.body);
+  else
+    transaction.exec_prepared("post_unremembered", sql_array(ids), sql_array(balances), sql_array(counts),
+                              sql_array(hashes), sql_array(kinds), sql_array(fees), posting_id, amount,
+                              booking.exchange_id, now, message);
   return answer;
 }
 
@@ -210,9 +166,10 @@ Answer AccountService::Impl::open_once(pqxx::connection_base& connection, const 
   return answer;
 }
 
-AccountService::AccountService(const sim::SimulatorOptions& options, sim::FaultProfile& faults) {
+AccountService::AccountService(const Pricing& pricing, const sim::SimulatorOptions& options,
+                               sim::FaultProfile& faults) {
   sim::set_up_database(options.database, schema(options.seed_accounts));
-  impl_ = std::make_unique<Impl>(options, faults);
+  impl_ = std::make_unique<Impl>(pricing, options, faults);
 }
 
 AccountService::~AccountService() = default;
@@ -231,7 +188,11 @@ Answer AccountService::withdraw(std::int64_t account, std::int64_t amount_minor,
 
 Answer AccountService::transfer(std::int64_t from_account, std::int64_t to_account, std::int64_t amount_minor,
                                 const std::string& exchange_id) {
-  return impl_->post({from_account, to_account, amount_minor}, exchange_id);
+  return impl_->post({.payer = from_account, .payee = to_account, .amount_minor = amount_minor}, exchange_id);
+}
+
+Answer AccountService::credit_interest(std::int64_t account, int days, const std::string& exchange_id) {
+  return impl_->post({.payee = account, .interest_days = days}, exchange_id);
 }
 
 Answer AccountService::read_account(std::int64_t account) {
@@ -267,16 +228,17 @@ void AccountService::ping() {
 }
 
 sim::SimulatorKind simulator_kind() {
-  return {
-      .program = "phoenix-legacy-sim",
-      .description = "a small core bank, the system to be replaced",
-      .flavour = "vip-fee",
-      .default_listen = "127.0.0.1:8081",
-      .default_database = "postgresql:///legacy_bank",
-      .knows_bug_compatible = false,
-      .make_bank = [](const sim::SimulatorOptions& options, sim::FaultProfile& faults) -> std::unique_ptr<sim::Bank> {
-        return std::make_unique<AccountService>(options, faults);
-      }};
+  auto flavour = [](std::string name, const Pricing& pricing) {
+    return sim::Flavour{std::move(name), [&pricing](const sim::SimulatorOptions& options, sim::FaultProfile& faults) {
+                          return std::make_unique<AccountService>(pricing, options, faults);
+                        }};
+  };
+  return {.program = "phoenix-legacy-sim",
+          .description = "a small core bank, the system to be replaced",
+          .default_listen = "127.0.0.1:8081",
+          .default_database = "postgresql:///legacy_bank",
+          .knows_bug_compatible = false,
+          .flavours = {flavour("vip-fee", kVipFee), flavour("float-rounding", kFloatRounding)}};
 }
 
 }  // namespace phoenix::legacy_bank

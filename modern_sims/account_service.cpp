@@ -1,6 +1,7 @@
 #include "modern_sims/account_service.hpp"
 
 #include <functional>
+#include <variant>
 
 #include "core/model/exchange_id.hpp"
 #include "core/runtime/clock.hpp"
@@ -10,7 +11,6 @@
 #include "core/sim/pg_pool.hpp"
 #include "modern_sims/journal.hpp"
 #include "modern_sims/ledger_store.hpp"
-#include "modern_sims/tariff.hpp"
 
 namespace phoenix::modern_bank {
 
@@ -19,23 +19,44 @@ using sim::Refusal;
 
 namespace {
 
-/// Looks at the locked accounts and decides: the transaction to book, or the refusal.
-struct Decision {
-  std::optional<JournalTransaction> transaction;
-  Refusal refusal = Refusal::unknown_account;
-};
 using Accounts = std::map<std::int64_t, Account>;
-using Decide = std::function<Decision(const Accounts&, sim::WrongFeeTurn&)>;
+
+/// One posting on the accounts as they stand: amount and fee are settled, the booking may be repeated.
+struct Posting {
+  std::int64_t amount_minor = 0;
+  std::int64_t fee_minor = 0;
+  /// Books with the given fee; no value: overdrawn.
+  std::function<std::optional<JournalTransaction>(const Accounts&, std::int64_t fee_minor)> book;
+};
+/// Looks at the locked accounts: the posting, or why there is none.
+using Decide = std::function<std::variant<Posting, Refusal>(const Accounts&)>;
 using Render = std::function<std::string(const sim::PostingFacts&)>;
 
-/// Books with the right fee first; the fault's surcharge only where the balance covers that too.
-template <class Book>
-Decision book_with_fee(std::int64_t fee_minor, sim::WrongFeeTurn& wrong_fee, const Book& book) {
-  std::optional<JournalTransaction> transaction = book(fee_minor);
-  if (!transaction) return {std::nullopt, Refusal::insufficient_funds};
-  const std::int64_t extra = wrong_fee.extra_minor(transaction->holder().balance_after_minor);
-  if (extra != 0) transaction = book(fee_minor + extra);
-  return {std::move(transaction), {}};
+/// What is booked: one transaction, or two where a fault books it twice; or the refusal.
+struct Decision {
+  std::vector<JournalTransaction> transactions;
+  Refusal refusal = Refusal::unknown_account;
+};
+
+Accounts after(Accounts accounts, const JournalTransaction& transaction) {
+  for (const auto& entry : transaction.customers) {
+    Account& account = accounts.at(entry.account_id);
+    account.balance_minor = entry.balance_after_minor;
+    account.position = entry.position_after;
+  }
+  return accounts;
+}
+
+/// Books with the right fee first; the faults only where the bank would not refuse what they make of it.
+Decision book_posting(const Posting& posting, const Accounts& accounts, sim::PostingTurn& turn) {
+  std::optional<JournalTransaction> first = posting.book(accounts, posting.fee_minor);
+  if (!first) return {{}, Refusal::insufficient_funds};
+  if (!first->within_limit()) return {{}, Refusal::balance_limit};
+  const std::int64_t fee = posting.fee_minor + turn.extra_minor(first->holder().balance_after_minor);
+  if (fee != posting.fee_minor) first = posting.book(accounts, fee);
+  const auto second = posting.book(after(accounts, *first), fee);
+  if (turn.duplicate(second && second->within_limit())) return {{*first, *second}, {}};
+  return {{*first}, {}};
 }
 
 std::string new_transaction_id(std::int64_t unix_ms) {
@@ -46,51 +67,66 @@ std::string new_transaction_id(std::int64_t unix_ms) {
 }  // namespace
 
 struct AccountService::Impl {
-  Impl(const sim::SimulatorOptions& options, sim::FaultProfile& fault_profile)
-      : pool(options.database, static_cast<std::size_t>(options.threads), prepare_ledger_statements),
+  Impl(const Pricing& prices, const sim::SimulatorOptions& options, sim::FaultProfile& fault_profile)
+      : pricing(prices),
+        pool(options.database, static_cast<std::size_t>(options.threads), prepare_ledger_statements),
         faults(fault_profile) {}
 
-  Answer post(const std::vector<std::int64_t>& accounts, std::int64_t amount_minor, const std::string& kind,
-              const std::string& exchange_id, const Decide& decide, const Render& render);
+  [[nodiscard]] FeeRule rule() const { return faults.bug_compatible() ? FeeRule::legacy_compatible : FeeRule::tariff; }
+  Answer post(const std::vector<std::int64_t>& accounts, const std::string& kind, const std::string& exchange_id,
+              const Decide& decide, const Render& render);
+  Answer post_once(LedgerTransaction& ledger, const Decision& decision, std::int64_t amount_minor,
+                   const std::string& kind, const Render& render);
 
+  const Pricing& pricing;
   sim::PgPool pool;
   sim::FaultProfile& faults;
   SystemClock clock;
 };
 
-Answer AccountService::Impl::post(const std::vector<std::int64_t>& accounts, std::int64_t amount_minor,
-                                  const std::string& kind, const std::string& exchange_id, const Decide& decide,
-                                  const Render& render) {
-  sim::WrongFeeTurn wrong_fee(faults);
+Answer AccountService::Impl::post(const std::vector<std::int64_t>& accounts, const std::string& kind,
+                                  const std::string& exchange_id, const Decide& decide, const Render& render) {
+  sim::PostingTurn turn(faults);
   const Answer given = pool.run([&](pqxx::connection_base& connection) -> Answer {
     LedgerTransaction ledger(connection, exchange_id);
     std::optional<Answer> recalled;
     const Accounts locked = ledger.lock(accounts, recalled);
     if (recalled) return *recalled;
-    const Decision decision = decide(locked, wrong_fee);
-    if (!decision.transaction) {
-      const Answer refusal = sim::refuse(decision.refusal);
-      ledger.remember(refusal);
-      ledger.commit();
-      return refusal;
-    }
-    const std::int64_t now_ms = clock.unix_ms();
-    const std::string now = sim::utc_timestamp(now_ms, true);
-    const std::string transaction_id = new_transaction_id(now_ms);
-    const CustomerEntry& holder = decision.transaction->holder();
-    const Answer answer{201, render({quote_json(transaction_id), kind, amount_minor, holder.fee_minor,
-                                     holder.balance_after_minor, now})};
-    ledger.book(*decision.transaction, transaction_id, now, answer);
+    const auto decided = decide(locked);
+    const auto* posting = std::get_if<Posting>(&decided);
+    const Decision decision = posting ? book_posting(*posting, locked, turn) : Decision{{}, std::get<Refusal>(decided)};
+    if (!decision.transactions.empty()) return post_once(ledger, decision, posting->amount_minor, kind, render);
+    const Answer refusal = sim::refuse(decision.refusal);
+    ledger.remember(refusal);
     ledger.commit();
-    return answer;
+    return refusal;
   });
-  wrong_fee.answered(given.status, exchange_id);
+  turn.answered(given.status, exchange_id);
   return given;
 }
 
-AccountService::AccountService(const sim::SimulatorOptions& options, sim::FaultProfile& faults) {
+/// Stores what was decided; the answer is that of the last booking, as a client gets it whose request was repeated.
+Answer AccountService::Impl::post_once(LedgerTransaction& ledger, const Decision& decision, std::int64_t amount_minor,
+                                       const std::string& kind, const Render& render) {
+  const std::int64_t now_ms = clock.unix_ms();
+  const std::string now = sim::utc_timestamp(now_ms, true);
+  std::optional<Answer> answer;
+  for (const JournalTransaction& transaction : decision.transactions) {
+    const std::string transaction_id = new_transaction_id(now_ms);
+    const CustomerEntry& holder = transaction.holder();
+    if (&transaction == &decision.transactions.back())
+      answer = Answer{201, render({quote_json(transaction_id), kind, amount_minor, holder.fee_minor,
+                                   holder.balance_after_minor, now})};
+    ledger.book(transaction, transaction_id, now, answer);
+  }
+  ledger.commit();
+  return *answer;
+}
+
+AccountService::AccountService(const Pricing& pricing, const sim::SimulatorOptions& options,
+                               sim::FaultProfile& faults) {
   sim::set_up_database(options.database, ledger_schema(options.seed_accounts));
-  impl_ = std::make_unique<Impl>(options, faults);
+  impl_ = std::make_unique<Impl>(pricing, options, faults);
 }
 
 AccountService::~AccountService() = default;
@@ -118,24 +154,38 @@ Answer AccountService::open_account(const sim::OpenAccount& request, const std::
 
 Answer AccountService::deposit(std::int64_t account, std::int64_t amount_minor, const std::string& exchange_id) {
   return impl_->post(
-      {account}, amount_minor, "deposit", exchange_id,
-      [&](const Accounts& accounts, sim::WrongFeeTurn& wrong_fee) -> Decision {
-        if (accounts.empty()) return {std::nullopt, Refusal::unknown_account};
-        return book_with_fee(0, wrong_fee, [&](std::int64_t fee) {
-          return book_deposit(accounts.at(account), amount_minor, fee, exchange_id);
-        });
+      {account}, "deposit", exchange_id,
+      [&](const Accounts& accounts) -> std::variant<Posting, Refusal> {
+        if (accounts.empty()) return Refusal::unknown_account;
+        return Posting{amount_minor, 0, [&](const Accounts& now, std::int64_t fee) {
+                         return book_deposit(now.at(account), amount_minor, fee, exchange_id);
+                       }};
       },
       [&](const sim::PostingFacts& facts) { return sim::posting_json(account, facts); });
 }
 
 Answer AccountService::withdraw(std::int64_t account, std::int64_t amount_minor, const std::string& exchange_id) {
   return impl_->post(
-      {account}, amount_minor, "withdrawal", exchange_id,
-      [&](const Accounts& accounts, sim::WrongFeeTurn& wrong_fee) -> Decision {
-        if (accounts.empty()) return {std::nullopt, Refusal::unknown_account};
-        return book_with_fee(0, wrong_fee, [&](std::int64_t fee) {
-          return book_withdrawal(accounts.at(account), amount_minor, fee, exchange_id);
-        });
+      {account}, "withdrawal", exchange_id,
+      [&](const Accounts& accounts) -> std::variant<Posting, Refusal> {
+        if (accounts.empty()) return Refusal::unknown_account;
+        return Posting{amount_minor, 0, [&](const Accounts& now, std::int64_t fee) {
+                         return book_withdrawal(now.at(account), amount_minor, fee, exchange_id);
+                       }};
+      },
+      [&](const sim::PostingFacts& facts) { return sim::posting_json(account, facts); });
+}
+
+Answer AccountService::credit_interest(std::int64_t account, int days, const std::string& exchange_id) {
+  return impl_->post(
+      {account}, "interest", exchange_id,
+      [&](const Accounts& accounts) -> std::variant<Posting, Refusal> {
+        if (accounts.empty()) return Refusal::unknown_account;
+        const std::int64_t interest =
+            impl_->pricing.interest(impl_->rule(), accounts.at(account).balance_minor, days, impl_->faults.rounding());
+        return Posting{interest, 0, [&, interest](const Accounts& now, std::int64_t fee) {
+                         return book_interest(now.at(account), interest, fee, exchange_id);
+                       }};
       },
       [&](const sim::PostingFacts& facts) { return sim::posting_json(account, facts); });
 }
@@ -143,16 +193,18 @@ Answer AccountService::withdraw(std::int64_t account, std::int64_t amount_minor,
 Answer AccountService::transfer(std::int64_t from_account, std::int64_t to_account, std::int64_t amount_minor,
                                 const std::string& exchange_id) {
   return impl_->post(
-      {from_account, to_account}, amount_minor, "transfer_out", exchange_id,
-      [&](const Accounts& accounts, sim::WrongFeeTurn& wrong_fee) -> Decision {
-        if (from_account == to_account) return {std::nullopt, Refusal::same_account};
-        if (accounts.size() != 2) return {std::nullopt, Refusal::unknown_account};
+      {from_account, to_account}, "transfer_out", exchange_id,
+      [&](const Accounts& accounts) -> std::variant<Posting, Refusal> {
+        if (from_account == to_account) return Refusal::same_account;
+        if (accounts.size() != 2) return Refusal::unknown_account;
         const Account& from = accounts.at(from_account);
-        const Account& to = accounts.at(to_account);
-        if (from.currency != to.currency) return {std::nullopt, Refusal::currency_mismatch};
-        const FeeRule rule = impl_->faults.bug_compatible() ? FeeRule::legacy_compatible : FeeRule::tariff;
-        return book_with_fee(transfer_fee_minor(rule, from.tier, amount_minor), wrong_fee,
-                             [&](std::int64_t fee) { return book_transfer(from, to, amount_minor, fee, exchange_id); });
+        if (from.currency != accounts.at(to_account).currency) return Refusal::currency_mismatch;
+        const std::int64_t fee =
+            impl_->pricing.transfer_fee(impl_->rule(), from.tier, amount_minor, impl_->faults.rounding());
+        return Posting{amount_minor, fee, [&](const Accounts& now, std::int64_t charged) {
+                         return book_transfer(now.at(from_account), now.at(to_account), amount_minor, charged,
+                                              exchange_id);
+                       }};
       },
       [&](const sim::PostingFacts& facts) { return sim::transfer_json(from_account, to_account, facts); });
 }
@@ -183,16 +235,17 @@ void AccountService::ping() {
 }
 
 sim::SimulatorKind simulator_kind() {
-  return {
-      .program = "phoenix-modern-sim",
-      .description = "the rewrite of the small core bank, on a double-entry ledger",
-      .flavour = "ledger",
-      .default_listen = "127.0.0.1:8082",
-      .default_database = "postgresql:///modern_bank",
-      .knows_bug_compatible = true,
-      .make_bank = [](const sim::SimulatorOptions& options, sim::FaultProfile& faults) -> std::unique_ptr<sim::Bank> {
-        return std::make_unique<AccountService>(options, faults);
-      }};
+  auto flavour = [](std::string name, const Pricing& pricing) {
+    return sim::Flavour{std::move(name), [&pricing](const sim::SimulatorOptions& options, sim::FaultProfile& faults) {
+                          return std::make_unique<AccountService>(pricing, options, faults);
+                        }};
+  };
+  return {.program = "phoenix-modern-sim",
+          .description = "the rewrite of the small core bank, on a double-entry ledger",
+          .default_listen = "127.0.0.1:8082",
+          .default_database = "postgresql:///modern_bank",
+          .knows_bug_compatible = true,
+          .flavours = {flavour("ledger", kLedger), flavour("precision", kPrecision)}};
 }
 
 }  // namespace phoenix::modern_bank

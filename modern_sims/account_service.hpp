@@ -1,4 +1,4 @@
-// The modern bank: the same API on a double-entry ledger. Decides with tariff and journal, stores with ledger_store.
+// The modern bank: the same API on a double-entry ledger. Decides with pricing and journal, stores with ledger_store.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,14 @@
 
 #include "core/sim/bank.hpp"
 #include "core/sim/simulator.hpp"
+#include "modern_sims/pricing.hpp"
 
 namespace phoenix::modern_bank {
 
 class AccountService final : public sim::Bank {
  public:
   /// Lays out the schema and seeds the accounts; throws Failure when the database cannot be used.
-  AccountService(const sim::SimulatorOptions& options, sim::FaultProfile& faults);
+  AccountService(const Pricing& pricing, const sim::SimulatorOptions& options, sim::FaultProfile& faults);
   ~AccountService() override;
 
   sim::Answer open_account(const sim::OpenAccount& request, const std::string& exchange_id) override;
@@ -21,6 +22,7 @@ class AccountService final : public sim::Bank {
   sim::Answer withdraw(std::int64_t account, std::int64_t amount_minor, const std::string& exchange_id) override;
   sim::Answer transfer(std::int64_t from_account, std::int64_t to_account, std::int64_t amount_minor,
                        const std::string& exchange_id) override;
+  sim::Answer credit_interest(std::int64_t account, int days, const std::string& exchange_id) override;
   sim::Answer read_account(std::int64_t account) override;
   sim::Answer statement(std::int64_t account) override;
   void ping() override;
@@ -30,7 +32,7 @@ class AccountService final : public sim::Bank {
   std::unique_ptr<Impl> impl_;
 };
 
-/// phoenix-modern-sim, flavour ledger.
+/// phoenix-modern-sim, flavours ledger and precision.
 sim::SimulatorKind simulator_kind();
 
 }  // namespace phoenix::modern_bank

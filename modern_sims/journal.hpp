@@ -1,5 +1,5 @@
 // Double entry: every transaction is a set of entries that sum to zero. Customers' entries carry the balance they lead
-// to; the bank's own books (cash, fees) carry none, so that no row is shared by all transactions. Pure.
+// to; the bank's own books (cash, fees, interest) carry none, so that no row is shared by all transactions. Pure.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +30,11 @@ struct CustomerEntry {
 };
 
 struct BookEntry {
-  std::string_view book;  ///< "cash" or "fees"
+  std::string_view book;  ///< "cash", "fees" or "interest"
   std::int64_t net_minor = 0;
 };
 
-enum class Kind : std::uint8_t { deposit, withdrawal, transfer };
+enum class Kind : std::uint8_t { deposit, withdrawal, transfer, interest };
 std::string_view to_string(Kind kind);
 
 struct JournalTransaction {
@@ -43,11 +43,15 @@ struct JournalTransaction {
   std::vector<BookEntry> books;
   [[nodiscard]] const CustomerEntry& holder() const { return customers.front(); }
   [[nodiscard]] bool balanced() const;
+  /// No customer's balance passes sim::kMaxBalanceMinor.
+  [[nodiscard]] bool within_limit() const;
 };
 
 /// Amounts and fees in hundredths. No value when the holder's balance would fall below zero.
 std::optional<JournalTransaction> book_deposit(const Account& holder, std::int64_t amount_minor, std::int64_t fee_minor,
                                                std::string_view exchange_id);
+std::optional<JournalTransaction> book_interest(const Account& holder, std::int64_t interest_minor,
+                                                std::int64_t fee_minor, std::string_view exchange_id);
 std::optional<JournalTransaction> book_withdrawal(const Account& holder, std::int64_t amount_minor,
                                                   std::int64_t fee_minor, std::string_view exchange_id);
 std::optional<JournalTransaction> book_transfer(const Account& from, const Account& to, std::int64_t amount_minor,

@@ -20,6 +20,22 @@ Account account_from(const pqxx::row& row) {
           {row[4].as<std::int64_t>(), row[5].as<std::int64_t>()}};
 }
 
+/// Moves the balances, books the entries and marks the change stream ($13) in one round trip; `also` is one more step.
+std::string book_statement(const char* also) {
+  return fmt::format(
+      "WITH e AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+      "$6::bigint[])"
+      " AS e(account_id, net, fee, balance_after, txn_count, txn_hash)),"
+      " moved AS (UPDATE ledger_accounts a SET balance_minor = e.balance_after, txn_count = e.txn_count,"
+      " txn_hash = e.txn_hash FROM e WHERE a.id = e.account_id),"
+      " opened AS (INSERT INTO ledger_transactions VALUES ($7::uuid, $8, $9, $10::timestamptz)),"
+      " customers AS (INSERT INTO customer_entries SELECT account_id, txn_count, $7::uuid, net, fee, balance_after "
+      "FROM e),"
+      " books AS (INSERT INTO book_entries SELECT $7::uuid, b.* FROM unnest($11::text[], $12::bigint[]) AS b){}"
+      " SELECT pg_logical_emit_message(true, 'phoenix', $13)",
+      also);
+}
+
 }  // namespace
 
 std::vector<std::string> ledger_schema(std::int64_t seed_accounts) {
@@ -54,19 +70,8 @@ void prepare_ledger_statements(pqxx::connection_base& connection) {
   connection.prepare(
       "insert_account",
       "INSERT INTO ledger_accounts VALUES ($1, $2, $3, 0, $4, $5, $6::timestamptz) ON CONFLICT DO NOTHING");
-  connection.prepare(
-      "book",
-      "WITH e AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
-      "$6::bigint[])"
-      " AS e(account_id, net, fee, balance_after, txn_count, txn_hash)),"
-      " moved AS (UPDATE ledger_accounts a SET balance_minor = e.balance_after, txn_count = e.txn_count,"
-      " txn_hash = e.txn_hash FROM e WHERE a.id = e.account_id),"
-      " opened AS (INSERT INTO ledger_transactions VALUES ($7::uuid, $8, $9, $10::timestamptz)),"
-      " customers AS (INSERT INTO customer_entries SELECT account_id, txn_count, $7::uuid, net, fee, balance_after "
-      "FROM e),"
-      " books AS (INSERT INTO book_entries SELECT $7::uuid, b.* FROM unnest($11::text[], $12::bigint[]) AS b),"
-      " remembered AS (INSERT INTO processed VALUES ($9, $13, $14))"
-      " SELECT pg_logical_emit_message(true, 'phoenix', $15)");
+  connection.prepare("book", book_statement(", remembered AS (INSERT INTO processed VALUES ($9, $14, $15))"));
+  connection.prepare("book_unremembered", book_statement(""));
   connection.prepare("remember", "INSERT INTO processed VALUES ($1, $2, $3)");
   connection.prepare("mark", "SELECT pg_logical_emit_message(true, 'phoenix', $1)");
   connection.prepare(
@@ -112,7 +117,7 @@ bool LedgerTransaction::insert_account(const Account& account, const std::string
 }
 
 void LedgerTransaction::book(const JournalTransaction& transaction, const std::string& transaction_id,
-                             const std::string& created_at, const sim::Answer& answer) {
+                             const std::string& created_at, const std::optional<sim::Answer>& answer) {
   std::vector<std::string> ids, nets, fees, balances, counts, hashes, books, book_nets;
   for (const auto& entry : transaction.customers) {
     ids.push_back(std::to_string(entry.account_id));
@@ -127,9 +132,15 @@ void LedgerTransaction::book(const JournalTransaction& transaction, const std::s
     book_nets.push_back(std::to_string(entry.net_minor));
   }
   using sim::sql_array;
-  work_.exec_prepared("book", sql_array(ids), sql_array(nets), sql_array(fees), sql_array(balances), sql_array(counts),
-                      sql_array(hashes), transaction_id, std::string(to_string(transaction.kind)), exchange_id_,
-                      created_at, sql_array(books), sql_array(book_nets), answer.status, answer.body, change_message());
+  const std::string kind(to_string(transaction.kind));
+  if (answer)
+    work_.exec_prepared("book", sql_array(ids), sql_array(nets), sql_array(fees), sql_array(balances),
+                        sql_array(counts), sql_array(hashes), transaction_id, kind, exchange_id_, created_at,
+                        sql_array(books), sql_array(book_nets), change_message(), answer->status, answer->body);
+  else
+    work_.exec_prepared("book_unremembered", sql_array(ids), sql_array(nets), sql_array(fees), sql_array(balances),
+                        sql_array(counts), sql_array(hashes), transaction_id, kind, exchange_id_, created_at,
+                        sql_array(books), sql_array(book_nets), change_message());
 }
 
 void LedgerTransaction::remember(const sim::Answer& answer) {

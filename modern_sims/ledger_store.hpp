@@ -36,9 +36,9 @@ class LedgerTransaction {
   /// False when the id is taken.
   bool insert_account(const Account& account, const std::string& opened_at);
 
-  /// Books, remembers the answer and marks the change stream, in one round trip.
+  /// Books, remembers the answer (none: a second booking follows) and marks the change stream, in one round trip.
   void book(const JournalTransaction& transaction, const std::string& transaction_id, const std::string& created_at,
-            const sim::Answer& answer);
+            const std::optional<sim::Answer>& answer);
   /// Remembers an answer that moved no money.
   void remember(const sim::Answer& answer);
   void mark_change_stream();

@@ -69,6 +69,8 @@ Answer refuse(Refusal refusal) {
       return answer(422, "currency mismatch", "both accounts must hold one currency");
     case Refusal::account_exists:
       return answer(409, "account exists", "the assigned account id is taken");
+    case Refusal::balance_limit:
+      return answer(422, "balance limit", "no balance may pass " + hundredths_to_text(kMaxBalanceMinor));
   }
   return answer(500, "internal error", "unknown refusal");
 }

@@ -24,7 +24,7 @@ std::string account_json(const AccountFacts& facts);
 /// posting_id is JSON already: a bare number, or a quoted UUID.
 struct PostingFacts {
   std::string posting_id;
-  std::string kind;  ///< deposit, withdrawal, transfer_out, transfer_in
+  std::string kind;  ///< deposit, withdrawal, transfer_out, transfer_in, interest
   std::int64_t amount_minor = 0;
   std::int64_t fee_minor = 0;
   std::int64_t balance_after_minor = 0;
@@ -35,7 +35,14 @@ std::string transfer_json(std::int64_t from_account, std::int64_t to_account, co
 std::string statement_json(std::int64_t account_id, std::int64_t balance_minor,
                            const std::vector<PostingFacts>& postings);
 
-enum class Refusal { unknown_account, insufficient_funds, same_account, currency_mismatch, account_exists };
+enum class Refusal {
+  unknown_account,
+  insufficient_funds,
+  same_account,
+  currency_mismatch,
+  account_exists,
+  balance_limit
+};
 /// RFC 9457; the same words on both sides.
 Answer refuse(Refusal refusal);
 

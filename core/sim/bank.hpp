@@ -32,11 +32,24 @@ class Bank {
   virtual Answer withdraw(std::int64_t account, std::int64_t amount_minor, const std::string& exchange_id) = 0;
   virtual Answer transfer(std::int64_t from_account, std::int64_t to_account, std::int64_t amount_minor,
                           const std::string& exchange_id) = 0;
+  /// Credits interest for 1 to kMaxInterestDays days on the present balance, at kInterestPerCent a year of 365 days.
+  virtual Answer credit_interest(std::int64_t account, int days, const std::string& exchange_id) = 0;
   virtual Answer read_account(std::int64_t account) = 0;
   virtual Answer statement(std::int64_t account) = 0;
   /// Returns when the database answers.
   virtual void ping() = 0;
 };
+
+/// What every flavour pays on a balance; how the result becomes whole cents is each flavour's own.
+inline constexpr std::int64_t kInterestPerCent = 5;
+inline constexpr int kMaxInterestDays = 366;
+
+/// No posting lifts a balance above ten million million (in hundredths), on either side: up to there sums in binary
+/// floating point are still right to the cent (legacy_sims/float_money.hpp), and no column overflows.
+inline constexpr std::int64_t kMaxBalanceMinor = 1'000'000'000'000'000;
+
+/// How fees and interest become whole cents; `truncate` is a fault (core/sim/fault_profile.hpp).
+enum class Rounding : std::uint8_t { nearest, truncate };
 
 /// Entries of GET /accounts/{id}/statement.
 inline constexpr int kStatementLength = 10;

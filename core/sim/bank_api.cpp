@@ -59,6 +59,13 @@ std::int64_t read_amount(const ExactJson& body) {
   return *amount;
 }
 
+int read_days(const ExactJson& body) {
+  const auto days = body.whole("/days");
+  if (!days || *days < 1 || *days > kMaxInterestDays)
+    throw BadRequest{400, fmt::format("/days: a whole number from 1 to {} is needed", kMaxInterestDays)};
+  return static_cast<int>(*days);
+}
+
 std::int64_t read_account(const ExactJson& body, const std::string& pointer) {
   const auto account = body.whole(pointer);
   if (!account) throw BadRequest{400, account.error().message};
@@ -134,7 +141,9 @@ void BankApi::add_control_routes() {
              return http::json_text(200, faults_.to_json());
            })
       .add("GET", "/_sim/wrong-fees",
-           [this](const Request&, const Params&) { return http::json_text(200, faults_.wrong_fees_json()); });
+           [this](const Request&, const Params&) { return http::json_text(200, faults_.wrong_fees_json()); })
+      .add("GET", "/_sim/duplicates",
+           [this](const Request&, const Params&) { return http::json_text(200, faults_.duplicates_json()); });
 }
 
 void BankApi::add_bank_routes() {
@@ -156,6 +165,11 @@ void BankApi::add_bank_routes() {
            [this](const Request& request, const Params& params) {
              const auto account = account_from_path(params);
              return to_response(bank_.withdraw(account, read_amount(read_body(request)), exchange_id_of(request)));
+           })
+      .add("POST", "/accounts/{account}/interest",
+           [this](const Request& request, const Params& params) {
+             const auto account = account_from_path(params);
+             return to_response(bank_.credit_interest(account, read_days(read_body(request)), exchange_id_of(request)));
            })
       .add("POST", "/transfers",
            [this](const Request& request, const Params&) {

@@ -53,11 +53,13 @@ Result<void> apply(const ExactJson& document, const std::string& pointer, const 
   if (name == "error_rate") return set_error_rate(value, settings.error_rate);
   if (name == "hang") return set_bool(name, value, settings.hang);
   if (name == "reset") return set_bool(name, value, settings.reset);
+  if (name == "truncate") return set_bool(name, value, settings.truncate);
   if (name == "bug_compatible" && knows_bug_compatible) return set_bool(name, value, settings.bug_compatible);
-  if (name == "wrong_fee_every") {
+  if (name == "wrong_fee_every" || name == "duplicate_every") {
     const auto every = document.whole(pointer);
-    if (!every || *every < 0) return invalid_input("wrong_fee_every: a whole number, 0 or more, is needed");
-    settings.wrong_fee_every = static_cast<std::uint64_t>(*every);
+    if (!every || *every < 0) return invalid_input(name + ": a whole number, 0 or more, is needed");
+    (name == "wrong_fee_every" ? settings.wrong_fee_every : settings.duplicate_every) =
+        static_cast<std::uint64_t>(*every);
     return {};
   }
   if (name == "wrong_fee_amount") {
@@ -68,6 +70,12 @@ Result<void> apply(const ExactJson& document, const std::string& pointer, const 
     return {};
   }
   return invalid_input(fmt::format("unknown fault '{}'", name));
+}
+
+std::string exchange_ids_json(const std::vector<std::string>& exchange_ids) {
+  std::string list;
+  for (const auto& id : exchange_ids) list += (list.empty() ? "" : ",") + quote_json(id);
+  return fmt::format(R"({{"exchange_ids":[{}]}})", list);
 }
 
 }  // namespace
@@ -87,7 +95,9 @@ Result<void> FaultProfile::update(std::string_view json) {
     if (!applied) return applied;
   }
   if (next.wrong_fee_every != settings_.wrong_fee_every) postings_ = 0;
+  if (next.duplicate_every != settings_.duplicate_every) duplicate_postings_ = 0;
   settings_ = next;
+  rounding_.store(next.truncate ? Rounding::truncate : Rounding::nearest, std::memory_order_relaxed);
   bug_compatible_.store(next.bug_compatible, std::memory_order_relaxed);
   return {};
 }
@@ -100,8 +110,10 @@ FaultSettings FaultProfile::settings() const {
 std::string FaultProfile::to_json() const {
   const FaultSettings s = settings();
   std::string text = fmt::format(
-      R"({{"latency":"{}ms","error_rate":{},"hang":{},"reset":{},"wrong_fee_every":{},"wrong_fee_amount":{})",
-      s.latency.count(), s.error_rate, s.hang, s.reset, s.wrong_fee_every, hundredths_to_text(s.wrong_fee_minor));
+      R"({{"latency":"{}ms","error_rate":{},"hang":{},"reset":{},"wrong_fee_every":{},"wrong_fee_amount":{},)"
+      R"("truncate":{},"duplicate_every":{})",
+      s.latency.count(), s.error_rate, s.hang, s.reset, s.wrong_fee_every, hundredths_to_text(s.wrong_fee_minor),
+      s.truncate, s.duplicate_every);
   if (knows_bug_compatible_) text += fmt::format(R"(,"bug_compatible":{})", s.bug_compatible);
   return text + "}";
 }
@@ -121,11 +133,15 @@ RequestFault FaultProfile::before_request() {
   return RequestFault::none;
 }
 
-std::int64_t FaultProfile::count_posting() {
+FaultProfile::PostingFaults FaultProfile::count_posting() {
   const std::lock_guard lock(mutex_);
   ++postings_;
-  if (settings_.wrong_fee_every == 0 || postings_ % settings_.wrong_fee_every != 0) return 0;
-  return settings_.wrong_fee_minor;
+  ++duplicate_postings_;
+  PostingFaults faults;
+  if (settings_.wrong_fee_every != 0 && postings_ % settings_.wrong_fee_every == 0)
+    faults.extra_fee_minor = settings_.wrong_fee_minor;
+  faults.duplicate = settings_.duplicate_every != 0 && duplicate_postings_ % settings_.duplicate_every == 0;
+  return faults;
 }
 
 void FaultProfile::record_wrong_fee(const std::string& exchange_id) {
@@ -133,24 +149,42 @@ void FaultProfile::record_wrong_fee(const std::string& exchange_id) {
   wrong_fees_.push_back(exchange_id);
 }
 
+void FaultProfile::record_duplicate(const std::string& exchange_id) {
+  const std::lock_guard lock(mutex_);
+  duplicates_.push_back(exchange_id);
+}
+
 std::string FaultProfile::wrong_fees_json() const {
   const std::lock_guard lock(mutex_);
-  std::string list;
-  for (const auto& id : wrong_fees_) list += (list.empty() ? "" : ",") + quote_json(id);
-  return fmt::format(R"({{"exchange_ids":[{}]}})", list);
+  return exchange_ids_json(wrong_fees_);
 }
 
-std::int64_t WrongFeeTurn::extra_minor(std::int64_t spare_minor) {
-  if (!taken_) {
-    extra_minor_ = faults_.count_posting();
-    taken_ = true;
-  }
-  applied_ = extra_minor_ > 0 && extra_minor_ <= spare_minor;
-  return applied_ ? extra_minor_ : 0;
+std::string FaultProfile::duplicates_json() const {
+  const std::lock_guard lock(mutex_);
+  return exchange_ids_json(duplicates_);
 }
 
-void WrongFeeTurn::answered(int status, const std::string& exchange_id) {
-  if (applied_ && status == 201) faults_.record_wrong_fee(exchange_id);
+void PostingTurn::take() {
+  if (!taken_) given_ = faults_.count_posting();
+  taken_ = true;
+}
+
+std::int64_t PostingTurn::extra_minor(std::int64_t spare_minor) {
+  take();
+  charged_ = given_.extra_fee_minor > 0 && given_.extra_fee_minor <= spare_minor;
+  return charged_ ? given_.extra_fee_minor : 0;
+}
+
+bool PostingTurn::duplicate(bool possible) {
+  take();
+  duplicated_ = given_.duplicate && possible;
+  return duplicated_;
+}
+
+void PostingTurn::answered(int status, const std::string& exchange_id) {
+  if (status != 201) return;
+  if (charged_) faults_.record_wrong_fee(exchange_id);
+  if (duplicated_) faults_.record_duplicate(exchange_id);
 }
 
 }  // namespace phoenix::sim

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/result.hpp"
+#include "core/sim/bank.hpp"
 
 namespace phoenix::sim {
 
@@ -20,7 +21,9 @@ struct FaultSettings {
   bool reset = false;                    ///< reset the connection; nothing is applied
   std::uint64_t wrong_fee_every = 0;     ///< every n-th executed posting charges too much; 0: none
   std::int64_t wrong_fee_minor = 1;      ///< how much too much, in hundredths
-  bool bug_compatible = false;           ///< modern: charge fees as legacy does
+  bool truncate = false;                 ///< fees and interest are cut to whole cents instead of rounded
+  std::uint64_t duplicate_every = 0;     ///< every n-th executed posting is booked twice; 0: none
+  bool bug_compatible = false;           ///< modern: compute fees and interest as legacy does
 };
 
 /// What befalls a request before it is worked on.
@@ -37,43 +40,58 @@ class FaultProfile {
   [[nodiscard]] std::string to_json() const;
   [[nodiscard]] FaultSettings settings() const;
   [[nodiscard]] bool bug_compatible() const { return bug_compatible_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Rounding rounding() const { return rounding_.load(std::memory_order_relaxed); }
 
   /// Decides for one request, after waiting for the configured latency.
   RequestFault before_request();
 
-  /// Counts one posting at its execution; returns what to charge too much (0 mostly).
-  std::int64_t count_posting();
-  /// The exchange really was charged too much: called once its transaction has committed.
+  struct PostingFaults {
+    std::int64_t extra_fee_minor = 0;  ///< what to charge too much
+    bool duplicate = false;            ///< book it twice
+  };
+  /// Counts one posting at its execution; returns what is to befall it (nothing mostly).
+  PostingFaults count_posting();
+  /// What really befell the exchange: called once its transaction has committed.
   void record_wrong_fee(const std::string& exchange_id);
+  void record_duplicate(const std::string& exchange_id);
   [[nodiscard]] std::string wrong_fees_json() const;
+  [[nodiscard]] std::string duplicates_json() const;
 
  private:
   const bool knows_bug_compatible_;
   mutable std::mutex mutex_;
   FaultSettings settings_;
   std::vector<std::string> wrong_fees_;
-  std::uint64_t postings_ = 0;  // since wrong_fee_every was set
+  std::vector<std::string> duplicates_;
+  std::uint64_t postings_ = 0;            // since wrong_fee_every was set
+  std::uint64_t duplicate_postings_ = 0;  // since duplicate_every was set
   std::uint64_t requests_ = 0;
   std::atomic<bool> bug_compatible_;
+  std::atomic<Rounding> rounding_ = Rounding::nearest;
 };
 
-/// The turn of one request at the wrong-fee fault. A transaction that is retried keeps its turn, so that retries
-/// neither skip nor repeat a count. One thread.
-class WrongFeeTurn {
+/// The turn of one request at the faults that befall postings. A transaction that is retried keeps its turn, so that
+/// retries neither skip nor repeat a count. One thread.
+class PostingTurn {
  public:
-  explicit WrongFeeTurn(FaultProfile& faults) : faults_(faults) {}
+  explicit PostingTurn(FaultProfile& faults) : faults_(faults) {}
 
   /// What this posting is charged too much: nothing where `spare_minor`, the balance left after it, would not cover
   /// that.
   std::int64_t extra_minor(std::int64_t spare_minor);
-  /// Once the posting is answered: records it when it was executed (`status` 201) and charged too much.
+  /// Whether it is booked a second time: not where the bank would refuse the second booking (`possible` false).
+  bool duplicate(bool possible);
+  /// Once the posting is answered: records what befell it, when it was executed (`status` 201).
   void answered(int status, const std::string& exchange_id);
 
  private:
+  void take();
+
   FaultProfile& faults_;
+  FaultProfile::PostingFaults given_;
   bool taken_ = false;
-  bool applied_ = false;
-  std::int64_t extra_minor_ = 0;
+  bool charged_ = false;
+  bool duplicated_ = false;
 };
 
 }  // namespace phoenix::sim

@@ -20,18 +20,26 @@ struct SimulatorOptions {
   std::int64_t seed_accounts = 0;
   int threads = 16;  ///< handlers, and database connections
   bool bug_compatible = false;
+  std::string flavour;  ///< one of the kind's; empty: its first
+};
+
+/// One of the banks that a simulator can be.
+struct Flavour {
+  std::string name;
+  /// Sets up the database and returns the bank; throws Failure.
+  std::function<std::unique_ptr<Bank>(const SimulatorOptions&, FaultProfile&)> make_bank;
 };
 
 /// What tells one simulator from the other.
 struct SimulatorKind {
   std::string program;
   std::string description;
-  std::string flavour;  ///< the only one it has so far
   std::string default_listen;
   std::string default_database;
   bool knows_bug_compatible = false;
-  /// Sets up the database and returns the bank; throws Failure.
-  std::function<std::unique_ptr<Bank>(const SimulatorOptions&, FaultProfile&)> make_bank;
+  std::vector<Flavour> flavours;  ///< the default one first
+  /// Throws Failure for an unknown name, saying which there are.
+  [[nodiscard]] const Flavour& flavour(const std::string& name) const;
 };
 
 /// Serves from construction to destruction; throws Failure when the database or the address cannot be used.

@@ -1,10 +1,11 @@
 """What the end-to-end tests share: a private Postgres for a module, and a stack per test."""
 import os
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy"))
-from stack import BIN, ROOT, Postgres, Stack, StoryBroken, free_port, http, wait_until  # noqa: E402,F401
+from stack import BIN, ROOT, Kafka, Postgres, Stack, StoryBroken, free_port, http, wait_until  # noqa: E402,F401
 
 MIX = "read=35,statement=15,deposit=20,withdrawal=10,transfer=20"
 
@@ -23,18 +24,21 @@ class StackTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.postgres.stop()
 
-    def make_stack(self, control=None, config=None):
+    def make_stack(self, control=None, modern=None, kafka=None, config=None, pair="vip-fee"):
+        """On Kafka each stack has topics of its own."""
         (control or self.postgres).drop("phoenix")
-        stack = Stack(os.path.join(ROOT, "build", "e2e", self.id().split(".")[-1]), self.postgres, control_postgres=control, config=config)
+        name = self.id().split(".")[-1]
+        stack = Stack(os.path.join(ROOT, "build", "e2e", name), self.postgres, control_postgres=control, modern_postgres=modern, kafka=kafka,
+                      topic_prefix=f"{name}-{time.monotonic_ns()}." if kafka else "", config=config, pair=pair)
         self.addCleanup(stack.programs.stop)
         return stack
 
     def wait_all_decided(self, stack, seconds=60):
-        """Until every exchange that the gateway handed over has a verdict; returns the gateway's sums and the counts."""
+        """Until every exchange that the gateway handed over or told as dropped has a verdict; returns the gateway's sums and the counts."""
         def settled():
             stack.programs.check()
             sums = stack.check_accounting()
             counts = stack.verdict_counts() if sums["in_flight"] == 0 else {}
             decided = sum(count for verdict, count in counts.items() if verdict != "pending")
-            return (sums, counts) if sums["in_flight"] == 0 and decided >= sums["handed_over"] else None
+            return (sums, counts) if sums["in_flight"] == 0 and decided >= sums["handed_over"] + sums["dropped"] else None
         return wait_until("every exchange to be decided", settled, seconds, every=0.2)

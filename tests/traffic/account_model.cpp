@@ -4,16 +4,12 @@
 
 #include <algorithm>
 
+#include "core/sim/bank.hpp"
 #include "core/sim/exact_json.hpp"
-#include "core/sim/seed_rules.hpp"
 
 namespace phoenix::traffic {
 
 namespace {
-
-std::int64_t percentage(std::int64_t amount_minor, std::int64_t per_mille) {
-  return (amount_minor * per_mille + 500) / 1'000;  // half a cent is rounded up
-}
 
 std::string range_text(std::int64_t low, std::int64_t high) {
   if (low == high) return hundredths_to_text(low);
@@ -21,29 +17,6 @@ std::string range_text(std::int64_t low, std::int64_t high) {
 }
 
 }  // namespace
-
-std::optional<FeeModel> fee_model_from_string(std::string_view text) {
-  if (text == "legacy-vip-fee") return FeeModel::legacy_vip_fee;
-  if (text == "tariff") return FeeModel::tariff;
-  if (text == "any") return FeeModel::any;
-  return std::nullopt;
-}
-
-FeeRange right_fees(FeeModel model, const Operation& operation) {
-  if (operation.kind != Kind::transfer) return {};
-  const std::int64_t full = percentage(operation.amount_minor, 25);
-  const bool vip = sim::seeded_tier(operation.account) == "vip";
-  const std::int64_t reduced = vip ? percentage(operation.amount_minor, 20) : full;
-  switch (model) {
-    case FeeModel::legacy_vip_fee:
-      return {full, full};
-    case FeeModel::tariff:
-      return {reduced, reduced};
-    case FeeModel::any:
-      break;
-  }
-  return {reduced, full};
-}
 
 AccountModel::Touch* AccountModel::InFlight::touch(std::int64_t account) {
   const auto at = std::find_if(touches.begin(), touches.end(), [&](const Touch& t) { return t.account == account; });
@@ -74,9 +47,17 @@ std::vector<AccountModel::Touch> AccountModel::expected_touches(const Operation&
       return {touch(operation.account, -most_taken, 0), touch(operation.to_account, 0, amount)};
     case Kind::read:
     case Kind::statement:
+    case Kind::interest:  // others count it by its days
       break;
   }
   return {touch(operation.account, 0, 0)};
+}
+
+AccountModel::Range AccountModel::possible_balance(const Touch& touch) const {
+  Range balance{touch.settled_minor + touch.overlap.low, touch.settled_minor + touch.overlap.high};
+  // Each on top of all that can be there, and a cent for where a sum is rounded and not its parts.
+  for (const int days : touch.overlapping_interest) balance.high += right_interest(model_, balance.high, days) + 1;
+  return balance;
 }
 
 AccountModel::Ticket AccountModel::begin(const Operation& operation, TimePoint now) {
@@ -92,6 +73,8 @@ AccountModel::Ticket AccountModel::begin(const Operation& operation, TimePoint n
       Touch* theirs = other->touch(mine.account);
       mine.overlap.add(theirs->effect);
       theirs->overlap.add(mine.effect);
+      if (operation.kind == Kind::interest) theirs->overlapping_interest.push_back(operation.days);
+      if (other->operation.kind == Kind::interest) mine.overlapping_interest.push_back(other->operation.days);
       mine.overlapped |= is_write(other->operation.kind);
       theirs->overlapped |= writes;
     }
@@ -105,17 +88,23 @@ std::vector<Difference> AccountModel::complete(Ticket ticket, const ParsedAnswer
   std::vector<Difference> differences = answer.differences;
   const bool write = is_write(op.operation.kind);
 
-  if (write && answer.status == 422 && op.operation.kind != Kind::deposit) {
+  const bool interest = op.operation.kind == Kind::interest;
+
+  if (write && answer.status == 422) {
     judge_refusal(op, differences);
     for (const Touch& touch : op.touches) settle(op, touch, 0);
-  } else if (write && (answer.status != 201 || !answer.fee_minor)) {
+  } else if (write && (answer.status != 201 || !answer.fee_minor || (interest && !answer.amount_minor))) {
     fail(ticket, now);  // an answer that makes no sense says nothing about what was done
     return differences;
   } else {
     const std::int64_t fee = answer.fee_minor.value_or(0);
-    const std::int64_t amount = op.operation.amount_minor;
-    const std::int64_t own = !write ? 0 : op.operation.kind == Kind::deposit ? amount - fee : -amount - fee;
+    const std::int64_t amount = interest ? *answer.amount_minor : op.operation.amount_minor;
+    const bool credit = interest || op.operation.kind == Kind::deposit;
+    const std::int64_t own = !write ? 0 : credit ? amount - fee : -amount - fee;
     judge_accepted(op, answer, own, differences);
+    // Those that overlapped have allowed for it.
+    if (interest)
+      op.touches[0].effect.high = right_interest(model_, possible_balance(op.touches[0]).high, op.operation.days);
     settle(op, op.touches[0], own);
     if (op.operation.kind == Kind::transfer) settle(op, op.touches[1], amount);
     if (answer.balance_minor) learn(op, *answer.balance_minor);
@@ -131,13 +120,38 @@ std::vector<Difference> AccountModel::complete(Ticket ticket, const ParsedAnswer
 void AccountModel::judge_refusal(const InFlight& op, std::vector<Difference>& out) const {
   const Touch& mine = op.touches[0];
   const Account& account = accounts_.at(mine.account);
-  if (!account.known || account.generation != mine.generation) return;
-  const std::int64_t needed = op.operation.amount_minor + right_fees(model_, op.operation).most;
-  if (mine.settled_minor + mine.overlap.low >= needed)
-    out.push_back({mine.account, "refusal",
-                   fmt::format("201: at least {} there, {} needed",
-                               hundredths_to_text(mine.settled_minor + mine.overlap.low), hundredths_to_text(needed)),
-                   "422"});
+  if (!account.known || account.generation != mine.generation || beyond_limit(op)) return;
+  const bool credit = op.operation.kind == Kind::deposit || op.operation.kind == Kind::interest;
+  const std::int64_t needed = credit ? 0 : op.operation.amount_minor + right_fees(model_, op.operation).most;
+  const std::int64_t least = possible_balance(mine).low;
+  if (least >= needed)
+    out.push_back(
+        {mine.account, "refusal",
+         fmt::format("201: at least {} there, {} needed", hundredths_to_text(least), hundredths_to_text(needed)),
+         "422"});
+}
+
+/// The account that it credits, or one whose balance is not known, may pass the bank's limit.
+bool AccountModel::beyond_limit(const InFlight& op) const {
+  if (op.operation.kind == Kind::withdrawal) return false;
+  const Touch& credited = op.touches.back();
+  const Account& account = accounts_.at(credited.account);
+  if (!account.known || account.generation != credited.generation) return true;
+  const std::int64_t most = possible_balance(credited).high;
+  const std::int64_t credit =
+      op.operation.kind == Kind::interest ? right_interest(model_, most, op.operation.days) : op.operation.amount_minor;
+  return most + credit > sim::kMaxBalanceMinor;
+}
+
+std::optional<Difference> AccountModel::check_interest(const Operation& operation, const ParsedAnswer& answer) const {
+  if (!answer.balance_minor) return std::nullopt;  // reported already
+  const std::int64_t before = *answer.balance_minor - *answer.amount_minor + *answer.fee_minor;
+  const std::int64_t right = right_interest(model_, before, operation.days);
+  if (*answer.amount_minor == right) return std::nullopt;
+  return Difference{
+      operation.account, "interest",
+      fmt::format("{} for {} days on {}", hundredths_to_text(right), operation.days, hundredths_to_text(before)),
+      hundredths_to_text(*answer.amount_minor)};
 }
 
 void AccountModel::judge_accepted(const InFlight& op, const ParsedAnswer& answer, std::int64_t told_minor,
@@ -152,11 +166,14 @@ void AccountModel::judge_accepted(const InFlight& op, const ParsedAnswer& answer
                                              : hundredths_to_text(fees.least) + " or " + hundredths_to_text(fees.most),
                      hundredths_to_text(fee)});
   }
+  if (operation.kind == Kind::interest)
+    if (auto wrong = check_interest(operation, answer)) out.push_back(std::move(*wrong));
   const Touch& mine = op.touches[0];
   const Account& account = accounts_.at(mine.account);
   if (!answer.balance_minor || !account.known || account.generation != mine.generation) return;
-  const std::int64_t low = mine.settled_minor + mine.overlap.low + told_minor;
-  const std::int64_t high = mine.settled_minor + mine.overlap.high + told_minor;
+  const Range before = possible_balance(mine);
+  const std::int64_t low = before.low + told_minor;
+  const std::int64_t high = before.high + told_minor;
   if (*answer.balance_minor < low || *answer.balance_minor > high)
     out.push_back({mine.account, "balance", range_text(low, high), hundredths_to_text(*answer.balance_minor)});
   else if (*answer.balance_minor < 0)

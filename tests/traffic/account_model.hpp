@@ -4,34 +4,22 @@
 // For each operation the model keeps the balance settled when it was sent (everything answered before that must be
 // visible to it) and the range of what overlapping writes can add or take. An answer outside is wrong. A write whose
 // outcome is unknown (no answer, 5xx) makes the model forget the account until it has been read again undisturbed.
+//
+// Interest must be right for the very balance that its own answer implies. What others may see of it while it is under
+// way is anything up to the interest on the most that the account can hold.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "tests/traffic/answer_check.hpp"
+#include "tests/traffic/price_model.hpp"
 #include "tests/traffic/workload.hpp"
 
 namespace phoenix::traffic {
-
-/// Which fee of a VIP's transfer the client regards as right.
-enum class FeeModel : std::uint8_t {
-  legacy_vip_fee,  ///< 2.5 %, as legacy charges
-  tariff,          ///< 2.0 %, as published
-  any              ///< either
-};
-std::optional<FeeModel> fee_model_from_string(std::string_view text);
-
-struct FeeRange {
-  std::int64_t least = 0;
-  std::int64_t most = 0;
-};
-/// The right fee, or the two right ones, in hundredths; 0 for anything but transfers.
-FeeRange right_fees(FeeModel model, const Operation& operation);
 
 class AccountModel {
  public:
@@ -77,7 +65,8 @@ class AccountModel {
     std::int64_t account = 0;
     Range effect;  // not applied, or applied
     std::int64_t settled_minor = 0;
-    Range overlap;  // of the writes that were in flight at any time while it was
+    Range overlap;  // of the writes that were in flight at any time while it was, interest apart
+    std::vector<int> overlapping_interest;  // of these the interest, in days
     bool overlapped = false;
     std::uint64_t generation = 0;
   };
@@ -88,6 +77,10 @@ class AccountModel {
     [[nodiscard]] Touch* touch(std::int64_t account);
   };
 
+  /// What the account may hold when the operation takes effect.
+  [[nodiscard]] Range possible_balance(const Touch& touch) const;
+  [[nodiscard]] std::optional<Difference> check_interest(const Operation& operation, const ParsedAnswer& answer) const;
+  [[nodiscard]] bool beyond_limit(const InFlight& op) const;
   std::vector<Touch> expected_touches(const Operation& operation) const;
   void judge_refusal(const InFlight& op, std::vector<Difference>& out) const;
   void judge_accepted(const InFlight& op, const ParsedAnswer& answer, std::int64_t told_minor,

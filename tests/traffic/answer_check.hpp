@@ -23,6 +23,7 @@ struct Difference {
 struct ParsedAnswer {
   int status = 0;
   std::optional<std::int64_t> fee_minor;      ///< of an accepted write
+  std::optional<std::int64_t> amount_minor;   ///< that was moved
   std::optional<std::int64_t> balance_minor;  ///< of Operation::account after it
   std::vector<Difference> differences;
 };

@@ -41,6 +41,10 @@ std::string request_bytes(const Operation& operation, const config::Endpoint& ta
       path = fmt::format("/accounts/{}/{}s", operation.account, to_string(operation.kind));
       body = fmt::format(R"({{"amount":{}}})", amount);
       break;
+    case Kind::interest:
+      path = fmt::format("/accounts/{}/interest", operation.account);
+      body = fmt::format(R"({{"days":{}}})", operation.days);
+      break;
     case Kind::transfer:
       path = "/transfers";
       body = fmt::format(R"({{"from_account":{},"to_account":{},"amount":{}}})", operation.account,

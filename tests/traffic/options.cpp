@@ -39,7 +39,7 @@ std::vector<OptionSpec> option_specs() {
           {"requests", "N", "how many", ""},
           {"mix", "KIND=WEIGHT,...", "what to ask for", "read=40,statement=10,deposit=20,withdrawal=15,transfer=15"},
           {"zipf", "S", "how unequally popular accounts are; 0: equally", "0.9"},
-          {"model", "NAME", "the fee a VIP's transfer should cost: legacy-vip-fee, tariff or any", "legacy-vip-fee"},
+          {"model", "NAME", "whose fees and interest are right: " + std::string(kFeeModelNames), "legacy-vip-fee"},
           {"timeout", "TIME", "how long to wait for an answer", "10s"},
           {"json", "FILE", "write the summary there", ""},
           {"live", "FILE", "rewrite one line of JSON there every second", ""},
@@ -70,7 +70,7 @@ TrafficOptions read_options(const std::map<std::string, std::string>& given) {
   options.mix = *mix;
   options.zipf = read_real("zipf", given.at("zipf"), 0, 10);
   const auto model = fee_model_from_string(given.at("model"));
-  if (!model) refuse("model", fmt::format("'{}' is none of legacy-vip-fee, tariff, any", given.at("model")));
+  if (!model) refuse("model", fmt::format("'{}' is none of {}", given.at("model"), kFeeModelNames));
   options.model = *model;
   options.timeout = read_duration("timeout", given.at("timeout"));
   if (options.timeout.count() == 0) refuse("timeout", "must be above 0");

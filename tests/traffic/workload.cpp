@@ -11,7 +11,11 @@ namespace phoenix::traffic {
 
 namespace {
 
-constexpr std::array<std::string_view, kKinds> kNames{"read", "statement", "deposit", "withdrawal", "transfer"};
+constexpr std::array<std::string_view, kKinds> kNames{"read",       "statement", "deposit",
+                                                      "withdrawal", "transfer",  "interest"};
+
+/// Among them divisors of the year, for which an interest of exactly half a cent is frequent.
+constexpr std::array<int, 6> kInterestDays{1, 7, 30, 31, 73, 365};
 
 }  // namespace
 
@@ -75,6 +79,7 @@ Operation Workload::next() {
   if (operation.kind == Kind::deposit) operation.amount_minor = pick_amount(100, 20'000);
   if (operation.kind == Kind::withdrawal || operation.kind == Kind::transfer)
     operation.amount_minor = pick_amount(100, 10'000);
+  if (operation.kind == Kind::interest) operation.days = kInterestDays[random_.next() % kInterestDays.size()];
   if (operation.kind == Kind::transfer) {
     do {
       operation.to_account = pick_account();

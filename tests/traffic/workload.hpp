@@ -12,8 +12,8 @@
 
 namespace phoenix::traffic {
 
-enum class Kind : std::uint8_t { read, statement, deposit, withdrawal, transfer };
-inline constexpr std::size_t kKinds = 5;
+enum class Kind : std::uint8_t { read, statement, deposit, withdrawal, transfer, interest };
+inline constexpr std::size_t kKinds = 6;
 std::string_view to_string(Kind kind);
 [[nodiscard]] constexpr std::size_t index(Kind kind) {
   return static_cast<std::size_t>(kind);
@@ -24,9 +24,10 @@ std::string_view to_string(Kind kind);
 
 struct Operation {
   Kind kind = Kind::read;
-  std::int64_t account = 0;     ///< whose balance the answer shows; the payer of a transfer
-  std::int64_t to_account = 0;  ///< transfers only
-  std::int64_t amount_minor = 0;
+  std::int64_t account = 0;       ///< whose balance the answer shows; the payer of a transfer
+  std::int64_t to_account = 0;    ///< transfers only
+  std::int64_t amount_minor = 0;  ///< deposits, withdrawals and transfers
+  int days = 0;                   ///< interest only
 };
 
 /// Relative weights by kind.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <set>
 
+#include "core/sim/ledger_position.hpp"
 #include "core/sim/pg_pool.hpp"
 #include "fixture.hpp"
 #include "legacy_sims/account_service.hpp"
@@ -19,10 +20,14 @@ sim::SimulatorKind each_kind() {
   return GENERATE(0, 1) == 0 ? legacy_bank::simulator_kind() : modern_bank::simulator_kind();
 }
 
+sim::SimulatorKind each_bank() {
+  return all_banks().at(GENERATE(0u, 1u, 2u, 3u));
+}
+
 }  // namespace
 
 TEST_CASE("exactly every fifth posting is charged too much, and listed") {
-  RunningSimulator bank(each_kind(), 4);
+  RunningSimulator bank(each_bank(), 4);
   REQUIRE(bank.send("PUT", "/_sim/faults", R"({"wrong_fee_every":5,"wrong_fee_amount":0.03})").status == 200);
   std::set<std::string> wrong;
   for (int i = 0; i < 20; ++i) {
@@ -35,6 +40,71 @@ TEST_CASE("exactly every fifth posting is charged too much, and listed") {
   const Reply listed = bank.send("GET", "/_sim/wrong-fees");
   CHECK(listed.body == R"({"exchange_ids":["x4","x9","x14","x19"]})");
   CHECK(bank.balance(1) == "1999.88");
+}
+
+TEST_CASE("exactly every third posting is booked twice, and listed") {
+  const sim::SimulatorKind kind = each_bank();
+  RunningSimulator bank(kind, 4);  // 2000.00 on account 1, 3000.00 on account 2
+  REQUIRE(bank.send("PUT", "/_sim/faults", R"({"duplicate_every":3})").status == 200);
+  CHECK(bank.deposit(1, "10.00", "d1").at("/balance_after") == "2010.00");
+  CHECK(bank.withdraw(1, "5000.00", "refused").status == 422);  // no posting
+  CHECK(bank.withdraw(1, "10.00", "w2").at("/balance_after") == "2000.00");
+  const Reply twice = bank.deposit(1, "10.00", "d3");
+  CHECK(twice.at("/amount") == "10.00");
+  CHECK(twice.at("/balance_after") == "2020.00");
+  CHECK(bank.deposit(1, "10.00", "d3").body == twice.body);  // a repeat is still told what was answered first
+  const Reply statement = bank.send("GET", "/accounts/1/statement");
+  CHECK(statement.at("/postings/0/balance_after") == "2020.00");
+  CHECK(statement.at("/postings/1/balance_after") == "2010.00");
+  CHECK(statement.at("/postings/0/posting_id") != statement.at("/postings/1/posting_id"));
+  const auto position = sim::LedgerPosition{}.after("d1").after("w2").after("d3").after("d3");
+  CHECK(bank.database().query("SELECT txn_count || ' ' || txn_hash FROM accounts WHERE id = 1") ==
+        fmt::format("{} {}", position.txn_count, position.txn_hash));
+  const std::string table = kind.knows_bug_compatible ? "ledger_transactions" : "postings";
+  CHECK(bank.database().query("SELECT count(*) FROM " + table + " WHERE exchange_id = 'd3'") == "2");
+  CHECK(bank.database().query("SELECT count(*) FROM " + table + " WHERE exchange_id = 'd1'") == "1");
+
+  REQUIRE(bank.deposit(2, "1.00", "d4").status == 201);
+  REQUIRE(bank.deposit(2, "1.00", "d5").status == 201);
+  const std::int64_t fee = bank.transfer(1, 2, "100.00", "t6").json().hundredths("/fee").value();
+  CHECK(bank.balance(1) == hundredths_to_text(1'820'00 - 2 * fee));
+  CHECK(bank.balance(2) == "3202.00");
+  CHECK(bank.send("GET", "/_sim/duplicates").body == R"({"exchange_ids":["d3","t6"]})");
+
+  for (int i = 0; i < 2; ++i) REQUIRE(bank.deposit(2, "1.00").status == 201);
+  CHECK(bank.withdraw(2, "3000.00", "w9").at("/balance_after") == "204.00");  // not there a second time: spared
+  CHECK(bank.send("GET", "/_sim/duplicates").body == R"({"exchange_ids":["d3","t6"]})");
+}
+
+TEST_CASE("interest that is booked twice is the same amount twice") {
+  RunningSimulator bank(each_bank(), 9);
+  REQUIRE(bank.send("PUT", "/_sim/faults", R"({"duplicate_every":1})").status == 200);
+  const Reply reply = bank.interest(9, 31, "i1");
+  CHECK(reply.at("/amount") == "42.47");
+  CHECK(reply.at("/balance_after") == "10084.94");
+}
+
+TEST_CASE("truncated, fees and interest are a cent less wherever they differ") {
+  const sim::SimulatorKind kind = each_bank();
+  constexpr int kAccounts = 60;
+  RunningSimulator rounded(kind, kAccounts), truncated(kind, kAccounts);
+  REQUIRE(truncated.send("PUT", "/_sim/faults", R"({"truncate":true})").status == 200);
+  int same = 0, less = 0;
+  auto compare = [&](const Reply& a, const Reply& b, const char* field) {
+    const auto gap = a.json().hundredths(field).value() - b.json().hundredths(field).value();
+    same += gap == 0;
+    less += gap == 1;
+  };
+  for (int account = 1; account <= kAccounts; ++account) {  // interest first, while the balances agree
+    compare(rounded.interest(account, account), truncated.interest(account, account), "/amount");
+    const std::string amount = hundredths_to_text(10'00 + 7 * account);
+    compare(rounded.transfer(account, account % kAccounts + 1, amount),
+            truncated.transfer(account, account % kAccounts + 1, amount), "/fee");
+    REQUIRE(truncated.deposit(account % kAccounts + 1, "0.01").status == 201);
+  }
+  CHECK(same + less == 2 * kAccounts);
+  CHECK(same > 20);
+  CHECK(less > 20);
 }
 
 TEST_CASE("hang and reset apply nothing") {

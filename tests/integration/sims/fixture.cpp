@@ -8,6 +8,8 @@
 #include <pqxx/pqxx>
 
 #include "core/sim/database_setup.hpp"
+#include "legacy_sims/account_service.hpp"
+#include "modern_sims/account_service.hpp"
 
 namespace phoenix::sim_test {
 
@@ -58,11 +60,32 @@ std::string Reply::at(const std::string& pointer) const {
   return scalar ? scalar->text : "absent";
 }
 
+namespace {
+
+sim::SimulatorKind only(sim::SimulatorKind kind, const std::string& flavour) {
+  kind.flavours = {kind.flavour(flavour)};
+  return kind;
+}
+
+}  // namespace
+
+BankPair vip_fee_pair() {
+  return {only(legacy_bank::simulator_kind(), "vip-fee"), only(modern_bank::simulator_kind(), "ledger")};
+}
+
+BankPair float_rounding_pair() {
+  return {only(legacy_bank::simulator_kind(), "float-rounding"), only(modern_bank::simulator_kind(), "precision")};
+}
+
+std::vector<sim::SimulatorKind> all_banks() {
+  return {vip_fee_pair().legacy, vip_fee_pair().modern, float_rounding_pair().legacy, float_rounding_pair().modern};
+}
+
 RunningSimulator::RunningSimulator(const sim::SimulatorKind& kind, std::int64_t seed_accounts, bool bug_compatible,
                                    int threads)
-    : database_(kind.flavour == "ledger" ? "modern" : "legacy"),
+    : database_(kind.knows_bug_compatible ? "modern" : "legacy"),
       simulator_(std::make_unique<sim::Simulator>(
-          kind, sim::SimulatorOptions{{"127.0.0.1", 0}, database_.url(), seed_accounts, threads, bug_compatible})),
+          kind, sim::SimulatorOptions{{"127.0.0.1", 0}, database_.url(), seed_accounts, threads, bug_compatible, ""})),
       client_(client()) {}
 
 http::Client RunningSimulator::client() const {
@@ -92,6 +115,11 @@ Reply RunningSimulator::transfer(std::int64_t from, std::int64_t to, const std::
                                  const std::string& exchange_id) {
   return send("POST", "/transfers",
               fmt::format(R"({{"from_account":{},"to_account":{},"amount":{}}})", from, to, amount), exchange_id);
+}
+
+Reply RunningSimulator::interest(std::int64_t account, int days, const std::string& exchange_id) {
+  return send("POST", fmt::format("/accounts/{}/interest", account), fmt::format(R"({{"days":{}}})", days),
+              exchange_id);
 }
 
 std::string RunningSimulator::balance(std::int64_t account) {

@@ -44,7 +44,17 @@ struct Reply {
   [[nodiscard]] std::string at(const std::string& pointer) const;
 };
 
-/// One simulator, in this process, on port 0.
+/// A pair of flavours that belong together.
+struct BankPair {
+  sim::SimulatorKind legacy;
+  sim::SimulatorKind modern;
+};
+BankPair vip_fee_pair();
+BankPair float_rounding_pair();
+/// Both sides of both.
+std::vector<sim::SimulatorKind> all_banks();
+
+/// One simulator, in this process, on port 0; of the kind's first flavour.
 class RunningSimulator {
  public:
   RunningSimulator(const sim::SimulatorKind& kind, std::int64_t seed_accounts, bool bug_compatible = false,
@@ -54,6 +64,7 @@ class RunningSimulator {
   Reply deposit(std::int64_t account, const std::string& amount, const std::string& exchange_id = {});
   Reply withdraw(std::int64_t account, const std::string& amount, const std::string& exchange_id = {});
   Reply transfer(std::int64_t from, std::int64_t to, const std::string& amount, const std::string& exchange_id = {});
+  Reply interest(std::int64_t account, int days, const std::string& exchange_id = {});
   std::string balance(std::int64_t account);
   [[nodiscard]] config::Endpoint endpoint() const { return simulator_->endpoint(); }
   [[nodiscard]] const ScratchDatabase& database() const { return database_; }

@@ -18,10 +18,14 @@ sim::SimulatorKind each_kind() {
   return GENERATE(0, 1) == 0 ? legacy_bank::simulator_kind() : modern_bank::simulator_kind();
 }
 
+sim::SimulatorKind each_bank() {
+  return all_banks().at(GENERATE(0u, 1u, 2u, 3u));
+}
+
 }  // namespace
 
 TEST_CASE("seeding follows the rules and repeats without effect") {
-  const sim::SimulatorKind kind = each_kind();
+  const sim::SimulatorKind kind = each_bank();
   RunningSimulator bank(kind, 10);
   CHECK(bank.send("GET", "/accounts/5").at("/tier") == "vip");
   CHECK(bank.send("GET", "/accounts/4").at("/tier") == "standard");
@@ -29,8 +33,8 @@ TEST_CASE("seeding follows the rules and repeats without effect") {
   CHECK(bank.balance(10) == "1000.00");
   REQUIRE(bank.deposit(3, "1.00").status == 201);
   sim::FaultProfile faults(true, false);
-  kind.make_bank({{"127.0.0.1", 0}, bank.database().url(), 12, 2, false},
-                 faults);  // a second start, with more accounts
+  kind.flavours.front().make_bank({{"127.0.0.1", 0}, bank.database().url(), 12, 2, false, ""},
+                                  faults);  // a second start, with more accounts
   CHECK(bank.balance(3) == "4001.00");
   CHECK(bank.send("GET", "/accounts/12").status == 200);
 }
@@ -47,6 +51,53 @@ TEST_CASE("postings move exactly what they say") {
   CHECK(transfer.at("/fee") == "0.26");  // 25.5 cents
   CHECK(transfer.at("/balance_after") == "1999.54");
   CHECK(bank.balance(2) == "3010.20");
+}
+
+TEST_CASE("fees of 1.5 % belong to the float-rounding pair") {
+  const BankPair pair = float_rounding_pair();
+  const bool modern = GENERATE(false, true);
+  RunningSimulator bank(modern ? pair.modern : pair.legacy, 5);
+  const Reply tie = bank.transfer(5, 2, "19.00");  // 28.5 cents, a VIP's too
+  CHECK(tie.at("/fee") == (modern ? "0.29" : "0.28"));
+  CHECK(tie.at("/balance_after") == (modern ? "5980.71" : "5980.72"));
+  CHECK(bank.transfer(1, 2, "10.00").at("/fee") == "0.15");
+  CHECK(bank.withdraw(1, "10.10").at("/balance_after") == "1979.75");
+  CHECK(bank.deposit(1, "0.10").at("/balance_after") == "1979.85");
+}
+
+TEST_CASE("interest is credited on the balance as it stands") {
+  RunningSimulator bank(each_bank(), 9);  // 10000.00 on account 9
+  const Reply interest = bank.interest(9, 31, "interest-1");
+  CHECK(interest.status == 201);
+  CHECK(interest.at("/account_id") == "9");
+  CHECK(interest.at("/kind") == "interest");
+  CHECK(interest.at("/amount") == "42.47");
+  CHECK(interest.at("/fee") == "0.00");
+  CHECK(interest.at("/balance_after") == "10042.47");
+  CHECK(bank.interest(9, 31, "interest-1").body == interest.body);
+  CHECK(bank.interest(9, 365).at("/amount") == "502.12");
+  CHECK(bank.balance(9) == "10544.59");
+  const Reply statement = bank.send("GET", "/accounts/9/statement");
+  CHECK(statement.at("/postings/0/kind") == "interest");
+  CHECK(statement.at("/postings/0/amount") == "502.12");
+  CHECK(statement.at("/postings/1/balance_after") == "10042.47");
+
+  CHECK(bank.interest(99, 31).status == 404);
+  CHECK(bank.interest(9, 367).status == 400);
+  const std::string empty = bank.send("POST", "/accounts", "{}").at("/account_id");
+  CHECK(bank.send("POST", "/accounts/" + empty + "/interest", R"({"days":366})").at("/amount") == "0.00");
+}
+
+TEST_CASE("no balance passes ten million million") {
+  RunningSimulator bank(each_bank(), 2);  // 2000.00 on account 1, 3000.00 on account 2
+  for (int i = 0; i < 9; ++i) REQUIRE(bank.deposit(1, "1000000000000.00").status == 201);
+  REQUIRE(bank.deposit(1, "999999997999.99").at("/balance_after") == "9999999999999.99");
+  CHECK(bank.deposit(1, "0.02").status == 422);
+  CHECK(bank.transfer(2, 1, "0.02").status == 422);
+  CHECK(bank.interest(1, 1).status == 422);
+  CHECK(bank.balance(2) == "3000.00");
+  CHECK(bank.deposit(1, "0.01").at("/balance_after") == "10000000000000.00");
+  CHECK(bank.withdraw(1, "0.01").at("/balance_after") == "9999999999999.99");
 }
 
 TEST_CASE("the statement shows the last ten, newest first") {

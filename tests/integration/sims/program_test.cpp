@@ -44,6 +44,10 @@ TEST_CASE("wrong options and an unreachable database end in one clear line and a
       CHECK(std::count(ran.output.begin(), ran.output.end(), '\n') == 1);
       CHECK(ran.output.find("secret") == std::string::npos);
     }
+    const Ran flavours = run(program + " --flavour no-such");
+    for (const char* name :
+         program == "phoenix-legacy-sim" ? std::array{"vip-fee", "float-rounding"} : std::array{"ledger", "precision"})
+      CHECK(flavours.output.find(name) != std::string::npos);
     CHECK(run(program + " --version").output == fmt::format("{} {}\n", program, PHOENIX_VERSION));
     CHECK(run(program + " --help").status == 0);
   }

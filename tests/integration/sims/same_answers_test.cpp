@@ -9,6 +9,7 @@
 #include "legacy_sims/account_service.hpp"
 #include "modern_sims/account_service.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/traffic/price_model.hpp"
 #include "tests/traffic/workload.hpp"
 
 using namespace phoenix;
@@ -46,6 +47,8 @@ Reply carry_out(RunningSimulator& bank, const traffic::Operation& op, const std:
       return bank.deposit(op.account, amount, exchange_id);
     case traffic::Kind::withdrawal:
       return bank.withdraw(op.account, amount, exchange_id);
+    case traffic::Kind::interest:
+      return bank.interest(op.account, op.days, exchange_id);
     case traffic::Kind::transfer:
       break;
   }
@@ -54,20 +57,23 @@ Reply carry_out(RunningSimulator& bank, const traffic::Operation& op, const std:
 
 traffic::Workload mixed_workload() {
   // Many large transfers on few accounts, so that overdrafts occur too.
-  return {11, 10, 0.9, traffic::parse_mix("read=10,statement=10,deposit=5,withdrawal=25,transfer=50").value()};
+  return {11, 10, 0.9,
+          traffic::parse_mix("read=10,statement=10,deposit=5,withdrawal=20,transfer=45,interest=10").value()};
 }
 
 }  // namespace
 
 TEST_CASE("bug-compatible modern answers as legacy does, to the cent, and ends in the same position") {
-  RunningSimulator legacy(legacy_bank::simulator_kind(), 10);
-  RunningSimulator modern(modern_bank::simulator_kind(), 10, true);
+  const BankPair pair = GENERATE(0, 1) == 0 ? vip_fee_pair() : float_rounding_pair();
+  RunningSimulator legacy(pair.legacy, 10);
+  RunningSimulator modern(pair.modern, 10, true);
   CHECK(legacy.database().query(kPositionQuery) == modern.database().query(kPositionQuery));
   traffic::Workload workload = mixed_workload();
   std::set<int> statuses;
   for (int i = 0; i < 600; ++i) {
     traffic::Operation op = workload.next();
     if (op.kind == traffic::Kind::withdrawal && i % 5 == 0) op.amount_minor *= 80;
+    if (op.kind == traffic::Kind::transfer) op.amount_minor = op.amount_minor / 200 * 200 + 100;  // half a cent of fee
     const std::string id = fmt::format("exchange-{}", i);
     const Reply a = carry_out(legacy, op, id);
     const Reply b = carry_out(modern, op, id);
@@ -104,6 +110,34 @@ TEST_CASE("without compatibility they differ on the fees of VIPs' transfers, and
   const Reply b = modern.transfer(5, 1, "10.00", "vip");
   CHECK(a.at("/fee") == "0.25");
   CHECK(b.at("/fee") == "0.20");
+}
+
+TEST_CASE("precision without compatibility is exact where float-rounding is not, and differs on nothing else") {
+  RunningSimulator legacy(float_rounding_pair().legacy, 10);
+  RunningSimulator modern(float_rounding_pair().modern, 10, false);
+  traffic::Workload workload(12, 10, 0.9,
+                             traffic::parse_mix("deposit=10,withdrawal=10,transfer=40,interest=40").value());
+  int fees = 0, interest = 0;
+  for (int i = 0; i < 400; ++i) {
+    traffic::Operation op = workload.next();
+    if (op.kind == traffic::Kind::transfer && i % 4 == 0) op.amount_minor = op.amount_minor / 200 * 200 + 100;
+    const std::string id = fmt::format("exchange-{}", i);
+    for (auto [bank, model] :
+         {std::pair{&legacy, traffic::FeeModel::legacy_float}, {&modern, traffic::FeeModel::exact}}) {
+      const Reply reply = carry_out(*bank, op, id);
+      if (reply.status != 201) continue;
+      const ExactJson json = reply.json();
+      const std::int64_t amount = json.hundredths("/amount").value();
+      const std::int64_t before = json.hundredths("/balance_after").value() - amount;
+      REQUIRE(json.hundredths("/fee").value() == traffic::right_fees(model, op).least);
+      if (op.kind == traffic::Kind::interest) REQUIRE(amount == traffic::right_interest(model, before, op.days));
+    }
+    fees += traffic::right_fees(traffic::FeeModel::legacy_float, op).least !=
+            traffic::right_fees(traffic::FeeModel::exact, op).least;
+    interest += op.kind == traffic::Kind::interest;
+  }
+  CHECK(fees > 10);
+  CHECK(interest > 100);
 }
 
 TEST_CASE("each side has its own posting ids and time stamps") {

@@ -74,6 +74,46 @@ TEST_CASE("the correct tariff is wrong for a client who expects legacy's, and ri
   CHECK(traffic::run_traffic(options).clean());
 }
 
+TEST_CASE("every answer of the float-rounding pair is judged by its own model, interest and overlaps included") {
+  const BankPair pair = float_rounding_pair();
+  const auto mix = traffic::parse_mix("read=20,deposit=15,withdrawal=15,transfer=30,interest=20").value();
+  auto run = [&](const RunningSimulator& bank, traffic::FeeModel model) {
+    traffic::TrafficOptions options = options_for(bank);
+    options.accounts = 8;
+    options.mix = mix;
+    options.model = model;
+    return traffic::run_traffic(options);
+  };
+  SECTION("legacy") {
+    RunningSimulator bank(pair.legacy, 8, false, 16);
+    const traffic::Report report = run(bank, traffic::FeeModel::legacy_float);
+    INFO(report.table());
+    CHECK(report.clean());
+  }
+  SECTION("bug-compatible modern") {
+    RunningSimulator bank(pair.modern, 8, true, 16);
+    const traffic::Report report = run(bank, traffic::FeeModel::legacy_float);
+    INFO(report.table());
+    CHECK(report.clean());
+  }
+  SECTION("exact modern") {
+    RunningSimulator bank(pair.modern, 8, false, 16);
+    const traffic::Report report = run(bank, traffic::FeeModel::exact);
+    INFO(report.table());
+    CHECK(report.clean());
+    CHECK(run(bank, traffic::FeeModel::legacy_float).wrong_answers() > 0);
+  }
+  SECTION("truncated legacy") {
+    RunningSimulator bank(pair.legacy, 8, false, 16);
+    REQUIRE(bank.send("PUT", "/_sim/faults", R"({"truncate":true})").status == 200);
+    const traffic::Report report = run(bank, traffic::FeeModel::legacy_float);
+    INFO(report.table());
+    CHECK(report.wrong_answers() > 200);
+    for (const auto& wrong : report.kept_wrong_answers())
+      CHECK((wrong.difference.what == "fee" || wrong.difference.what == "interest"));
+  }
+}
+
 TEST_CASE("money that moves behind the bank's back is found by the next answer") {
   RunningSimulator bank(legacy_bank::simulator_kind(), 2, false, 4);
   traffic::TrafficOptions options = options_for(bank);

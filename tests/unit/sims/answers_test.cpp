@@ -30,4 +30,6 @@ TEST_CASE("refusals are problem documents") {
   CHECK(refuse(Refusal::insufficient_funds).body.find("\"insufficient funds\"") != std::string::npos);
   CHECK(refuse(Refusal::same_account).status == 422);
   CHECK(refuse(Refusal::account_exists).status == 409);
+  CHECK(refuse(Refusal::balance_limit).status == 422);
+  CHECK(refuse(Refusal::balance_limit).body.find("no balance may pass 10000000000000.00") != std::string::npos);
 }

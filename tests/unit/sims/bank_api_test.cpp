@@ -26,6 +26,9 @@ class RecordingBank final : public Bank {
     return note("transfer " + std::to_string(from) + " " + std::to_string(to) + " " + std::to_string(amount_minor),
                 exchange_id);
   }
+  Answer credit_interest(std::int64_t account, int days, const std::string& exchange_id) override {
+    return note("interest " + std::to_string(account) + " " + std::to_string(days), exchange_id);
+  }
   Answer read_account(std::int64_t account) override { return note("read " + std::to_string(account), {}); }
   Answer statement(std::int64_t account) override { return note("statement " + std::to_string(account), {}); }
   void ping() override {
@@ -69,10 +72,11 @@ TEST_CASE_METHOD(Fixture, "requests reach the bank with exact amounts and the ex
   send("POST", "/accounts/7/withdrawals", R"({"amount":3})");
   CHECK_FALSE(bank.last_exchange_id.empty());  // its own
   send("POST", "/transfers", R"({"from_account":1,"to_account":2,"amount":0.01})");
+  send("POST", "/accounts/7/interest", R"({"days":31})");
   send("GET", "/accounts/7");
   send("GET", "/accounts/7/statement");
-  CHECK(bank.calls ==
-        std::vector<std::string>{"deposit 7 1005", "withdraw 7 300", "transfer 1 2 1", "read 7", "statement 7"});
+  CHECK(bank.calls == std::vector<std::string>{"deposit 7 1005", "withdraw 7 300", "transfer 1 2 1", "interest 7 31",
+                                               "read 7", "statement 7"});
 }
 
 TEST_CASE_METHOD(Fixture, "bad requests end in 400 and never reach the bank") {
@@ -84,6 +88,12 @@ TEST_CASE_METHOD(Fixture, "bad requests end in 400 and never reach the bank") {
   }
   CHECK(send("POST", "/transfers", R"({"from_account":"1","to_account":2,"amount":1})").status == 400);
   CHECK(send("POST", "/transfers", R"({"from_account":1.5,"to_account":2,"amount":1})").status == 400);
+  for (const char* body : {"", "{}", R"({"days":0})", R"({"days":367})", R"({"days":-1})", R"({"days":1.5})",
+                           R"({"days":"31"})", R"({"days":31,"days":31})", R"({"days":1e30})"}) {
+    const auto response = send("POST", "/accounts/7/interest", body);
+    CHECK(response.status == 400);
+    CHECK(response.content_type == "application/problem+json");
+  }
   CHECK(send("POST", "/accounts", R"({"tier":"gold","currency":"EUR"})").status == 400);
   CHECK(send("POST", "/accounts", R"({"tier":"vip","currency":"euro"})").status == 400);
   CHECK(send("POST", "/accounts", R"({"tier":"vip","currency":"JPY"})").status == 400);

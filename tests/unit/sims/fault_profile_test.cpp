@@ -10,16 +10,19 @@ using namespace phoenix::sim;
 TEST_CASE("a profile is changed key by key") {
   FaultProfile faults(true, false);
   REQUIRE(faults.update(R"({"latency":"20ms","wrong_fee_every":5,"wrong_fee_amount":0.02})").has_value());
-  REQUIRE(faults.update(R"({"bug_compatible":true,"error_rate":0.25})").has_value());
+  REQUIRE(
+      faults.update(R"({"bug_compatible":true,"error_rate":0.25,"truncate":true,"duplicate_every":7})").has_value());
   const FaultSettings settings = faults.settings();
   CHECK(settings.latency == std::chrono::milliseconds{20});
   CHECK(settings.wrong_fee_every == 5);
   CHECK(settings.wrong_fee_minor == 2);
   CHECK(settings.error_rate == 0.25);
   CHECK(faults.bug_compatible());
+  CHECK(faults.rounding() == Rounding::truncate);
+  CHECK(settings.duplicate_every == 7);
   CHECK(
       faults.to_json() ==
-      R"({"latency":"20ms","error_rate":0.25,"hang":false,"reset":false,"wrong_fee_every":5,"wrong_fee_amount":0.02,"bug_compatible":true})");
+      R"({"latency":"20ms","error_rate":0.25,"hang":false,"reset":false,"wrong_fee_every":5,"wrong_fee_amount":0.02,"truncate":true,"duplicate_every":7,"bug_compatible":true})");
 }
 
 TEST_CASE("an unknown key or a wrong value changes nothing at all") {
@@ -28,7 +31,8 @@ TEST_CASE("an unknown key or a wrong value changes nothing at all") {
        {R"({"hang":true,"latancy":"20ms"})", R"({"hang":true,"bug_compatible":true})",
         R"({"hang":true,"error_rate":1.5})", R"({"hang":true,"latency":20})", R"({"hang":true,"latency":"2h"})",
         R"({"hang":true,"wrong_fee_every":-1})", R"({"hang":true,"wrong_fee_amount":0.001})",
-        R"({"hang":true,"reset":"yes"})", R"({"hang":true)"})
+        R"({"hang":true,"reset":"yes"})", R"({"hang":true,"truncate":1})", R"({"hang":true,"duplicate_every":-1})",
+        R"({"hang":true,"duplicate_every":1.5})", R"({"hang":true)"})
     CHECK_FALSE(faults.update(wrong).has_value());
   CHECK_FALSE(faults.settings().hang);
 }
@@ -55,7 +59,7 @@ TEST_CASE("exactly every n-th posting is charged too much, also from many thread
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
-        WrongFeeTurn turn(faults);
+        PostingTurn turn(faults);
         wrong += turn.extra_minor(1'000) > 0;
         turn.answered(201, "x");
       }
@@ -69,7 +73,7 @@ TEST_CASE("exactly every n-th posting is charged too much, also from many thread
 TEST_CASE("a retried transaction keeps its turn; what was not executed is not recorded") {
   FaultProfile faults(false, false);
   REQUIRE(faults.update(R"({"wrong_fee_every":2})").has_value());
-  WrongFeeTurn first(faults), second(faults), third(faults);
+  PostingTurn first(faults), second(faults), third(faults);
   CHECK(first.extra_minor(100) == 0);
   CHECK(second.extra_minor(100) == 1);
   CHECK(second.extra_minor(100) == 1);  // again, after a deadlock
@@ -83,9 +87,38 @@ TEST_CASE("a retried transaction keeps its turn; what was not executed is not re
 TEST_CASE("a balance that would not cover the surcharge is spared") {
   FaultProfile faults(false, false);
   REQUIRE(faults.update(R"({"wrong_fee_every":1,"wrong_fee_amount":0.05})").has_value());
-  WrongFeeTurn poor(faults), exact(faults);
+  PostingTurn poor(faults), exact(faults);
   CHECK(poor.extra_minor(4) == 0);
   poor.answered(201, "poor");
   CHECK(exact.extra_minor(5) == 5);
   CHECK(faults.wrong_fees_json() == R"({"exchange_ids":[]})");
+}
+
+TEST_CASE("every n-th posting is booked twice, unless the second booking would be refused") {
+  FaultProfile faults(false, false);
+  CHECK_FALSE(PostingTurn(faults).duplicate(true));
+  REQUIRE(faults.update(R"({"duplicate_every":3})").has_value());
+  for (int i = 1; i <= 12; ++i) {
+    PostingTurn turn(faults);
+    CHECK(turn.extra_minor(100) == 0);
+    const bool twice = turn.duplicate(i != 6);
+    CHECK(twice == (i % 3 == 0 && i != 6));
+    CHECK(turn.duplicate(i != 6) == twice);  // again, after a deadlock: the same turn
+    turn.answered(i == 9 ? 422 : 201, std::to_string(i));
+  }
+  CHECK(faults.duplicates_json() == R"({"exchange_ids":["3","12"]})");
+  CHECK(faults.wrong_fees_json() == R"({"exchange_ids":[]})");
+}
+
+TEST_CASE("both faults count for themselves, from when they were set") {
+  FaultProfile faults(false, false);
+  REQUIRE(faults.update(R"({"wrong_fee_every":2})").has_value());
+  (void)faults.count_posting();
+  REQUIRE(faults.update(R"({"duplicate_every":2})").has_value());
+  const auto second = faults.count_posting();
+  CHECK(second.extra_fee_minor == 1);
+  CHECK_FALSE(second.duplicate);
+  const auto third = faults.count_posting();
+  CHECK(third.extra_fee_minor == 0);
+  CHECK(third.duplicate);
 }

@@ -37,3 +37,19 @@ TEST_CASE("bug-compatible fees are legacy's for every amount") {
   const std::int64_t large = 100'000'000'000'000;
   CHECK(transfer_fee_minor(FeeRule::legacy_compatible, "vip", large) == commission_minor("vip", large));
 }
+
+TEST_CASE("the vip-fee pair pays the same interest: 5 % a year, actual/365") {
+  CHECK(phoenix::legacy_bank::interest_minor(10'000'00, 31) == 42'47);
+  CHECK(phoenix::legacy_bank::interest_minor(2'50, 365) == 13);  // 12.5 cents
+  CHECK(phoenix::legacy_bank::interest_minor(2'50, 365, phoenix::sim::Rounding::truncate) == 12);
+  for (std::int64_t balance = 0; balance <= 1'000'000'000'000'000; balance = balance * 3 / 2 + 1)
+    for (const int days : {1, 31, 365, 366})
+      CHECK(phoenix::legacy_bank::interest_minor(balance, days) == phoenix::modern_bank::interest_minor(balance, days));
+}
+
+TEST_CASE("truncated fees lose what is left of a cent") {
+  using phoenix::sim::Rounding;
+  CHECK(commission_minor("vip", 10'20, Rounding::truncate) == 25);
+  CHECK(transfer_fee_minor(FeeRule::tariff, "standard", 10'20, Rounding::truncate) == 25);
+  CHECK(transfer_fee_minor(FeeRule::tariff, "standard", 10'00, Rounding::truncate) == 25);
+}

@@ -1,5 +1,6 @@
 #include "modern_sims/journal.hpp"
 
+#include "core/sim/bank.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace phoenix::modern_bank;
@@ -58,4 +59,20 @@ TEST_CASE("both accounts of a transfer move on by one position") {
     CHECK(entry.position_after.txn_count == 8);
     CHECK(entry.position_after.txn_hash == phoenix::sim::position_hash("x"));
   }
+}
+
+TEST_CASE("interest comes out of a book of its own") {
+  const auto interest = book_interest(account(1, 100'00), 42, 0, "x").value();
+  CHECK(interest.balanced());
+  CHECK(interest.holder().balance_after_minor == 100'42);
+  CHECK(book_net(interest, "interest") == -42);
+  CHECK(book_net(interest, "cash") == 0);
+  CHECK(book_interest(account(1, 0), 0, 0, "x").value().books.empty());
+}
+
+TEST_CASE("a balance above the limit is noticed, on either account") {
+  const std::int64_t limit = phoenix::sim::kMaxBalanceMinor;
+  CHECK(book_deposit(account(1, limit - 5), 5, 0, "x").value().within_limit());
+  CHECK_FALSE(book_deposit(account(1, limit - 5), 6, 0, "x").value().within_limit());
+  CHECK_FALSE(book_transfer(account(1, 100'00), account(2, limit), 1, 0, "x").value().within_limit());
 }

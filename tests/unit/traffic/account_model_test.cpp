@@ -23,7 +23,7 @@ struct Fixture {
   std::string answer(AccountModel::Ticket ticket, int status, std::optional<std::int64_t> balance,
                      std::optional<std::int64_t> fee = 0) {
     std::string wrong;
-    for (const auto& difference : model.complete(ticket, {status, fee, balance, {}}, now += 1ms))
+    for (const auto& difference : model.complete(ticket, {status, fee, {}, balance, {}}, now += 1ms))
       wrong += (wrong.empty() ? "" : ",") + difference.what;
     return wrong;
   }
@@ -133,13 +133,85 @@ TEST_CASE_METHOD(Fixture, "the same wrong balance is reported once") {
   CHECK(model.exact_balance(1) == 99'00);
 }
 
-TEST_CASE("which fee is right for a VIP depends on the model") {
-  const Operation vip{Kind::transfer, 5, 1, 10'00};
-  const Operation standard{Kind::transfer, 1, 5, 10'00};
-  CHECK(right_fees(FeeModel::legacy_vip_fee, vip).least == 25);
-  CHECK(right_fees(FeeModel::tariff, vip).most == 20);
-  CHECK(right_fees(FeeModel::any, vip).least == 20);
-  CHECK(right_fees(FeeModel::any, vip).most == 25);
-  CHECK(right_fees(FeeModel::any, standard).least == 25);
-  CHECK(right_fees(FeeModel::tariff, {Kind::withdrawal, 5, 0, 10'00}).most == 0);
+namespace {
+
+/// Account 1 holds 10,000.00 at the float-rounding bank.
+struct InterestFixture {
+  AccountModel model{FeeModel::legacy_float, 2s};
+  AccountModel::TimePoint now{1h};
+
+  InterestFixture() { model.open(1, 10'000'00); }
+  AccountModel::Ticket begin(const Operation& operation) { return model.begin(operation, now += 1ms); }
+  AccountModel::Ticket begin_interest(int days) { return begin({Kind::interest, 1, 0, 0, days}); }
+  std::string answer(AccountModel::Ticket ticket, std::int64_t balance, std::int64_t amount) {
+    std::string wrong;
+    for (const auto& difference : model.complete(ticket, {201, 0, amount, balance, {}}, now += 1ms))
+      wrong += (wrong.empty() ? "" : ",") + difference.what;
+    return wrong;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(InterestFixture, "interest must be right for the balance") {
+  SECTION("right") {
+    CHECK(answer(begin_interest(31), 10'042'47, 42'47).empty());
+    CHECK(model.exact_balance(1) == 10'042'47);
+  }
+  SECTION("a cent less") {
+    CHECK(answer(begin_interest(31), 10'042'46, 42'46) == "interest");
+    CHECK(model.exact_balance(1) == 10'042'46);  // it follows what was told
+  }
+  SECTION("right for another balance") {
+    CHECK(answer(begin_interest(31), 10'042'48, 42'47) == "balance");
+  }
+}
+
+TEST_CASE_METHOD(InterestFixture, "interest beside a deposit is that of either balance, and of no other") {
+  const auto deposit = begin({Kind::deposit, 1, 0, 100'00});
+  const auto interest = begin_interest(31);
+  SECTION("before it") {
+    CHECK(answer(interest, 10'042'47, 42'47).empty());
+    CHECK(answer(deposit, 10'142'47, 100'00).empty());
+  }
+  SECTION("after it") {
+    CHECK(answer(interest, 10'142'89, 42'89).empty());
+    CHECK(answer(deposit, 10'100'00, 100'00).empty());
+  }
+  SECTION("beyond it") {
+    CHECK(answer(interest, 10'142'90, 42'89) == "balance");
+  }
+  SECTION("of one balance on the other") {
+    CHECK(answer(interest, 10'042'89, 42'89) == "interest");
+  }
+}
+
+TEST_CASE_METHOD(InterestFixture, "what overlaps with interest may see it or not, also compounded") {
+  const auto year = begin_interest(365);
+  const auto another = begin_interest(365);
+  const auto read = begin({Kind::read, 1, 0, 0});
+  SECTION("none") {
+    CHECK(answer(read, 10'000'00, 0).empty());
+  }
+  SECTION("both") {
+    CHECK(answer(read, 11'025'00, 0).empty());
+  }
+  SECTION("more than both") {
+    CHECK(answer(read, 11'025'10, 0) == "balance");
+  }
+  CHECK(answer(year, 10'500'00, 500'00).empty());
+  CHECK(answer(another, 11'025'00, 525'00).empty());
+}
+
+TEST_CASE_METHOD(InterestFixture, "a credit may be refused only where the balance could pass the bank's limit") {
+  model.open(2, 1'000'000'000'000'000);
+  auto refused = [&](const Operation& operation) {
+    return model.complete(begin(operation), {422, {}, {}, {}, {}}, now += 1ms).size();
+  };
+  CHECK(refused({Kind::deposit, 2, 0, 1}) == 0);
+  CHECK(refused({Kind::interest, 2, 0, 0, 1}) == 0);
+  CHECK(refused({Kind::transfer, 1, 2, 1'00}) == 0);
+  CHECK(refused({Kind::deposit, 1, 0, 1}) == 1);
+  CHECK(refused({Kind::interest, 1, 0, 0, 1}) == 1);
+  CHECK(refused({Kind::withdrawal, 2, 0, 1}) == 1);
 }

@@ -35,7 +35,7 @@ TEST_CASE("what is not echoed rightly is a difference") {
 TEST_CASE("implausible statuses are differences; a refused withdrawal is not") {
   CHECK(only_difference(parse_answer(kTransfer, 200, transfer_body())) == "status");
   CHECK(only_difference(parse_answer({Kind::read, 1, 0, 0}, 404, "{}")) == "status");
-  CHECK(only_difference(parse_answer({Kind::deposit, 1, 0, 100}, 422, "{}")) == "status");
+  CHECK(only_difference(parse_answer({Kind::deposit, 1, 0, 100}, 404, "{}")) == "status");
   CHECK(parse_answer({Kind::withdrawal, 1, 0, 100}, 422, "{}").differences.empty());
 }
 
@@ -48,4 +48,16 @@ TEST_CASE("a statement must agree with itself") {
   CHECK(only_difference(parse_answer(statement, 200, body("4.99"))) == "newest posting's balance_after");
   CHECK(parse_answer(statement, 200, R"({"account_id":1,"balance":5.00,"postings":[]})").differences.empty());
   CHECK(only_difference(parse_answer(statement, 200, R"({"account_id":1,"postings":[]})")) == "balance");
+}
+
+TEST_CASE("interest tells its own amount") {
+  const Operation interest{Kind::interest, 1, 0, 0, 31};
+  const ParsedAnswer answer = parse_answer(
+      interest, 201,
+      R"({"posting_id":9,"account_id":1,"kind":"interest","amount":42.47,"fee":0.00,"balance_after":5.00})");
+  CHECK(answer.differences.empty());
+  CHECK(answer.amount_minor == 42'47);
+  CHECK(only_difference(parse_answer(
+            interest, 201, R"({"posting_id":9,"account_id":1,"amount":"42.47","fee":0.00,"balance_after":5.00})")) ==
+        "amount");
 }

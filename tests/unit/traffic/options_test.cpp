@@ -27,6 +27,8 @@ TEST_CASE("a rate means an open loop with more connections") {
   CHECK(options.requests == 50);
   CHECK(options.duration.count() == 0);
   CHECK(options.model == FeeModel::any);
+  CHECK(read({"--model", "legacy-float"}).model == FeeModel::legacy_float);
+  CHECK(read({"--model", "exact"}).model == FeeModel::exact);
   CHECK(options.target.port == 99);
 }
 

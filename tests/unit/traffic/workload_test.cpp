@@ -60,3 +60,18 @@ TEST_CASE("a mix names known kinds with weights that are not all zero") {
   for (const char* wrong : {"", "read", "read=x", "reed=1", "read=0", "read=1;deposit=2"})
     CHECK_FALSE(parse_mix(wrong).has_value());
 }
+
+TEST_CASE("interest names days and no amount") {
+  Workload workload(1, 20, 0, parse_mix("interest=1").value());
+  std::map<int, int> days;
+  for (int i = 0; i < 600; ++i) {
+    const Operation op = workload.next();
+    REQUIRE(op.kind == Kind::interest);
+    REQUIRE(op.amount_minor == 0);
+    REQUIRE(op.days >= 1);
+    REQUIRE(op.days <= 366);
+    ++days[op.days];
+  }
+  CHECK(days.size() > 3);
+  CHECK(days.count(365) == 1);
+}
