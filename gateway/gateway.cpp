@@ -40,23 +40,6 @@ std::vector<bool> may_leave_shadow(const RouteTable& routes) {
   return may;
 }
 
-http::Response problem_of(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::invalid_input:
-      return http::problem(400, "invalid request", error.message);
-    case ErrorCode::not_found:
-      return http::problem(404, "not found", error.message);
-    case ErrorCode::conflict:
-      return http::problem(409, "conflict", error.message);
-    case ErrorCode::unavailable:
-      return http::problem(503, "unavailable", error.message);
-    case ErrorCode::limit:
-    case ErrorCode::internal:
-      break;
-  }
-  return http::problem(500, "internal error", error.message);
-}
-
 std::vector<int> partitions_of(const config::Config& config, const RouteTable& routes) {
   std::vector<int> partitions;
   for (const auto& slice : routes.slice_names()) partitions.push_back(slice_partition(config, slice));
@@ -170,7 +153,7 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
   if (text("reason").empty()) return http::problem(400, "invalid request", "a kill needs a reason");
   const std::string by = text("by").empty() ? "admin" : text("by");
   const auto outcome = policy.kill(slice, text("reason"), by, text("kill_id"));
-  if (!outcome) return problem_of(outcome.error());
+  if (!outcome) return http::problem_of(outcome.error());
   const bool accept_stale =
       body.contains("accept_stale") && body["accept_stale"].is_boolean() && body["accept_stale"].get<bool>();
   log::warn("kill of '{}' by {}: {}{}", slice, by, text("reason"), accept_stale ? " (accepting stale keys)" : "");
@@ -197,9 +180,9 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
 
 http::Response Gateway::Impl::put_policy(const http::Request& request) {
   const auto decoded = decode_traffic_policy(request.body);
-  if (!decoded) return problem_of(decoded.error());
+  if (!decoded) return http::problem_of(decoded.error());
   const auto applied = policy.apply(*decoded, PolicySource::live);
-  if (!applied) return problem_of(applied.error());
+  if (!applied) return http::problem_of(applied.error());
   return http::json_text(200, Json{{"applied_epoch", decoded->epoch}, {"gateway", identity.gateway}}.dump() + "\n");
 }
 

@@ -45,7 +45,7 @@ Result<std::size_t> limit_of(const Request& request, std::size_t fallback) {
 }
 
 Response rows(const char* name, const Result<std::string>& array) {
-  if (!array) return problem_of(array.error());
+  if (!array) return http::problem_of(array.error());
   return http::json_text(200, fmt::format("{{\"{}\":{}}}", name, *array));
 }
 
@@ -53,15 +53,15 @@ Response verdicts(const ApiParts& parts, const Request& request) {
   static constexpr std::array kKnown{"slice", "route", "kind", "account", "since", "limit"};
   for (const auto& [name, value] : request.query) {
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end()) {
-      return problem_of(
+      return http::problem_of(
           invalid_input(fmt::format("unknown filter '{}'; there are slice, route, kind, account, since, limit", name)));
     }
   }
   const std::string kind = query_value(request, "kind");
   if (!kind.empty() && !verdict_from_string(kind))
-    return problem_of(invalid_input(fmt::format("unknown kind of verdict '{}'", kind)));
+    return http::problem_of(invalid_input(fmt::format("unknown kind of verdict '{}'", kind)));
   const auto limit = limit_of(request, 100);
-  if (!limit) return problem_of(limit.error());
+  if (!limit) return http::problem_of(limit.error());
   return rows("verdicts",
               parts.arbiter.verdicts({query_value(request, "slice"), query_value(request, "route"), kind,
                                       query_value(request, "account"), query_value(request, "since"), *limit}));
@@ -84,7 +84,7 @@ json history_row(const AuditRow& row) {
 
 Response history(const ApiParts& parts, const Request& request) {
   const auto limit = limit_of(request, 200);
-  if (!limit) return problem_of(limit.error());
+  if (!limit) return http::problem_of(limit.error());
   const bool verify = query_value(request, "verify") == "true";
   try {
     // Verifying needs the whole chain; what is shown stays within the limit.
@@ -103,7 +103,7 @@ Response history(const ApiParts& parts, const Request& request) {
     }
     return http::json_text(200, document.dump(-1, ' ', false, json::error_handler_t::replace));
   } catch (const Failure& failure) {
-    return problem_of({failure.code(), failure.what()});
+    return http::problem_of({failure.code(), failure.what()});
   }
 }
 
@@ -137,14 +137,14 @@ http::Handler make_api(const ApiParts& parts) {
            [parts](const Request&, const Params& params) {
              auto document = slice_document(parts.config, status_input(parts), params.at("name"));
              if (document.empty())
-               return problem_of({ErrorCode::not_found, fmt::format("no slice '{}'", params.at("name"))});
+               return http::problem_of({ErrorCode::not_found, fmt::format("no slice '{}'", params.at("name"))});
              return http::json_text(200, std::move(document));
            })
       .add("POST", "/api/v1/kill",
            [parts](const Request& request, const Params&) {
              const auto body = json::parse(request.body, nullptr, false);
              const auto slice = body.is_object() ? body.value("slice", json("*")) : json("*");
-             if (!slice.is_string()) return problem_of(invalid_input("'slice' must be a string"));
+             if (!slice.is_string()) return http::problem_of(invalid_input("'slice' must be a string"));
              return parts.actions.kill(slice.get<std::string>(), request.body);
            })
       .add("GET", "/api/v1/verdicts",
@@ -152,7 +152,7 @@ http::Handler make_api(const ApiParts& parts) {
       .add("GET", "/api/v1/exchanges/{id}",
            [parts](const Request&, const Params& params) {
              auto document = parts.arbiter.exchange(params.at("id"));
-             return document ? http::json_text(200, std::move(*document)) : problem_of(document.error());
+             return document ? http::json_text(200, std::move(*document)) : http::problem_of(document.error());
            })
       .add("GET", "/api/v1/drift",
            [parts](const Request&, const Params&) { return rows("drift", parts.arbiter.drift()); })

@@ -89,24 +89,6 @@ struct PersonActions::Context {
   }
 };
 
-http::Response problem_of(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::invalid_input:
-      return http::problem(400, "Bad Request", error.message);
-    case ErrorCode::not_found:
-      return http::problem(404, "Not Found", error.message);
-    case ErrorCode::conflict:
-      return http::problem(409, "Conflict", error.message);
-    case ErrorCode::limit:
-      return http::problem(429, "Too Many Requests", error.message);
-    case ErrorCode::unavailable:
-      return http::problem(503, "Service Unavailable", error.message);
-    case ErrorCode::internal:
-      break;
-  }
-  return http::problem(500, "Internal Server Error", error.message);
-}
-
 std::string PersonActions::evidence_for(const ControlState& state, const std::string& slice, bool needs_evidence,
                                         bool one_step) {
   const SlicePolicy* policy = state.policy.find(slice);
@@ -151,31 +133,31 @@ Result<Change> PersonActions::transform(const ControlState& state, const std::st
 http::Response PersonActions::act(const std::string& slice, const std::string& action, const std::string& body) {
   if (action == "kill") return kill(slice, body);
   auto context = Context::parse(body, action == "reset", clock_.unix_ms());
-  if (!context) return problem_of(context.error());
+  if (!context) return http::problem_of(context.error());
   if (action == "weight") {
-    if (const auto parsed = context->parse_weight(); !parsed) return problem_of(parsed.error());
+    if (const auto parsed = context->parse_weight(); !parsed) return http::problem_of(parsed.error());
   }
   if (action == "retire" && context->body.value("confirm", json()) != json("retire " + slice)) {
-    return problem_of(
+    return http::problem_of(
         invalid_input(fmt::format("there is no way back from retired; confirm it: \"confirm\": \"retire {}\"", slice)));
   }
   const auto change = authority_.change(
       [&](const ControlState& state) { return transform(state, slice, action, *context); }, Order::save_first);
-  if (!change) return problem_of(change.error());
+  if (!change) return http::problem_of(change.error());
   log::info("slice {}: {} by {}: {}", slice, action, context->author.by, context->author.reason);
   return done(*change, slice);
 }
 
 http::Response PersonActions::kill(const std::string& slice, const std::string& body) {
   const auto context = Context::parse(body, true, clock_.unix_ms());
-  if (!context) return problem_of(context.error());
+  if (!context) return http::problem_of(context.error());
   const std::string kill_id = new_kill_id(clock_);
   const auto kill = [&](const ControlState& state) { return kill_slice(state, slice, kill_id, context->author); };
   // What is plainly wrong is refused before any gateway is asked. A state not read yet (no lead so far) refuses
   // nothing.
   const PolicyView before = authority_.view();
   if (before.state.policy.epoch > 0) {
-    if (const auto possible = kill(before.state); !possible) return problem_of(possible.error());
+    if (const auto possible = kill(before.state); !possible) return http::problem_of(possible.error());
   }
   const KillOrder order{slice, context->author.reason, context->author.by, kill_id};
   auto direct =
@@ -223,7 +205,7 @@ http::Response PersonActions::kill(const std::string& slice, const std::string& 
   reply["acknowledged"] = live_agree && std::max(reported, direct_acks) >= std::max<std::size_t>(1, answers.size());
   const bool any = reported + direct_acks > 0;
   if (!change && !any) {
-    return problem_of(
+    return http::problem_of(
         unavailable(change.error().message + "; and no gateway acknowledged: use phoenixctl kill --direct"));
   }
   return http::json_text(200, dump(reply));

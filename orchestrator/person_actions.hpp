@@ -40,7 +40,4 @@ class PersonActions {
   RolloutLoop& loop_;
 };
 
-/// An Error as problem JSON.
-http::Response problem_of(const Error& error);
-
 }  // namespace phoenix::orchestrator

@@ -64,6 +64,24 @@ Response problem(int status, std::string_view title, std::string_view detail) {
   return response;
 }
 
+Response problem_of(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::invalid_input:
+      return problem(400, "Bad Request", error.message);
+    case ErrorCode::not_found:
+      return problem(404, "Not Found", error.message);
+    case ErrorCode::conflict:
+      return problem(409, "Conflict", error.message);
+    case ErrorCode::limit:
+      return problem(429, "Too Many Requests", error.message);
+    case ErrorCode::unavailable:
+      return problem(503, "Service Unavailable", error.message);
+    case ErrorCode::internal:
+      break;
+  }
+  return problem(500, "Internal Server Error", error.message);
+}
+
 Response json_text(int status, std::string body) {
   Response response;
   response.status = status;

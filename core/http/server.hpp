@@ -41,6 +41,8 @@ std::string percent_decode(std::string_view text, bool plus_is_space = false);
 
 /// RFC 9457 problem JSON.
 Response problem(int status, std::string_view title, std::string_view detail);
+/// The status that an error stands for: one table for all programs.
+Response problem_of(const Error& error);
 Response json_text(int status, std::string body);
 
 using Handler = std::function<Response(const Request&)>;
