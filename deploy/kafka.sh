@@ -21,8 +21,8 @@ fetch() {
   mkdir -p "$root/build"
   echo "kafka.sh: fetching Apache Kafka into build/kafka-libs" >&2
   rm -rf "$libs"
-  if ! mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$libs" -DincludeScope=runtime >"$root/build/kafka-fetch.log" 2>&1; then
-    echo "kafka.sh: Kafka cannot be obtained from Maven Central: $(grep -m 1 ERROR "$root/build/kafka-fetch.log" | cut -c1-200) (build/kafka-fetch.log)" >&2
+  if ! mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$libs" -DincludeScope=runtime >"$root/build/kafka-fetch.log" 2>&1; then
+    echo "kafka.sh: Kafka cannot be obtained from Maven Central: $(sed -n 's/^.*\[ERROR\] //p' "$root/build/kafka-fetch.log" | head -n 1 | cut -c1-200) (build/kafka-fetch.log)" >&2
     exit $cannot_fetch
   fi
   cp "$pom" "$libs/complete"  # written last: a fetch that broke off is done again

@@ -95,7 +95,7 @@ class Kafka:
     def call(self, command, *arguments):
         done = subprocess.run([os.path.join(ROOT, "deploy", "kafka.sh"), command, self.directory, *arguments], capture_output=True, text=True)
         if done.returncode != 0:
-            raise StoryBroken(f"kafka.sh {command}: {done.stderr.strip()}")
+            raise StoryBroken(f"deploy/kafka.sh {command}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
         return done.stdout.strip()
 
     def start(self):
