@@ -14,6 +14,7 @@ using nlohmann::json;
 struct Totals {
   explicit Totals(const ArbiterStatus& status) {
     for (const auto& [number, shard] : status.shards) {
+      any = true;
       scores.insert(scores.end(), shard.scores.begin(), shard.scores.end());
       for (const auto& [key, n] : shard.counters) counters[key] += n;
       for (const auto& [topic, n] : shard.rejected) rejected[topic] += n;
@@ -32,6 +33,7 @@ struct Totals {
   std::size_t open = 0, accounts_to_read = 0;
   std::int64_t event_time_us = 0;
   double oldest_seconds = 0;
+  bool any = false;
 };
 
 json positions_json(const ArbiterStatus& status) {
@@ -51,8 +53,8 @@ json positions_json(const ArbiterStatus& status) {
 
 void verdict_metrics(const std::vector<std::string>& routes, const Totals& status, telemetry::Page& page) {
   std::map<std::pair<std::string, std::string>, double> totals;
-  // From 0 on, so that a first mismatch is seen as an increase.
-  for (const auto& route : routes) {
+  // From 0 on, so that a first mismatch is seen as an increase; not while standing by, where 0 would be no total.
+  for (const auto& route : status.any ? routes : std::vector<std::string>{}) {
     for (const Verdict verdict : kVerdicts) totals[{route, std::string(to_string(verdict))}] = 0;
   }
   for (const auto& [key, n] : status.counters) {

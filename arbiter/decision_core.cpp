@@ -33,9 +33,11 @@ struct DecisionCore::Impl {
         ledgers(has_ledgers(config)),
         settle_us(microseconds_of(config.arbiter.settle)),
         book(settings, state),
-        judge(settings, book, ledgers) {
+        judge(settings, book, ledgers),
+        heartbeats(std::move(state.heartbeats)) {
     // A shadow leg may be on its way for as long as the gateway waits for an answer; nothing is missing before that.
     times.absence_us = settle_us + microseconds_of(config.gateway.timeouts.response);
+    note_settled();
     for (const auto& [id, open] : book.open_exchanges) {
       if (open.waiting) {
         index_waiting(read_exchange(open.frame).value(), open.since_us);
@@ -70,6 +72,11 @@ struct DecisionCore::Impl {
   void take_exchange(const LogRecord& record) {
     auto exchange = read_exchange(record.value);
     if (!exchange) return book.reject(record, exchange.error().message);
+    if (const int partition = slice_partition(settings, exchange->slice); partition != record.partition) {
+      return book.reject(record, fmt::format("slice '{}' belongs to partition {}: its gateway has another "
+                                             "event_log.kafka.partitions than this arbiter",
+                                             exchange->slice, partition));
+    }
     book.advance(exchange->completed_at_us, record, true);
     if (!book.remember(exchange->exchange_id)) return;  // delivered twice
     book.receive(*exchange);
@@ -182,6 +189,10 @@ struct DecisionCore::Impl {
     book.advance(status->at_us, record, false);
     if (status->settled_until_us == 0) return;
     heartbeats[status->gateway] = {status->at_us, status->settled_until_us};
+    note_settled();
+  }
+
+  void note_settled() {
     times.settled_until_us = INT64_MAX;
     for (const auto& [gateway, beat] : heartbeats) {
       if (beat.at_us + kSilentGatewayUs < book.event_time_us) continue;
@@ -249,10 +260,6 @@ struct DecisionCore::Impl {
   CoreBook book;
   ExchangeJudge judge;
   AlignmentTimes times;
-  struct Heartbeat {
-    std::int64_t at_us = 0;
-    std::int64_t settled_until_us = 0;
-  };
   std::map<std::string, Heartbeat> heartbeats;  // by gateway
   ExchangeOrder order;
   std::unordered_map<std::string, int> waiting_on;             // exchanges that wait for a predecessor, by key
@@ -284,6 +291,9 @@ std::int64_t DecisionCore::event_time_us() const {
 }
 std::int64_t DecisionCore::exchange_time_us() const {
   return impl_->book.exchange_time_us;
+}
+const std::map<std::string, Heartbeat>& DecisionCore::heartbeats() const {
+  return impl_->heartbeats;
 }
 const AccountState& DecisionCore::account(const std::string& name) const {
   return impl_->book.accounts.at(name);

@@ -85,6 +85,13 @@ struct CoreChanges {
 /// Offset to read next, by partition; ConsumerOptions::kBeginning (or absent) where nothing was read yet.
 using Positions = std::map<TopicPartition, std::int64_t>;
 
+/// What a gateway last told of itself.
+struct Heartbeat {
+  std::int64_t at_us = 0;
+  std::int64_t settled_until_us = 0;  ///< everything it saw completed until then has its shadow leg behind it
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
 /// The whole state, for storing and reloading.
 struct CoreState {
   Positions positions;  ///< not the core's: it starts where these end
@@ -97,6 +104,7 @@ struct CoreState {
   std::vector<std::pair<std::int64_t, std::string>> seen;  ///< event time, id; ascending
   std::map<CounterKey, std::int64_t> counters;
   std::map<std::string, std::uint64_t> rejected;  ///< by topic
+  std::map<std::string, Heartbeat> heartbeats;    ///< by gateway
 };
 
 class DecisionCore {
@@ -117,6 +125,7 @@ class DecisionCore {
   [[nodiscard]] std::int64_t event_time_us() const;
   /// The largest completion of an exchange seen: what a reading that starts now covers.
   [[nodiscard]] std::int64_t exchange_time_us() const;
+  [[nodiscard]] const std::map<std::string, Heartbeat>& heartbeats() const;
   [[nodiscard]] const AccountState& account(const std::string& name) const;
   [[nodiscard]] const WindowState& window(const std::string& slice) const;
   /// nullptr when it is no longer open.

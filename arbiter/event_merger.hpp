@@ -17,6 +17,7 @@ class EventMerger {
   /// Records of one source in its order.
   void add(std::size_t source, std::vector<LogRecord> records);
   [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }
+  [[nodiscard]] std::size_t size(std::size_t source) const { return queues_[source].size(); }
   /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to
   /// its end. Records of one log time come in the order of the sources.
   std::vector<LogRecord> take(std::size_t max, const std::vector<bool>& drained);

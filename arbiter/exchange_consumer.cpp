@@ -20,6 +20,8 @@ constexpr milliseconds kIdleWait{5};
 constexpr milliseconds kStandbyWait{100};
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{2'000};
+constexpr std::chrono::nanoseconds kGoodRun = std::chrono::seconds(10);  ///< after it, trouble is tried afresh
+constexpr std::size_t kMostQueued = 4 * Shard::kBatch;                   ///< records of a topic that a shard holds back
 constexpr std::chrono::nanoseconds kIdleTell = milliseconds(100);
 constexpr std::chrono::nanoseconds kLagEvery = std::chrono::seconds(1);
 
@@ -41,9 +43,10 @@ struct ExchangeConsumer::Impl {
     while (!stopping) {
       try {
         take_up();
-        retry = kFirstRetry;
+        taken_up_at = clock.monotonic();
         while (!stopping) step();
       } catch (const std::exception& e) {
+        if (clock.monotonic() - taken_up_at > kGoodRun) retry = kFirstRetry;
         note_trouble(e.what());
         pause(retry);
         retry = std::min(retry * 2, kLongestRetry);
@@ -154,7 +157,10 @@ struct ExchangeConsumer::Impl {
 
   void step() {
     const bool standby = shards.empty();
-    if (standby || any_needs(kExchanges)) poll(kExchanges, standby ? kStandbyWait : milliseconds(0));
+    if (standby || any_needs(kExchanges)) {
+      const bool well = poll(kExchanges, standby ? kStandbyWait : milliseconds(0));
+      if (standby && well && !trouble.empty()) note_recovery();
+    }
     if (reopen) open_followers();
     if (shards.empty()) return;
     for (const Source source : {kReadings, kHeartbeats}) {
@@ -162,7 +168,7 @@ struct ExchangeConsumer::Impl {
     }
     bool anything = false;
     for (auto& [number, shard] : shards) anything = shard.step(at_end(shard)) || anything;
-    if (!anything) poll(kExchanges, kIdleWait);
+    if (!anything && !poll(kExchanges, kIdleWait)) pause(kIdleWait);
     if (reopen) return;  // the shards are others now
     if (anything || clock.monotonic() >= next_tell) tell();
   }
@@ -179,11 +185,25 @@ struct ExchangeConsumer::Impl {
     return ends;
   }
 
-  void poll(Source source, milliseconds timeout) {
+  /// What a shard cannot decide yet, because another topic holds it back, is bounded.
+  void hold_back(Source source) {
+    for (const auto& [number, shard] : shards) {
+      const std::size_t queued = shard.queued(source);
+      if (queued >= kMostQueued) consumers[source]->hold(shard.partition(source), true);
+      if (queued <= kMostQueued / 2) consumers[source]->hold(shard.partition(source), false);
+    }
+  }
+
+  /// False when the log is away.
+  bool poll(Source source, milliseconds timeout) {
+    if (source != kHeartbeats) hold_back(source);
     auto records = consumers[source]->poll(Shard::kBatch, timeout);
     if (!records) {
       // A log that is merely away is waited for, with the place in the group and the state kept.
-      if (records.error().code == ErrorCode::unavailable) return note_trouble(records.error().message);
+      if (records.error().code == ErrorCode::unavailable) {
+        if (trouble.empty()) note_trouble(records.error().message);
+        return false;
+      }
       if (records.error().code == ErrorCode::conflict) note_lost_records(source, records.error().message);
       throw Failure(records.error());
     }
@@ -194,6 +214,7 @@ struct ExchangeConsumer::Impl {
         shard->second.offer(source, std::move(record));
       }
     }
+    return true;
   }
 
   void note_lost_records(Source source, const std::string& why) {
@@ -258,6 +279,7 @@ struct ExchangeConsumer::Impl {
   bool reopen = false;
   std::chrono::nanoseconds next_lag{0};
   std::chrono::nanoseconds next_tell{0};
+  std::chrono::nanoseconds taken_up_at{0};
   std::string trouble;
 
   std::atomic<bool> stopping{false};

@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{3'000};
 constexpr int kMaxScale = 9;
+/// A reading that waits for a lock must not keep its shard from being handed over.
+const char* const kBound = "SET statement_timeout = '5s'";
 
 /// One side's database: connects when needed, forgets the connection on any failure.
 class Ledger {
@@ -58,6 +60,7 @@ class Ledger {
   void connect() {
     if (connection_ && connection_->is_open()) return;
     connection_ = std::make_unique<pqxx::connection>(connection_string(settings_.url));
+    pqxx::nontransaction(*connection_).exec(kBound);
     connection_->prepare("balance", settings_.balance_query);
   }
 

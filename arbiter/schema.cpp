@@ -95,8 +95,11 @@ CREATE TABLE IF NOT EXISTS arbiter.positions (
 -- How many partitions the slices were spread over when this state began.
 CREATE TABLE IF NOT EXISTS arbiter.layout (one boolean PRIMARY KEY DEFAULT true CHECK (one), partitions int NOT NULL);
 
+-- version counts commits: who has not seen the last one may not write. heartbeats: {gateway: [at_us, settled_until_us]}.
 CREATE TABLE IF NOT EXISTS arbiter.progress (
   shard int PRIMARY KEY,
+  version bigint NOT NULL,
+  heartbeats text NOT NULL,
   event_time_us bigint NOT NULL,
   exchange_time_us bigint NOT NULL);
 

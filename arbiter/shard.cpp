@@ -27,7 +27,8 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   committed_ = positions_;
   core_ = std::make_unique<DecisionCore>(config_, std::move(state));
   const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
-  if (!legacy.url.empty() && !modern.url.empty()) {
+  // A partition without a slice has no accounts; its load on the ledgers would be for nothing.
+  if (!legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
 }

@@ -33,6 +33,7 @@ class Shard {
   [[nodiscard]] const Positions& positions() const { return positions_; }
 
   [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
+  [[nodiscard]] std::size_t queued(Source source) const { return merger_.size(source); }
   /// A record of one of its partitions, in their order; what it has had already is dropped.
   void offer(Source source, LogRecord record);
 

@@ -13,10 +13,13 @@ namespace {
 constexpr std::int64_t kSchemaLock = 0x70686f656e697801;  // any number that no other program takes
 constexpr std::int64_t kForgetEveryUs = 10'000'000;
 
+// Of two that hold a shard for its owner's, one is mistaken: the version tells, whichever positions a batch moves.
+const char* const kFirstProgress = R"sql(
+INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us)
+VALUES ($1, $2 + 1, $3, $4, $5) ON CONFLICT DO NOTHING)sql";
 const char* const kProgress = R"sql(
-INSERT INTO arbiter.progress VALUES ($1, $2, $3)
-ON CONFLICT (shard) DO UPDATE SET event_time_us = excluded.event_time_us, exchange_time_us = excluded.exchange_time_us
-)sql";
+UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5
+WHERE shard = $1 AND version = $2)sql";
 
 const char* const kVerdicts = R"sql(
 INSERT INTO arbiter.verdicts (id, exchange_id, account, slice, route, verdict, detail, event_time, rung)
@@ -120,7 +123,6 @@ bool advance(pqxx::work& transaction, int shard, const Positions& from, const Po
 }
 
 void write_results(pqxx::work& transaction, int shard, const DecisionCore& core, const CoreChanges& changes) {
-  transaction.exec_params(kProgress, shard, core.event_time_us(), core.exchange_time_us());
   put(transaction, kSeen, rows::seen(changes), shard);
   put(transaction, kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
@@ -137,6 +139,19 @@ void write_results(pqxx::work& transaction, int shard, const DecisionCore& core,
   put(transaction, kUnits, rows::units(changes));
   put(transaction, kScores, rows::scores(core, changes));
   put(transaction, kRejected, rows::rejected(changes));
+}
+
+void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
+  const auto older = transaction.exec(
+      "SELECT 1 WHERE to_regclass('arbiter.progress') IS NOT NULL AND NOT EXISTS (SELECT FROM "
+      "information_schema.columns"
+      " WHERE table_schema = 'arbiter' AND table_name = 'progress' AND column_name = 'version')");
+  if (older.empty()) return;
+  throw Failure(
+      ErrorCode::invalid_input,
+      fmt::format("verdict store {}: its tables are of an older version: name another arbiter.database, or drop "
+                  "the schema arbiter to begin anew",
+                  describe_database(url)));
 }
 
 }  // namespace
@@ -157,6 +172,7 @@ void VerdictStore::connect() {
     pqxx::work transaction(*impl_->connection);
     transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kSchemaLock);
     transaction.exec("SET LOCAL client_min_messages = warning");
+    refuse_older_schema(transaction, impl_->url);
     transaction.exec(kSchemaSql);
     transaction.exec_params("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING", impl_->shards);
     const int built_on = transaction.exec1("SELECT partitions FROM arbiter.layout")[0].as<int>();
@@ -175,7 +191,11 @@ bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges
                           const Positions& to) {
   return impl_->guarded([&] {
     pqxx::work transaction(impl_->connected());
-    if (!advance(transaction, shard, from, to)) return false;
+    const auto known = impl_->versions.find(shard);
+    const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
+    const auto fenced = transaction.exec_params(version == 0 ? kFirstProgress : kProgress, shard, version,
+                                                rows::heartbeats(core), core.event_time_us(), core.exchange_time_us());
+    if (fenced.affected_rows() != 1 || !advance(transaction, shard, from, to)) return false;
     write_results(transaction, shard, core, changes);
     std::int64_t& forgotten_until_us = impl_->forgotten_until_us[shard];
     if (core.seen_since_us() > forgotten_until_us + kForgetEveryUs) {
@@ -183,6 +203,7 @@ bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges
       forgotten_until_us = core.seen_since_us();
     }
     transaction.commit();
+    impl_->versions[shard] = version + 1;
     return true;
   });
 }

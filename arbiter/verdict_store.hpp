@@ -23,9 +23,9 @@ class VerdictStore {
   /// State and positions of the shard's last commit, from one snapshot. Throws Failure(unavailable) with one line.
   CoreState load(int shard);
 
-  /// Writes everything, moving each position from `from` to `to`. False when a position was not at `from`: another
-  /// reader has been here; nothing is written and the caller must reload. Throws Failure(unavailable) when the outcome
-  /// is not known or nothing was written: reload then tells which.
+  /// Writes everything, moving each position from `from` to `to`. False when somebody else has committed for the shard
+  /// since this store last loaded or committed it; nothing is written and the caller must reload. Throws
+  /// Failure(unavailable) when the outcome is not known or nothing was written: reload then tells which.
   bool commit(int shard, const DecisionCore& core, const CoreChanges& changes, const Positions& from,
               const Positions& to);
 

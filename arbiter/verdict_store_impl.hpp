@@ -15,6 +15,7 @@ struct VerdictStore::Impl {
   int shards = 1;
   std::function<int(const std::string&)> owner_of;
   std::map<int, std::int64_t> forgotten_until_us;  // by shard
+  std::map<int, std::int64_t> versions;            // by shard: the last commit seen; absent: none
 
   pqxx::connection& connected() {
     if (!connection) throw Failure(ErrorCode::unavailable, "verdict store: not connected");

@@ -1,6 +1,7 @@
 #include <pqxx/pqxx>
 
 #include "arbiter/verdict_store_impl.hpp"
+#include "arbiter/verdict_store_rows.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -72,10 +73,14 @@ CoreState VerdictStore::load(int shard) {
     transaction.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const auto own = [&](const std::string& slice) { return impl_->owner_of(slice) == shard; };
     CoreState state;
-    for (const auto& row : transaction.exec_params(
-             "SELECT event_time_us, exchange_time_us FROM arbiter.progress WHERE shard = $1", shard)) {
+    impl_->versions.erase(shard);
+    for (const auto& row : transaction.exec_params("SELECT event_time_us, exchange_time_us, version, heartbeats"
+                                                   " FROM arbiter.progress WHERE shard = $1",
+                                                   shard)) {
       state.event_time_us = row[0].as<std::int64_t>();
       state.exchange_time_us = row[1].as<std::int64_t>();
+      impl_->versions[shard] = row[2].as<std::int64_t>();
+      state.heartbeats = rows::read_heartbeats(row[3].as<std::string>());
     }
     load_accounts(transaction, shard, state);
     load_open(transaction, shard, state);

@@ -238,4 +238,19 @@ std::string rejected(const CoreChanges& changes) {
   return dump(list);
 }
 
+std::string heartbeats(const DecisionCore& core) {
+  json object = json::object();
+  for (const auto& [gateway, beat] : core.heartbeats()) {
+    object[clean_text(gateway)] = {beat.at_us, beat.settled_until_us};
+  }
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::map<std::string, Heartbeat> read_heartbeats(const std::string& text) {
+  std::map<std::string, Heartbeat> heartbeats;
+  const json object = json::parse(text);
+  for (const auto& [gateway, beat] : object.items()) heartbeats[gateway] = {beat.at(0), beat.at(1)};
+  return heartbeats;
+}
+
 }  // namespace phoenix::arbiter::rows

@@ -22,5 +22,7 @@ std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);
 std::string retracted(const CoreChanges& changes);
 std::string rejected(const CoreChanges& changes);
+std::string heartbeats(const DecisionCore& core);
+std::map<std::string, Heartbeat> read_heartbeats(const std::string& text);
 
 }  // namespace phoenix::arbiter::rows

@@ -4,8 +4,10 @@ Starts a private Postgres, two banks, the gateway, the arbiter, the orchestrator
 what moves traffic is the orchestrator. Exits 0 only if the story holds; writes build/demo/summary.json.
 """
 import argparse
+import fcntl
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -236,7 +238,7 @@ class Demo:
         else:
             self.view.say(f"demo: the story does not hold: {self.summary['broken']}\ndemo: logs are in build/demo/")
         if self.options.keep and self.stack:
-            environment = " ".join(f"{name}={value}" for name, value in self.stack.programs.environment.items() if name.startswith("PHOENIX_DEMO_"))
+            environment = " ".join(f"{name}={shlex.quote(value)}" for name, value in self.stack.programs.environment.items() if name.startswith("PHOENIX_DEMO_"))
             with open(os.path.join(DIR, "environment"), "w") as file:
                 file.write("export " + environment + "\n")
             pids = " ".join(str(process.pid) for _, process in self.stack.programs.running)
@@ -245,11 +247,12 @@ class Demo:
                           f"Stop with: kill {pids}; deploy/postgres.sh stop build/postgres-demo"
                           + ("; deploy/kafka.sh stop build/kafka-demo" if self.kafka else ""))
             return
-        if self.stack:
-            self.stack.programs.stop()
-        if self.kafka:
-            self.kafka.stop()
-        self.postgres.stop()
+        for part in (self.stack and self.stack.programs, self.kafka, self.postgres):
+            try:
+                if part:
+                    part.stop()
+            except (StoryBroken, subprocess.CalledProcessError) as error:
+                self.view.say(f"demo: while stopping: {error}")
 
 
 def main():
@@ -257,7 +260,15 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave everything running and print the URLs")
     parser.add_argument("--pair", choices=list(PAIRS), default="vip-fee", help="which two banks; float-rounding: binary floating point against exact decimals")
     parser.add_argument("--mode", choices=["local", "enterprise"], default="local", help="local: the embedded SQLite event log; enterprise: Apache Kafka")
-    return Demo(parser.parse_args()).run()
+    options = parser.parse_args()
+    os.makedirs(os.path.join(ROOT, "build"), exist_ok=True)
+    with open(os.path.join(ROOT, "build", "demo.lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("demo: another demo of this checkout is running; it uses the same databases", file=sys.stderr)
+            return 1
+        return Demo(options).run()
 
 
 if __name__ == "__main__":

@@ -8,13 +8,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 arguments=()
 setup=yes
+kafka=no
 for argument in "$@"; do
   case $argument in
     --skip-setup) setup=no ;;
+    enterprise | --mode=enterprise) kafka=yes; arguments+=("$argument") ;;
     -h | --help) sed -n '2,6p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
     *) arguments+=("$argument") ;;
   esac
 done
 [ "$setup" = no ] || ./deploy/setup.sh
+[ "$kafka" = no ] || ./deploy/kafka.sh fetch  # before the build: it may be out of reach
 ./deploy/build.sh phoenix-gateway phoenix-arbiter phoenix-orchestrator phoenixctl phoenix-legacy-sim phoenix-modern-sim phoenix-traffic
 exec python3 deploy/demo.py "${arguments[@]}"

@@ -16,9 +16,13 @@ libs=$root/build/kafka-libs
 cannot_fetch=3
 
 fetch() {
-  if [ -f "$libs/complete" ] && cmp -s "$pom" "$libs/complete" && command -v java >/dev/null; then return; fi
-  "$root/deploy/setup.sh" --with kafka >&2
   mkdir -p "$root/build"
+  exec 8>"$libs.lock"
+  flock 8  # two at once would take each other's files away
+  if [ -f "$libs/complete" ] && cmp -s "$pom" "$libs/complete" && command -v java >/dev/null; then return; fi
+  if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then
+    "$root/deploy/setup.sh" --with kafka >&2 || exit $cannot_fetch
+  fi
   echo "kafka.sh: fetching Apache Kafka into build/kafka-libs" >&2
   rm -rf "$libs"
   if ! mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$libs" -DincludeScope=runtime >"$root/build/kafka-fetch.log" 2>&1; then
@@ -28,10 +32,20 @@ fetch() {
   cp "$pom" "$libs/complete"  # written last: a fetch that broke off is done again
 }
 
-running() { [ -s "$dir/pid" ] && [ "$(cut -d' ' -f2 <"$dir/pid")" = "$(started_at "$(cut -d' ' -f1 <"$dir/pid")")" ]; }
 pid() { cut -d' ' -f1 <"$dir/pid"; }
-# A pid alone could be another process by now: its start time tells.
-started_at() { cut -d')' -f2 "/proc/$1/stat" 2>/dev/null | cut -d' ' -f21; }
+# A pid alone could be another process by now: its start time tells. Nothing for what has ended, also where nobody reaps it.
+started_at() {
+  local fields
+  fields=$(cut -d')' -f2 "/proc/$1/stat" 2>/dev/null) || return 0
+  case $fields in ' Z'* | ' X'*) return 0 ;; esac
+  cut -d' ' -f21 <<<"$fields"
+}
+running() {
+  local known
+  [ -s "$dir/pid" ] || return 1
+  known=$(cut -d' ' -f2 <"$dir/pid")
+  [ -n "$known" ] && [ "$known" = "$(started_at "$(pid)")" ]
+}
 brokers() { sed -n 's/^listeners=PLAINTEXT:\/\/\([^,]*\),.*/\1/p' "$dir/server.properties"; }
 
 free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
@@ -66,17 +80,19 @@ PROPERTIES
 java=(java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.showDateTime=true -cp "$libs/*")
 
 start() {
-  if running; then brokers; return; fi
-  fetch
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
+  exec 9>"$dir/lock"
+  flock 9
+  if running; then brokers; return; fi
+  fetch
   configure
   if [ ! -s "$dir/data/meta.properties" ]; then
     "${java[@]}" kafka.tools.StorageTool format -t "$("${java[@]}" kafka.tools.StorageTool random-uuid 2>/dev/null)" -c "$dir/server.properties" \
       >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; exit 1; }
   fi
   : >"$dir/kafka.log"
-  "${java[@]}" kafka.Kafka "$dir/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null &
+  "${java[@]}" kafka.Kafka "$dir/server.properties" >>"$dir/kafka.log" 2>&1 </dev/null 8>&- 9>&- &
   local broker=$!
   echo "$broker $(started_at "$broker")" >"$dir/pid"
   local deadline=$((SECONDS + 60))
@@ -95,10 +111,11 @@ start() {
 # Argument: the signal.
 stop() {
   running || return 0
-  kill -"$1" "$(pid)"
+  kill -"$1" "$(pid)" || true
   local deadline=$((SECONDS + 20))
   while running; do
-    [ $SECONDS -lt $deadline ] || kill -9 "$(pid)"
+    [ $SECONDS -lt $deadline ] || kill -9 "$(pid)" || true
+    [ $SECONDS -lt $((deadline + 10)) ] || { echo "kafka.sh: the broker in $dir does not end" >&2; exit 1; }
     sleep 0.1
   done
   rm -f "$dir/pid"

@@ -111,6 +111,17 @@ void PolicyStore::save_latches_locked() const {
   write_durably(state_dir_ + kLatchFile, encode(state));
 }
 
+std::exception_ptr PolicyStore::save_unsaved_locked() {
+  if (!latches_unsaved_) return nullptr;
+  try {
+    save_latches_locked();
+    latches_unsaved_ = false;
+    return nullptr;
+  } catch (const Failure&) {
+    return std::current_exception();
+  }
+}
+
 void PolicyStore::save_policy_locked() const {
   write_durably(state_dir_ + kPolicyFile, encode(policy_));
 }
@@ -164,10 +175,29 @@ Result<void> PolicyStore::apply(const TrafficPolicy& policy, PolicySource source
     latches_.push_back(latch);
     latches_changed = true;
   }
-  if (latches_changed) save_latches_locked();
-  if (!same_epoch && was_live_) save_policy_locked();
+  latches_unsaved_ = latches_unsaved_ || latches_changed;
+  const std::exception_ptr not_durable = save_unsaved_locked();
+  if (!same_epoch && was_live_ && !not_durable) save_policy_locked();
   publish_and_wait(lock);
+  if (not_durable) std::rethrow_exception(not_durable);
   return boost::system::in_place_value;
+}
+
+/// The latch that stands for this order: one of the same id, a new one, or the newest where there are many.
+const KillLatch& PolicyStore::latch_locked(const std::string& slice, KillLatch wanted) {
+  const auto same = [&](const KillLatch& latch) { return latch.kill_id == wanted.kill_id; };
+  const auto on_slice = [&](const KillLatch& latch) { return latch.slice == slice; };
+  const auto known = std::find_if(latches_.begin(), latches_.end(), same);
+  if (known != latches_.end() && known->slice == slice) return *known;
+  if (std::count_if(latches_.begin(), latches_.end(), on_slice) >= kMaxLatches)
+    return *std::find_if(latches_.rbegin(), latches_.rend(), on_slice);
+  // An order that comes again after its reset kills again: under a new id, since the old one is cleared.
+  const bool usable = !wanted.kill_id.empty() && wanted.kill_id.size() <= kMaxKillId && known == latches_.end() &&
+                      !cleared_.contains(wanted.kill_id);
+  if (!usable) wanted.kill_id = new_kill_id(clock_);
+  latches_.push_back(std::move(wanted));
+  latches_unsaved_ = true;
+  return latches_.back();
 }
 
 Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string& reason, const std::string& by,
@@ -176,7 +206,6 @@ Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string&
   if (slice != "*" && index_of(slice) < 0)
     return Error{ErrorCode::not_found, fmt::format("no slice is named '{}'", slice)};
   KillOutcome outcome;
-  bool added = false;
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (slice != "*" && names_[i] != slice) continue;
     const Stage stage = effective_locked(i).stage;
@@ -189,28 +218,13 @@ Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string&
     } else if (stage == Stage::bypass) {
       outcome.unchanged_bypass.push_back(names_[i]);
     } else {
-      const auto known = std::find_if(latches_.begin(), latches_.end(),
-                                      [&](const KillLatch& latch) { return latch.slice == names_[i]; });
-      if (known != latches_.end()) {
-        outcome.latched.push_back(*known);
-        continue;
-      }
-      const std::string given = slice == "*" ? kill_id + "/" + names_[i] : kill_id;
-      // An order that comes again after its reset kills again: under a new id, since the old one is cleared.
-      const bool usable = !kill_id.empty() && !cleared_.contains(given);
-      latches_.push_back({usable ? given : new_kill_id(clock_), names_[i], reason, by, clock_.unix_ms()});
-      outcome.latched.push_back(latches_.back());
-      added = true;
+      const std::string id = slice == "*" && !kill_id.empty() ? kill_id + "/" + names_[i] : kill_id;
+      outcome.latched.push_back(latch_locked(names_[i], {id, names_[i], reason, by, clock_.unix_ms()}));
     }
   }
   // Traffic moves even if the disk is full: obey first, then report that the latch could not be made durable.
   rebuild_locked();
-  std::exception_ptr not_durable;
-  try {
-    if (added) save_latches_locked();
-  } catch (const Failure&) {
-    not_durable = std::current_exception();
-  }
+  const std::exception_ptr not_durable = save_unsaved_locked();
   lock.unlock();
   if (barrier_) barrier_();
   if (not_durable) std::rethrow_exception(not_durable);
@@ -219,6 +233,7 @@ Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string&
 
 void PolicyStore::tick() {
   std::unique_lock lock(mutex_);
+  static_cast<void>(save_unsaved_locked());  // a disk that was full may have room by now
   const bool was = current_.load(std::memory_order_relaxed)->lease_live;
   publish_and_wait(lock);
   const bool is = current().lease_live;

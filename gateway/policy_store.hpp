@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,8 +58,10 @@ class PolicyStore {
 
   /// `conflict` for an older epoch, or for other content under the same epoch; `invalid_input` for unknown slices.
   Result<void> apply(const TrafficPolicy& policy, PolicySource source);
-  /// Latches `slice` ("*": all). On return the latch is on disk and every event loop obeys it. `conflict` for a retired
-  /// slice by name, `not_found` for an unknown one.
+  /// Latches `slice` ("*": all). On return the latch is on disk and every event loop obeys it; Failure when it could
+  /// not be written, and then traffic has moved all the same. A slice that carries a latch gets another one, up to
+  /// kMaxLatches: the reset of the first may be on its way. `conflict` for a retired slice by name, `not_found` for an
+  /// unknown one.
   /// A `kill_id` names the latch (for "*" followed by /SLICE), so that the same kill that comes with the policy is
   /// known.
   Result<KillOutcome> kill(std::string_view slice, const std::string& reason, const std::string& by,
@@ -71,10 +74,15 @@ class PolicyStore {
 
   [[nodiscard]] const std::vector<std::string>& slice_names() const { return names_; }
 
+  static constexpr std::ptrdiff_t kMaxLatches = 4;  ///< of one slice
+  static constexpr std::size_t kMaxKillId = 200;
+
  private:
   void rebuild_locked();
   void load_state();
   void save_latches_locked() const;
+  std::exception_ptr save_unsaved_locked();
+  const KillLatch& latch_locked(const std::string& slice, KillLatch wanted);
   void save_policy_locked() const;
   [[nodiscard]] EffectiveSlice effective_locked(std::size_t slice) const;
   [[nodiscard]] bool lease_live_locked() const;
@@ -95,6 +103,7 @@ class PolicyStore {
   std::uint64_t newest_renewal_ = 0;
   std::chrono::nanoseconds lease_until_{0};
   std::vector<KillLatch> latches_;
+  bool latches_unsaved_ = false;  // the file on disk says something else
   std::map<std::string, std::string>
       cleared_;  // kill ids that a reset has cleared, so that an old policy cannot revive them
   std::vector<std::unique_ptr<const PolicySnapshot>> snapshots_;  // kept: readers hold plain references

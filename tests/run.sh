@@ -18,7 +18,7 @@ done
 
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 stop() {
-  ./deploy/postgres.sh stop build/postgres-tests
+  ./deploy/postgres.sh stop build/postgres-tests || true
   [ ! -d build/kafka-tests ] || ./deploy/kafka.sh stop build/kafka-tests
 }
 

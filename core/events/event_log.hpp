@@ -101,6 +101,8 @@ class Consumer {
   virtual Result<std::map<TopicPartition, std::int64_t>> end_offsets() = 0;
   /// Whether all that the log had in an assigned partition, when it was last asked, has been polled.
   [[nodiscard]] virtual bool at_end(const TopicPartition& partition) const = 0;
+  /// Holds a partition back, or goes on with it, for a reader that has enough of it for now.
+  virtual void hold(const TopicPartition& partition, bool held) = 0;
   /// Where records were lost, after a poll that answered with `conflict`.
   [[nodiscard]] virtual std::vector<TopicPartition> lost_partitions() const = 0;
   /// Tells the log how far this reader got, for retention and lag displays only. Never decides where reading starts.

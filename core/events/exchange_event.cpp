@@ -4,6 +4,7 @@
 
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace phoenix {
 namespace {
@@ -195,10 +196,16 @@ bool flag(const Json& object, const char* name) {
   return object.value(name, false);
 }
 template <class Number>
-Number number(const Json& object, const char* name) {
-  const Json& value = object.at(name);
+Number integer(const Json& value, const char* name) {
   if (!value.is_number_integer()) throw Failure(invalid_input(fmt::format("{} is not an integer", name)));
+  const bool fits = value.is_number_unsigned() ? std::in_range<Number>(value.get<std::uint64_t>())
+                                               : std::in_range<Number>(value.get<std::int64_t>());
+  if (!fits) throw Failure(invalid_input(fmt::format("{} is out of range", name)));
   return value.get<Number>();
+}
+template <class Number>
+Number number(const Json& object, const char* name) {
+  return integer<Number>(object.at(name), name);
 }
 
 template <class T>
@@ -229,7 +236,7 @@ std::string take_body(std::string_view& rest, const Json& object, const char* wh
 LegRecord leg_of(const Json& object) {
   LegRecord leg;
   leg.outcome = named<LegOutcome>(object, "outcome", leg_outcome_from_string);
-  leg.status = object.value("status", 0);
+  if (object.contains("status")) leg.status = number<int>(object, "status");
   leg.uncertain = flag(object, "uncertain");
   leg.sent_at_us = number<std::int64_t>(object, "sent_at_us");
   leg.duration_us = number<std::int64_t>(object, "duration_us");
@@ -254,7 +261,8 @@ void read_scalars(const Json& header, ExchangeEvent& event) {
   event.target = text(header, "target");
   event.write = flag(header, "write");
   for (const auto& pair : header.at("keys")) {
-    event.keys.push_back({bytes_of(pair.at(0).get_ref<const std::string&>()), pair.at(1).get<std::uint64_t>()});
+    event.keys.push_back(
+        {bytes_of(pair.at(0).get_ref<const std::string&>()), integer<std::uint64_t>(pair.at(1), "keys")});
   }
   event.target_side = named<Side>(header, "target_side", side_from_string);
   event.serving_side = named<Side>(header, "serving_side", side_from_string);
@@ -275,7 +283,7 @@ ExchangeEvent read_frame(std::string_view frame) {
   if (length > frame.size()) throw Failure(invalid_input("the header is cut short"));
   const Json header = Json::parse(frame.substr(0, length));
   std::string_view rest = frame.substr(length);
-  const int version = header.at("v").get<int>();
+  const auto version = number<std::int64_t>(header, "v");
   if (version != ExchangeEvent::kVersion)
     throw Failure(invalid_input(fmt::format("schema version {} is unknown", version)));
   ExchangeEvent event;

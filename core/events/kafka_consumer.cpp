@@ -86,6 +86,19 @@ class KafkaConsumer final : public Consumer {
 
   [[nodiscard]] bool at_end(const TopicPartition& partition) const override { return ends_.contains(partition); }
 
+  void hold(const TopicPartition& partition, bool held) override {
+    if (held == held_.contains(partition) || !positions_.contains(partition)) return;
+    const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
+    add(*list, partition);
+    // Fails for partitions alone that are not assigned any more.
+    held ? rd_kafka_pause_partitions(handle_.get(), list.get()) : rd_kafka_resume_partitions(handle_.get(), list.get());
+    if (held) {
+      held_.insert(partition);
+    } else {
+      held_.erase(partition);
+    }
+  }
+
   [[nodiscard]] std::vector<TopicPartition> lost_partitions() const override {
     if (!lost_) return {};
     return {lost_partition_};
@@ -120,21 +133,39 @@ class KafkaConsumer final : public Consumer {
     // Reading alone needs a group name too, but never joins it.
     const std::string group = !consumer_.group.empty() ? options_.prefix + consumer_.group
                                                        : fmt::format("phoenix-reader-{:016x}", random_seed());
-    auto conf =
-        make_kafka_conf(options_, {{"session.timeout.ms", "10000"}, {"topic.metadata.refresh.interval.ms", "30000"}},
-                        {{"group.id", group},
-                         {"enable.auto.commit", "false"},
-                         {"enable.auto.offset.store", "false"},
-                         {"auto.offset.reset", "error"},
-                         {"enable.partition.eof", "true"},
-                         {"allow.auto.create.topics", "false"},
-                         // Eager assignment: cooperative rebalancing has known trouble with manual commits.
-                         {"partition.assignment.strategy", "range,roundrobin"}});
+    auto conf = make_kafka_conf(options_,
+                                {{"fetch.wait.max.ms", "100"},  // the end of a quiet partition is told after a fetch
+                                 {"session.timeout.ms", "10000"},
+                                 {"topic.metadata.refresh.interval.ms", "30000"}},
+                                {{"group.id", group},
+                                 {"enable.auto.commit", "false"},
+                                 {"enable.auto.offset.store", "false"},
+                                 {"auto.offset.reset", "error"},
+                                 {"enable.partition.eof", "true"},
+                                 {"allow.auto.create.topics", "false"},
+                                 // Eager assignment: cooperative rebalancing has known trouble with manual commits.
+                                 {"partition.assignment.strategy", "range,roundrobin"}});
     rd_kafka_conf_set_opaque(conf.get(), this);
+    // Served by polls, on the caller's thread.
+    rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t*, int error, const char* reason, void* opaque) {
+      static_cast<KafkaConsumer*>(opaque)->on_error(static_cast<rd_kafka_resp_err_t>(error), reason);
+    });
     rd_kafka_conf_set_rebalance_cb(
         conf.get(), [](rd_kafka_t*, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions,
                        void* opaque) { static_cast<KafkaConsumer*>(opaque)->on_rebalance(error, partitions); });
     return make_kafka_handle(RD_KAFKA_CONSUMER, std::move(conf));
+  }
+
+  void on_error(rd_kafka_resp_err_t error, const char* reason) {
+    if (closing_) return;
+    note_doubt(unavailable(fmt::format("event log {}: {} ({})", options_.brokers, rd_kafka_err2str(error), reason)));
+  }
+
+  /// What was known of the ends may be old by now.
+  void note_doubt(Error problem) {
+    doubtful_ = true;
+    ends_.clear();
+    problem_ = std::move(problem);
   }
 
   /// Called inside rd_kafka_consumer_poll, through C: only noted here. librdkafka waits until poll() calls assign.
@@ -229,6 +260,7 @@ class KafkaConsumer final : public Consumer {
   }
 
   void give_up() {
+    for (const auto& partition : std::set<TopicPartition>(held_)) hold(partition, false);
     tell_revoked(assigned());
     positions_.clear();
     suspects_.clear();
@@ -262,13 +294,13 @@ class KafkaConsumer final : public Consumer {
     }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
       if (positions_.contains(partition)) suspects_.insert(partition);
+      ends_.erase(partition);
       return;
     }
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      doubtful_ = true;
       const char* text = rd_kafka_message_errstr(&message);
-      problem_ = unavailable(
-          fmt::format("event log {}: {}", options_.brokers, text != nullptr ? text : rd_kafka_err2str(message.err)));
+      note_doubt(unavailable(
+          fmt::format("event log {}: {}", options_.brokers, text != nullptr ? text : rd_kafka_err2str(message.err))));
       return;
     }
     const auto position = positions_.find(partition);
@@ -365,6 +397,7 @@ class KafkaConsumer final : public Consumer {
   bool closing_ = false;
   std::deque<Rebalance> rebalances_;
   std::map<TopicPartition, std::int64_t> positions_;  ///< of what is assigned; logical until the first record came
+  std::set<TopicPartition> held_;                     ///< paused
   std::set<TopicPartition> ends_;                     ///< read to their end
   std::set<TopicPartition> suspects_;                 ///< reading stopped there
   steady_clock::time_point next_check_{};

@@ -73,7 +73,9 @@ std::optional<Error> create_topic(rd_kafka_t* client, const KafkaTopic& topic, m
     const auto error = rd_kafka_topic_result_error(topics[i]);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       log::info("created topic {} with {} partitions", topic.name, topic.partitions);
-    } else if (error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+    } else if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+      return unavailable(fmt::format("topic {} was created by somebody else just now: to be checked", topic.name));
+    } else {
       const char* text = rd_kafka_topic_result_error_string(topics[i]);
       return unavailable(
           fmt::format("cannot create topic {}: {}", topic.name, text != nullptr ? text : rd_kafka_err2str(error)));

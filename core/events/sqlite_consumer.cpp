@@ -32,6 +32,7 @@ struct Subscription {
   std::string topic;
   bool compacted = false;
   bool assigned = false;
+  bool held = false;
   std::optional<std::int64_t> next_offset;  ///< none until start_position was asked
   std::int64_t lease_until_ms = 0;          ///< by our own reckoning, never later than the row says
   std::int64_t next_lease_ms = 0;           ///< when to renew or to try again
@@ -106,6 +107,14 @@ class SqliteConsumer final : public Consumer {
   }
 
   [[nodiscard]] bool at_end(const TopicPartition& /*partition*/) const override { return !more_; }
+
+  void hold(const TopicPartition& partition, bool held) override {
+    for (auto& subscription : subscriptions_) {
+      if (subscription.topic != partition.first || subscription.held == held) continue;
+      subscription.held = held;
+      more_ = true;
+    }
+  }
 
   [[nodiscard]] std::vector<TopicPartition> lost_partitions() const override { return lost_; }
 
@@ -211,7 +220,7 @@ class SqliteConsumer final : public Consumer {
     first_topic_ = (first_topic_ + 1) % std::max<std::size_t>(subscriptions_.size(), 1);
     for (std::size_t i = 0; i < subscriptions_.size(); ++i) {
       auto& subscription = subscriptions_[(first_topic_ + i) % subscriptions_.size()];
-      if (!subscription.assigned) continue;
+      if (!subscription.assigned || subscription.held) continue;
       if (records.size() >= max || bytes >= kMaxPollBytes) {
         all_read = false;
         break;

@@ -418,3 +418,26 @@ TEST_CASE("whether a reader has come to the end is known, and more to read takes
     return consumer->at_end({topic, read.front().partition});
   }));
 }
+
+TEST_CASE("a partition that is held back hands out nothing and loses nothing") {
+  FOR_EACH_BACKEND();
+  const auto topic = backend->add_topic("held");
+  const auto log = backend->open();
+  const auto producer = log->make_producer();
+  for (int i = 0; i < 100; ++i) REQUIRE(producer->publish_to(0, topic.c_str(), "k", fmt::format("{:06}", i)));
+  REQUIRE(producer->flush(kPatience));
+  const auto consumer = log->make_consumer({{topic}, "", from(ConsumerOptions::kBeginning), {}, std::vector<int>{0}});
+  auto records = read_records(*consumer, 1);
+  REQUIRE(!records.empty());
+  consumer->hold({topic, 0}, true);
+  for (int i = 100; i < 200; ++i) REQUIRE(producer->publish_to(0, topic.c_str(), "k", fmt::format("{:06}", i)));
+  REQUIRE(producer->flush(kPatience));
+  for (int i = 0; i < 10; ++i) {
+    const auto nothing = consumer->poll(1'000, 20ms);
+    CHECK((nothing.has_error() || nothing->empty()));
+  }
+  consumer->hold({topic, 0}, false);
+  for (auto& record : read_records(*consumer, 200 - records.size())) records.push_back(std::move(record));
+  REQUIRE(records.size() == 200);
+  for (int i = 0; i < 200; ++i) CHECK(records[static_cast<std::size_t>(i)].value == fmt::format("{:06}", i));
+}

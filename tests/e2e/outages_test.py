@@ -29,15 +29,14 @@ class OutageMatrix(StackTest):
         cls.modern = Postgres(os.path.join(ROOT, "build", "postgres-e2e-modern"))
         cls.control = Postgres(os.path.join(ROOT, "build", "postgres-e2e-control"))
         cls.kafka = Kafka(os.path.join(ROOT, "build", "kafka-e2e"))
-        for part in (cls.modern, cls.control):
-            part.start()
+        for part in (cls.modern, cls.control, cls.kafka):
+            cls.addClassCleanup(part.stop)
+        cls.modern.start()
+        cls.control.start()
         cls.kafka.start_empty()
 
     @classmethod
     def tearDownClass(cls):
-        cls.kafka.stop()
-        cls.control.stop()
-        cls.modern.stop()
         super().tearDownClass()
         table = HEADER + "".join(cls.rows)
         print("\n" + table)
@@ -108,6 +107,7 @@ class OutageMatrix(StackTest):
     def test_1_event_log_down(self):
         self.start()
         self.kafka.stop()
+        wait_until("the arbiter to say so", lambda: not ready(self.stack, "ARBITER"), 20)
         self.last(OUTAGE_S)
         self.kafka.start()
         self.finish(f"event log (Kafka) down {OUTAGE_S} s", self.recover())

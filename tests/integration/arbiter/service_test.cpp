@@ -136,8 +136,29 @@ TEST_CASE("a reader that was overtaken commits nothing") {
   CHECK_FALSE(attempt(other, 0, 5));
   CHECK(database.value(kReceived) == "1");
   CHECK(database.value(kPosition) == "1");
+  CHECK_FALSE(attempt(other, 1, 2));  // it has not seen what the first one wrote
+  static_cast<void>(other.load(0));
   CHECK(attempt(other, 1, 2));
   CHECK(database.value(kPosition) == "2");
+}
+
+TEST_CASE("two that read different topics of a shard cannot both commit") {
+  const ScratchDatabase database("fence");
+  Bench bench(database.url());
+  const auto all_in_one = [](const std::string&) { return 0; };
+  VerdictStore owner(database.url(), 1, all_in_one), zombie(database.url(), 1, all_in_one);
+  DecisionCore core(bench.config, CoreState{});
+  const auto move = [&](VerdictStore& store, const char* topic, std::int64_t from, std::int64_t to) {
+    const TopicPartition partition{topic, 0};
+    return store.commit(0, core, core.take_changes(), {{partition, from}}, {{partition, to}});
+  };
+  owner.connect();
+  zombie.connect();
+  REQUIRE(move(owner, topics::kShadowRequests, ConsumerOptions::kBeginning, 1));
+  static_cast<void>(zombie.load(0));
+  CHECK(move(owner, topics::kShadowRequests, 1, 2));
+  CHECK_FALSE(move(zombie, topics::kGatewayStatus, ConsumerOptions::kBeginning, 1));
+  CHECK(move(owner, topics::kGatewayStatus, ConsumerOptions::kBeginning, 1));
 }
 
 TEST_CASE("an unreachable database at start is one clear line without the password") {
