@@ -1,7 +1,10 @@
 #include "arbiter/json_value.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace phoenix::arbiter {
@@ -10,12 +13,12 @@ namespace {
 /// Builds the document from parser callbacks; floating point arrives with its text, integers are exact by themselves.
 class Builder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  bool null() override { return put({JsonValue::Kind::null, "null", {}, {}}); }
-  bool boolean(bool value) override { return put({JsonValue::Kind::boolean, value ? "true" : "false", {}, {}}); }
+  bool null() override { return put(JsonValue(JsonValue::Kind::null, "null")); }
+  bool boolean(bool value) override { return put(JsonValue(JsonValue::Kind::boolean, value ? "true" : "false")); }
   bool number_integer(number_integer_t value) override { return put_number(std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override { return put_number(std::to_string(value)); }
   bool number_float(number_float_t, const string_t& text) override { return put_number(text); }
-  bool string(string_t& value) override { return put({JsonValue::Kind::string, std::move(value), {}, {}}); }
+  bool string(string_t& value) override { return put(JsonValue(JsonValue::Kind::string, std::move(value))); }
   bool binary(binary_t&) override { return fail("binary value"); }
   bool start_object(std::size_t) override { return open(JsonValue::Kind::object); }
   bool start_array(std::size_t) override { return open(JsonValue::Kind::array); }
@@ -44,7 +47,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     std::vector<std::string> names;  // of the member whose value comes next
   };
 
-  bool put_number(std::string text) { return put({JsonValue::Kind::number, std::move(text), {}, {}}); }
+  bool put_number(std::string text) { return put(JsonValue(JsonValue::Kind::number, std::move(text))); }
 
   bool put(JsonValue value) {
     if (open_.empty()) {
@@ -79,6 +82,16 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   std::vector<Open> open_;
 };
 
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 80;
+  std::string line = one_line(text);
+  if (line.size() <= kLongest) return line;
+  std::size_t end = kLongest - 3;
+  while ((static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // not within a character of UTF-8
+  line.resize(end);
+  return line + "...";
+}
+
 }  // namespace
 
 const JsonValue* JsonValue::member(std::string_view name) const {
@@ -88,21 +101,35 @@ const JsonValue* JsonValue::member(std::string_view name) const {
 }
 
 std::string JsonValue::brief() const {
-  constexpr std::size_t kLongest = 80;
-  const std::size_t shown = text.size() <= kLongest ? text.size() : kLongest - 3;
   switch (kind) {
     case Kind::string:
-      return fmt::format("\"{:.{}}{}\"", text, shown, shown < text.size() ? "..." : "");
+      return fmt::format("\"{}\"", shortened(text));
     case Kind::array:
       return fmt::format("[{} elements]", items.size());
     case Kind::object:
       return fmt::format("{{{} members}}", members.size());
     default:
-      return fmt::format("{:.{}}{}", text, shown, shown < text.size() ? "..." : "");
+      return shortened(text);
   }
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  line.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      fmt::format_to(std::back_inserter(line), "\\u{:04x}", byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 Result<JsonValue> parse_json(std::string_view text) {
+  // To this parser a NUL byte is the end of the input, so that what stands behind it would not be compared.
+  if (text.find('\0') != std::string_view::npos) return invalid_input("a NUL byte");
   Builder builder;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return invalid_input(builder.error);
   return std::move(builder.root);

@@ -13,6 +13,10 @@ namespace phoenix::arbiter {
 
 struct JsonValue {
   enum class Kind { null, boolean, number, string, array, object };
+  JsonValue() = default;
+  explicit JsonValue(Kind kind_of_value, std::string text_of_value = {})
+      : kind(kind_of_value), text(std::move(text_of_value)) {}
+
   Kind kind = Kind::null;
   std::string text;  ///< `true`/`false`, the number as written, or the decoded string
   std::vector<JsonValue> items;
@@ -22,6 +26,9 @@ struct JsonValue {
   /// One line for people; strings quoted, containers abbreviated, at most about 80 characters.
   [[nodiscard]] std::string brief() const;
 };
+
+/// Control characters spelled \u00XX, so that the text is one line.
+std::string one_line(std::string_view text);
 
 /// Bound of nesting; deeper documents are refused (they are then compared by hash).
 inline constexpr int kMaxJsonDepth = 128;

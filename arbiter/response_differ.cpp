@@ -1,5 +1,8 @@
 #include "arbiter/response_differ.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 
 namespace phoenix::arbiter {
@@ -207,7 +210,7 @@ std::string ResponseDifference::summary() const {
     text += fmt::format("{}: legacy {}, modern {}", value.path, value.legacy, value.modern);
   }
   if (not_reported > 0) text += fmt::format("; and {} more", not_reported);
-  return text;
+  return one_line(text);
 }
 
 ResponseDifference compare_responses(const LegRecord& legacy, const LegRecord& modern, const CompareRules& rules,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need, from Debian 12 packages alone. Safe to run twice; quick when all is there.
-#   deploy/setup.sh [--with kafka] [--with prometheus]   also what the private Kafka, the dashboards' test needs
+#   deploy/setup.sh [--with kafka] [--with prometheus] [--with fuzz]
+#                     also what the private Kafka, the dashboards' test, the fuzz targets need
 # No daemon is started, no Postgres cluster is created, nothing that is installed is removed.
 set -euo pipefail
 
@@ -14,7 +15,8 @@ while [ $# -gt 0 ]; do
   case "$1 ${2:-}" in
     "--with kafka") packages+=(openjdk-17-jre-headless maven) ;;
     "--with prometheus") packages+=(prometheus) ;;
-    *) sed -n '2,4p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+    "--with fuzz") packages+=(clang-14 libclang-rt-14-dev) ;;
+    *) sed -n '2,5p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
   esac
   shift 2
 done

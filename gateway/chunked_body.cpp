@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "gateway/field_syntax.hpp"
+
 namespace phoenix::gateway {
 namespace {
 int hex_value(char c) {
@@ -34,6 +36,9 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
       }
       if (size_digits_ == 0) return State::malformed;
       if (c == '\r') return go(Expect::size_lf);
+      [[fallthrough]];
+    case Expect::size_blank:  // "bad" white space is to be read before an extension (RFC 9112, 7.1.1), nowhere else
+      if (c == ' ' || c == '\t') return ++line_bytes_ <= kMaxLineBytes ? go(Expect::size_blank) : State::malformed;
       return c == ';' ? go(Expect::size_extension) : State::malformed;
     case Expect::size_extension:
       if (c == '\r') return go(Expect::size_lf);
@@ -48,8 +53,11 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
       return c == '\n' ? go(Expect::size) : State::malformed;
     case Expect::trailer_start:
       if (c == '\r') return go(Expect::end_lf);
-      if (c == ' ' || c == '\t' || !is_text(c)) return State::malformed;
-      return go(Expect::trailer);
+      if (!is_token_character(c) || ++line_bytes_ > kMaxLineBytes) return State::malformed;
+      return go(Expect::trailer_name);
+    case Expect::trailer_name:
+      if ((c != ':' && !is_token_character(c)) || ++line_bytes_ > kMaxLineBytes) return State::malformed;
+      return c == ':' ? go(Expect::trailer) : State::more;
     case Expect::trailer:
       if (c == '\r') return go(Expect::trailer_lf);
       return is_text(c) && ++line_bytes_ <= kMaxLineBytes ? State::more : State::malformed;

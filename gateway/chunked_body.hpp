@@ -19,12 +19,14 @@ class ChunkedDecoder {
  private:
   enum class Expect {
     size,
+    size_blank,
     size_extension,
     size_lf,
     data,
     data_cr,
     data_lf,
     trailer_start,
+    trailer_name,
     trailer,
     trailer_lf,
     end_lf,

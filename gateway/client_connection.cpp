@@ -12,6 +12,12 @@ std::chrono::milliseconds left_until(SteadyTime until) {
   return std::max(std::chrono::milliseconds(0),
                   std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
 }
+
+ReadResult head_too_large(std::string_view text) {
+  if (text.substr(0, kTargetLimit).find('\n') == std::string_view::npos)
+    return {false, 414, "the request target is too long"};
+  return {false, 431, "the request head is too large"};
+}
 }  // namespace
 
 ClientConnection::ClientConnection(Socket socket, EventLoop& loop)
@@ -37,16 +43,23 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   const auto& timeouts = loop_.context.config.gateway.timeouts;
   std::size_t scanned = 0;
   SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
+  bool skipped = false;
   while (true) {
+    if (!skipped && buffer_.starts_with("\r\n")) {  // one empty line is let pass (RFC 9112, 2.2)
+      skipped = true;
+      buffer_.erase(0, 2);
+      scanned = 0;
+      until = SteadyTime{};
+    }
     const HeadEnd end = find_head_end(buffer_, scanned);
     if (end.state == HeadEnd::State::bare_line_feed) co_return ReadResult{false, 400, "a line does not end in CR LF"};
     if (end.state == HeadEnd::State::complete) {
-      if (end.length > limits.head_bytes) co_return ReadResult{false, 431, "the request head is too large"};
+      if (end.length > limits.head_bytes) co_return head_too_large(buffer_);
       exchange.head_text.assign(buffer_, 0, end.length);
       buffer_.erase(0, end.length);
       break;
     }
-    if (buffer_.size() > limits.head_bytes) co_return ReadResult{false, 431, "the request head is too large"};
+    if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_);
     const bool idle = buffer_.empty();
     if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
     if (co_await fill(idle ? timeouts.idle : left_until(until))) continue;

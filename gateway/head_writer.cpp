@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "gateway/http_date.hpp"
+
 namespace phoenix::gateway {
 namespace {
 
@@ -53,6 +55,11 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
   append_field(out, "Host", head.authority.empty() ? head.host : head.authority);
   for (const auto& field : head.fields) {
     if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name) || is_nominated(head, field.name)) continue;
+    if (head.max_forwards && equals_ignoring_case(field.name, "max-forwards")) {
+      fmt::format_to(std::back_inserter(out), "{}: {}\r\n", field.name,
+                     std::max<std::uint64_t>(*head.max_forwards, 1) - 1);
+      continue;
+    }
     append_field(out, field.name, field.value);
   }
   append_chain(out, head, "X-Forwarded-For", client.address);
@@ -82,14 +89,17 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
                          std::string& out) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
   bool has_request_id = false;
+  bool has_date = false;
   for (const auto& field : head.fields) {
     if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
     // A HEAD or 304 answer may state the length that a body would have had; a 204 must not (RFC 9110, 8.6).
     const bool states_length = framing.kind == ResponseFraming::Kind::none && head.status != 204;
     if (equals_ignoring_case(field.name, "content-length") && !states_length) continue;
+    has_date = has_date || equals_ignoring_case(field.name, "date");
     has_request_id = has_request_id || equals_ignoring_case(field.name, "x-request-id");
     append_field(out, field.name, field.value);
   }
+  if (!has_date) append_field(out, "Date", http_date_now());
   append_field(out, "Via", via(head.minor_version));
   if (!has_request_id) append_field(out, "X-Request-Id", exchange.request_id);
   append_field(out, "X-Phoenix-Exchange", exchange.id_text);
@@ -102,6 +112,26 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
     out.append("Connection: keep-alive\r\n");
   }
   out.append("\r\n");
+}
+
+void write_interim_head(const ResponseHead& head, std::string& out) {
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
+  for (const auto& field : head.fields) {
+    if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
+    if (!equals_ignoring_case(field.name, "content-length")) append_field(out, field.name, field.value);
+  }
+  append_field(out, "Via", via(head.minor_version));
+  out.append("\r\n");
+}
+
+std::string last_recipient_response(std::string_view method, bool keep_alive) {
+  // TRACE would send the client's credentials back to whatever script asked for it: not offered.
+  std::string out =
+      method == "OPTIONS" ? "HTTP/1.1 204 No Content\r\n" : "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n";
+  append_field(out, "Date", http_date_now());
+  append_field(out, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  if (!keep_alive) append_field(out, "Connection", "close");
+  return out + "\r\n";
 }
 
 std::string_view reason_phrase(int status) {
@@ -142,6 +172,7 @@ std::string problem_response(int status, std::string_view title, std::string_vie
   body += "}\n";
   std::string out = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n",
                                 status, reason_phrase(status), body.size());
+  append_field(out, "Date", http_date_now());
   if (!exchange_id.empty()) append_field(out, "X-Phoenix-Exchange", exchange_id);
   if (retry_after) append_field(out, "Retry-After", "1");
   if (!keep_alive) append_field(out, "Connection", "close");

@@ -1,6 +1,6 @@
 // Builds the heads that go on: to a backend, and back to the client. End-to-end fields keep their bytes, order and
 // repetition; hop-by-hop fields and what Connection nominates are removed; framing is written anew (RFC 9110, 7.6).
-// Pure.
+// Pure, but for the clock that Date is read from.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,10 @@ struct ResponseFraming {
 /// The head for the client. `keep_alive` says whether this connection stays open afterwards.
 void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,
                          std::string& out);
+/// An interim response (1xx) for the client. Its framing fields, which no such response may have, are left out.
+void write_interim_head(const ResponseHead& head, std::string& out);
+/// The answer to OPTIONS or TRACE with Max-Forwards: 0, which ends here (RFC 9110, 7.6.2).
+std::string last_recipient_response(std::string_view method, bool keep_alive);
 /// A complete answer of the gateway itself, as problem+json (RFC 9457). `exchange_id` may be empty.
 std::string problem_response(int status, std::string_view title, std::string_view detail, std::string_view exchange_id,
                              bool keep_alive, bool retry_after = false);

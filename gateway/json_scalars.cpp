@@ -1,4 +1,5 @@
 // Reads single values out of a JSON body by pointer while scanning it once (nlohmann's SAX parser, no document).
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "gateway/route_table.hpp"
@@ -9,7 +10,7 @@ namespace {
 class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit ScalarFinder(const std::vector<std::string>& pointers)
-      : pointers_(pointers), found_(pointers.size()), repeated_(pointers.size(), false) {}
+      : pointers_(pointers), found_(pointers.size()), repeated_(pointers.size(), false), seen_(pointers.size(), 0) {}
 
   bool null() override { return value(nullptr); }
   bool boolean(bool) override { return value(nullptr); }
@@ -63,11 +64,17 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
   }
   void note(const std::string* text) {
     for (std::size_t i = 0; i < pointers_.size(); ++i) {
-      if (pointers_[i] != path_) continue;
-      if (seen_.size() <= i) seen_.resize(i + 1, false);
-      if (seen_[i]) repeated_[i] = true;
-      seen_[i] = true;
-      if (text != nullptr) found_[i] = *text;
+      const std::string& pointer = pointers_[i];
+      if (!pointer.starts_with(path_)) continue;
+      const bool here = pointer.size() == path_.size();
+      if (!here && pointer[path_.size()] != '/') continue;
+      // A container on the way that is given twice hides one of the two, and readers differ in which.
+      if (!levels_.empty()) {
+        const std::uint64_t level = std::uint64_t{1} << (levels_.size() - 1);
+        if ((seen_[i] & level) != 0) repeated_[i] = true;
+        seen_[i] |= level;
+      }
+      if (here && text != nullptr) found_[i] = *text;
     }
   }
   bool enter(bool array) {
@@ -89,7 +96,7 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
   const std::vector<std::string>& pointers_;
   std::vector<std::optional<std::string>> found_;
   std::vector<bool> repeated_;
-  std::vector<bool> seen_;
+  std::vector<std::uint64_t> seen_;  // by pointer: a bit for each level of it that was met
   std::vector<Level> levels_;
   std::string path_;
   bool failed_ = false;
@@ -99,6 +106,8 @@ class ScalarFinder : public nlohmann::json_sax<nlohmann::json> {
 
 std::vector<std::optional<std::string>> json_scalars_at(std::string_view body,
                                                         const std::vector<std::string>& pointers) {
+  // To this parser a NUL byte is the end of the input; to others what stands behind it belongs to the body.
+  if (body.find('\0') != std::string_view::npos) return std::vector<std::optional<std::string>>(pointers.size());
   ScalarFinder finder(pointers);
   nlohmann::json::sax_parse(body.begin(), body.end(), &finder);
   return finder.take();

@@ -1,62 +1,11 @@
 #include "gateway/message_head.hpp"
 
-#include <array>
 #include <cstring>
+
+#include "gateway/field_syntax.hpp"
 
 namespace phoenix::gateway {
 namespace {
-
-constexpr std::array<bool, 256> make_token_table() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
-    table[static_cast<unsigned char>(c)] = true;
-  }
-  return table;
-}
-constexpr auto kToken = make_token_table();
-
-bool is_token(std::string_view text) {
-  for (const char c : text) {
-    if (!kToken[static_cast<unsigned char>(c)]) return false;
-  }
-  return !text.empty();
-}
-
-// Visible characters, space, tab and bytes above ASCII; no NUL, CR, LF or other control byte.
-bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
-  }
-  return true;
-}
-
-bool is_target(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f) return false;
-  }
-  return !text.empty();
-}
-
-bool is_host(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool allowed =
-        kToken[byte] || c == ':' || c == '[' || c == ']' || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
-    if (!allowed) return false;
-  }
-  return true;
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 std::string_view take_line(std::string_view& text) {
   const std::size_t end = text.find("\r\n");
@@ -76,7 +25,7 @@ void for_each_list_element(std::string_view value, Visit visit) {
   }
 }
 
-std::optional<std::uint64_t> parse_content_length(std::string_view text) {
+std::optional<std::uint64_t> parse_number(std::string_view text) {
   if (text.empty() || text.size() > 18) return std::nullopt;  // 18 digits always fit
   std::uint64_t length = 0;
   for (const char c : text) {
@@ -90,17 +39,39 @@ constexpr HeadError bad(std::string_view reason) {
   return {400, reason};
 }
 
+// The fields of this name make one list. Readers agree on where the body ends only with `chunked`, once and last
+// (RFC 9112, 6.1 and 6.3).
+std::optional<HeadError> note_codings(std::string_view list, Framing& framing) {
+  while (true) {
+    const std::size_t comma = list.find(',');
+    const std::string_view coding = trim(list.substr(0, comma));
+    if (coding.empty()) return bad("Transfer-Encoding is empty");
+    if (framing.chunked) return bad("Transfer-Encoding does not end in one chunked");
+    (equals_ignoring_case(coding, "chunked") ? framing.chunked : framing.unknown_coding) = true;
+    if (comma == std::string_view::npos) return std::nullopt;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<HeadError> check_framing(const MessageHead& head) {
+  const Framing& framing = head.framing;
+  const bool coded = framing.chunked || framing.unknown_coding;
+  if (coded && framing.content_length) return bad("both Content-Length and Transfer-Encoding");
+  if (coded && head.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
+  if (!framing.unknown_coding) return std::nullopt;
+  return framing.chunked ? HeadError{501, "Transfer-Encoding other than chunked"}
+                         : bad("Transfer-Encoding does not end in one chunked");
+}
+
 // Content-Length, Transfer-Encoding and Connection: what decides where this message ends and which fields stay here.
 std::optional<HeadError> note_framing(const HeaderField& field, MessageHead& out) {
   if (equals_ignoring_case(field.name, "content-length")) {
-    const auto length = parse_content_length(field.value);
+    const auto length = parse_number(field.value);
     if (!length) return bad("Content-Length is not a number");
     if (out.framing.content_length) return bad("Content-Length is repeated");
     out.framing.content_length = length;
   } else if (equals_ignoring_case(field.name, "transfer-encoding")) {
-    if (out.framing.chunked) return bad("Transfer-Encoding is repeated");
-    if (!equals_ignoring_case(field.value, "chunked")) return HeadError{501, "Transfer-Encoding other than chunked"};
-    out.framing.chunked = true;
+    return note_codings(field.value, out.framing);
   } else if (equals_ignoring_case(field.name, "connection")) {
     for_each_list_element(field.value, [&](std::string_view token) {
       if (equals_ignoring_case(token, "close")) {
@@ -128,9 +99,7 @@ std::optional<HeadError> parse_fields(std::string_view text, MessageHead& out) {
     if (const auto error = note_framing(field, out)) return error;
     out.fields.push_back(field);
   }
-  if (out.framing.chunked && out.framing.content_length) return bad("both Content-Length and Transfer-Encoding");
-  if (out.framing.chunked && out.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
-  return std::nullopt;
+  return check_framing(out);
 }
 
 // "HTTP/1.1" or "HTTP/1.0"; 505 for another version that is well-formed.
@@ -147,9 +116,9 @@ std::optional<HeadError> parse_version(std::string_view text, int& minor) {
 // origin-form, absolute-form or `*` (RFC 9112, 3.2); absolute-form is split so that the target goes on as origin-form.
 std::optional<HeadError> parse_target(RequestHead& out) {
   if (!is_target(out.target)) return bad("the request target has a forbidden character");
+  if (out.method == "CONNECT") return HeadError{501, "CONNECT is not offered here"};  // in any form: no tunnel goes on
   if (out.target.front() == '/') return std::nullopt;
   if (out.target == "*" && out.method == "OPTIONS") return std::nullopt;
-  if (out.method == "CONNECT") return HeadError{501, "CONNECT is not offered here"};
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (out.target.size() <= scheme.size() || !equals_ignoring_case(out.target.substr(0, scheme.size()), scheme))
       continue;
@@ -157,14 +126,17 @@ std::optional<HeadError> parse_target(RequestHead& out) {
     const std::size_t slash = rest.find_first_of("/?");
     out.authority = rest.substr(0, slash);
     if (slash != std::string_view::npos && rest[slash] == '?') return bad("the request target has no path");
-    out.target = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
-    if (out.authority.empty() || !is_host(out.authority)) return bad("the request target names no valid host");
+    const std::string_view no_path = out.method == "OPTIONS" ? "*" : "/";  // RFC 9112, 3.2.4
+    out.target = slash == std::string_view::npos ? no_path : rest.substr(slash);
+    if (out.authority.empty() || out.authority.front() == ':' || !is_host(out.authority))
+      return bad("the request target names no valid host");
     return std::nullopt;
   }
   return bad("the request target is neither a path nor a URL");
 }
 
 std::optional<HeadError> check_request_fields(RequestHead& out) {
+  const bool limits_hops = out.method == "OPTIONS" || out.method == "TRACE";
   int hosts = 0;
   for (const auto& field : out.fields) {
     if (equals_ignoring_case(field.name, "host")) {
@@ -177,6 +149,10 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
       out.expects_continue = true;
     } else if (equals_ignoring_case(field.name, "upgrade")) {
       out.upgrade = true;
+    } else if (limits_hops && equals_ignoring_case(field.name, "max-forwards")) {
+      const auto hops = parse_number(field.value);
+      if (!hops || out.max_forwards) return bad("Max-Forwards is not one number");
+      out.max_forwards = hops;
     }
   }
   if (hosts > 1) return bad("Host is repeated");
@@ -237,6 +213,7 @@ std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& 
   out.clear();
   out.authority = out.host = {};
   out.expects_continue = out.upgrade = false;
+  out.max_forwards.reset();
   const std::string_view line = take_line(text);
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
@@ -266,6 +243,8 @@ std::optional<HeadError> parse_response_head(std::string_view text, std::string_
   out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   if (!is_field_value(out.reason)) return malformed;
   if (auto error = parse_fields(text, out)) return HeadError{502, error->reason};
+  if (out.status < 200 && (out.framing.chunked || out.framing.content_length.value_or(0) > 0))
+    return HeadError{502, "an interim response states a body"};
   out.close_delimited = out.allows_body(request_method) && !out.framing.chunked && !out.framing.content_length;
   return std::nullopt;
 }

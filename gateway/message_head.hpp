@@ -33,6 +33,7 @@ HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned);
 struct Framing {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
+  bool unknown_coding = false;  // never in a head that was accepted
 };
 
 /// Fields common to both directions. Views point into the text that was parsed.
@@ -55,6 +56,7 @@ struct RequestHead : MessageHead {
   std::string_view host;
   bool expects_continue = false;
   bool upgrade = false;
+  std::optional<std::uint64_t> max_forwards;  // of OPTIONS and TRACE, for which alone it counts (RFC 9110, 7.6.2)
 
   [[nodiscard]] bool is_safe() const;  // GET, HEAD, OPTIONS, TRACE (RFC 9110, 9.2.1)
   [[nodiscard]] bool has_body() const { return framing.chunked || framing.content_length.value_or(0) > 0; }

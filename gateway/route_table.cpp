@@ -85,6 +85,11 @@ std::optional<std::string> header_key(const RequestHead& head, const std::string
   return found;
 }
 
+// A backend decodes names before it compares them: n%6f is no.
+bool is_named(std::string_view text, const std::string& name) {
+  return text == name || (text.find('%') != std::string_view::npos && percent_decoded(text) == name);
+}
+
 std::optional<std::string> query_key(std::string_view target, const std::string& name) {
   const std::size_t mark = target.find('?');
   if (mark == std::string_view::npos) return std::nullopt;
@@ -94,9 +99,9 @@ std::optional<std::string> query_key(std::string_view target, const std::string&
     const std::size_t ampersand = query.find('&');
     const std::string_view pair = query.substr(0, ampersand);
     const std::size_t equals = pair.find('=');
-    if (pair.substr(0, equals) == name && equals != std::string_view::npos) {
+    if (is_named(pair.substr(0, equals), name)) {
       if (found) return std::nullopt;
-      found = percent_decoded(pair.substr(equals + 1));
+      found = percent_decoded(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
       if (!found) return std::nullopt;
     }
     if (ampersand == std::string_view::npos) break;

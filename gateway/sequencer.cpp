@@ -61,12 +61,20 @@ bool Sequencer::current(const Ticket& ticket, Side side) const {
   });
 }
 
+bool Sequencer::writes_in_flight(const Ticket& ticket) {
+  return std::any_of(ticket.places_.begin(), ticket.places_.end(), [](const Ticket::Place& place) {
+    return place.entry->writes_in_flight[0] + place.entry->writes_in_flight[1] > 0;
+  });
+}
+
+bool Sequencer::stands_in_line(const Ticket& ticket) const {
+  if (!ticket.strict || !ticket.write) return false;
+  const std::lock_guard lock(mutex_);
+  return ticket.waiting_ && (writes_in_flight(ticket) || earlier_waiter_shares_key(ticket));
+}
+
 std::optional<Side> Sequencer::side_for(const Ticket& ticket) const {
-  if (ticket.strict && ticket.write) {
-    for (const auto& place : ticket.places_) {
-      if (place.entry->writes_in_flight[0] + place.entry->writes_in_flight[1] > 0) return std::nullopt;
-    }
-  }
+  if (ticket.strict && ticket.write && writes_in_flight(ticket)) return std::nullopt;
   if (current(ticket, ticket.target)) return ticket.target;
   if (ticket.other_side_allowed && current(ticket, other(ticket.target))) return other(ticket.target);
   return std::nullopt;

@@ -81,6 +81,8 @@ class Sequencer {
   Sequencer& operator=(const Sequencer&) = delete;
 
   Admission admit(Ticket& ticket);
+  /// Whether a waiting strict write has writes of its keys before it; otherwise it waits for a side to become current.
+  [[nodiscard]] bool stands_in_line(const Ticket& ticket) const;
   /// Gives up waiting; false when the ticket was granted meanwhile (it is then admitted and must go on or be
   /// abandoned).
   bool cancel_wait(Ticket& ticket);
@@ -122,6 +124,7 @@ class Sequencer {
   void wake_waiters(Wakes& wakes);
   void mark_incomplete(Ticket& ticket, Side side);
   [[nodiscard]] bool earlier_waiter_shares_key(const Ticket& ticket) const;
+  static bool writes_in_flight(const Ticket& ticket);
   void evict_idle();
 
   const std::size_t max_idle_keys_;

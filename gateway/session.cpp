@@ -19,6 +19,7 @@ namespace {
 // An answer up to this size is read whole before any of it is sent, so that a backend failing in its middle can still
 // become a clean 502, and goes out in one write. Larger ones are streamed.
 constexpr std::size_t kWholeResponseBytes = 64 * 1024;
+constexpr int kMostInterim = 64;  // interim responses of one exchange; more is a backend gone wrong
 
 class Session {
  public:
@@ -36,8 +37,9 @@ class Session {
   Awaitable<bool> serve_one() {
     auto exchange = std::make_unique<Exchange>();
     const ReadResult head = co_await client_.read_head(*exchange);
-    if (!head.ok) co_return co_await reject(head);
+    if (!head.ok) co_return co_await reject(*exchange, head);
     served_any_ = true;
+    if (exchange->request.max_forwards == 0u) co_return co_await answer_as_last(*exchange);
     begin(*exchange);
     const ReadResult body = co_await client_.read_body(*exchange);
     if (!body.ok) {
@@ -46,7 +48,7 @@ class Session {
               .excluded;
       if (exchange->excluded.empty()) exchange->excluded = "client_aborted";
       context_.publisher.finish(*exchange, loop_.counters);
-      co_return co_await reject(body);
+      co_return co_await reject(*exchange, body);
     }
     prepare(*exchange);
     const bool keep = co_await exchange_with_backend(exchange);
@@ -54,13 +56,21 @@ class Session {
   }
 
   // Nothing of a refused request reaches a backend, and its connection is closed: where it ends cannot be trusted.
-  Awaitable<bool> reject(ReadResult result) {
+  Awaitable<bool> reject(const Exchange& exchange, ReadResult result) {
     if (result.status != 0) {
       ++loop_.counters.rejected[std::to_string(result.status)];
-      co_await client_.write(problem_response(result.status, reason_phrase(result.status), result.reason, {}, false));
+      co_await client_.write(problem_for(exchange, result.status, reason_phrase(result.status), result.reason, false));
       co_await client_.close_gently();
     }
     co_return false;
+  }
+
+  // Max-Forwards: 0. No exchange: neither backend learns of it.
+  Awaitable<bool> answer_as_last(Exchange& exchange) {
+    const ReadResult body = co_await client_.read_body(exchange);
+    if (!body.ok) co_return co_await reject(exchange, body);
+    const bool keep = wants_keep_alive(exchange);
+    co_return co_await client_.write(last_recipient_response(exchange.request.method, keep)) && keep;
   }
 
   void begin(Exchange& exchange) {
@@ -174,9 +184,18 @@ class Session {
     const auto& timeouts = context_.config.gateway.timeouts;
     Timer timer(loop_.io.get_executor());
     exchange.wait_timer = &timer;
-    // A strict write stands in line behind others, each as long as a backend may take; the currency gate is short.
-    timer.expires_after(exchange.ticket.strict && exchange.ticket.write ? timeouts.response : timeouts.gate_wait);
-    if (!exchange.granted) co_await timer.async_wait(kAwait);
+    // A strict write stands in line behind others, as long as a backend may take. The currency gate is short, and it
+    // counts from the end of the line: a key that no side can serve must not hold up those that stand behind it.
+    const SteadyTime until = std::chrono::steady_clock::now() + timeouts.response;
+    bool stood_in_line = exchange.sequencer->stands_in_line(exchange.ticket);
+    while (!exchange.granted) {
+      timer.expires_after(timeouts.gate_wait);
+      co_await timer.async_wait(kAwait);
+      if (exchange.granted || std::chrono::steady_clock::now() >= until) break;
+      const bool in_line = exchange.sequencer->stands_in_line(exchange.ticket);
+      if (!in_line && !stood_in_line) break;
+      stood_in_line = in_line;
+    }
     if (!exchange.granted && exchange.sequencer->cancel_wait(exchange.ticket)) {
       exchange.wait_timer = nullptr;
       co_return false;
@@ -238,8 +257,22 @@ class Session {
       outcome = co_await stream_request(upstream, connection, rechunk);
     // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
     const bool answered = outcome == LegOutcome::ok || (outcome == LegOutcome::reset && !client_broke_off_);
-    if (answered) outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving);
+    int interim = 0;
+    while (answered) {
+      outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving, Interim::returned);
+      if (outcome != LegOutcome::ok || exchange.serving.head.status >= 200) break;
+      if (++interim > kMostInterim) co_return LegOutcome::malformed;
+      co_await pass_on_interim(exchange);
+    }
     co_return outcome;
+  }
+
+  // To whom it may be sent (RFC 9110, 15.2). A 100 stays: the client has had its own, before its body was read.
+  Awaitable<void> pass_on_interim(const Exchange& exchange) {
+    if (exchange.request.minor_version == 0 || exchange.serving.head.status == 100) co_return;
+    std::string head;
+    write_interim_head(exchange.serving.head, head);
+    co_await client_.write(head);  // a client that is gone is noticed with the final response
   }
 
   // The part of a long body beyond what is kept: from the client to the serving side alone, with back-pressure.
@@ -250,6 +283,7 @@ class Session {
       piece.clear();
       const ReadResult more = co_await client_.read_more_body(piece);
       client_broke_off_ = !more.ok;
+      cut_ = more;
       if (client_broke_off_) co_return LegOutcome::reset;  // the backend sees a cut request
       framed.clear();
       if (rechunk) append_chunk(framed, piece);
@@ -266,8 +300,8 @@ class Session {
 
   [[nodiscard]] bool wants_keep_alive(const Exchange& exchange) const {
     if (context_.draining.load(std::memory_order_relaxed) || !client_.body_done()) return false;
-    return exchange.request.minor_version == 1 ? !exchange.request.connection_close
-                                               : exchange.request.connection_keep_alive;
+    if (exchange.request.connection_close) return false;
+    return exchange.request.minor_version == 1 || exchange.request.connection_keep_alive;
   }
 
   Awaitable<bool> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection, SteadyTime started) {
@@ -279,7 +313,11 @@ class Session {
       exchange->serving.outcome = body.outcome();
       co_return co_await respond_failed(exchange, started);
     }
-    if (!body.finished()) co_return co_await respond_streaming(exchange, upstream, body, content, started);
+    if (!body.finished()) {
+      const bool keep = co_await respond_streaming(exchange, upstream, body, content, started);
+      if (body.reusable()) upstream.release(std::move(connection));
+      co_return keep;
+    }
     capture_whole_body(exchange->serving, content, context_.config.gateway.limits.capture_bytes);
     if (body.reusable()) upstream.release(std::move(connection));
     const bool keep = wants_keep_alive(*exchange);
@@ -330,11 +368,15 @@ class Session {
 
   Awaitable<bool> respond_failed(ExchangePtr& exchange, SteadyTime started) {
     const LegOutcome outcome = exchange->serving.outcome;
-    const int status = outcome == LegOutcome::timeout ? 504 : outcome == LegOutcome::connect_failed ? 503 : 502;
+    const bool refused = client_broke_off_ && cut_.status != 0;  // in the middle: the client's fault, told as such
+    const int status = refused                                 ? cut_.status
+                       : outcome == LegOutcome::timeout        ? 504
+                       : outcome == LegOutcome::connect_failed ? 503
+                                                               : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string answer =
-        problem_for(*exchange, status, reason_phrase(status), fmt::format("{}: {}", backend, to_string(outcome)), keep);
+    const std::string detail = refused ? std::string(cut_.reason) : fmt::format("{}: {}", backend, to_string(outcome));
+    const std::string answer = problem_for(*exchange, status, reason_phrase(status), detail, keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
     co_return co_await client_.write(answer) && keep;
@@ -461,6 +503,7 @@ class Session {
   std::uint32_t bucket_ = 0;
   bool served_any_ = false;
   bool client_broke_off_ = false;  // in the middle of its request: no fault of the backend
+  ReadResult cut_;                 // how
 };
 
 }  // namespace

@@ -152,13 +152,14 @@ Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string
   co_return connection.deadline.expired() ? LegOutcome::timeout : LegOutcome::reset;
 }
 
-Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::string_view method, Leg& leg) {
+Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
+                                          Interim interim) {
   std::size_t scanned = 0;
   connection.deadline.arm(timeouts_.response);
   while (true) {
     const HeadEnd end = find_head_end(connection.buffer, scanned);
-    if (end.state == HeadEnd::State::bare_line_feed ||
-        (end.state == HeadEnd::State::incomplete && connection.buffer.size() > head_limit_)) {
+    const std::size_t size = end.state == HeadEnd::State::complete ? end.length : connection.buffer.size();
+    if (end.state == HeadEnd::State::bare_line_feed || size > head_limit_) {
       connection.deadline.disarm();
       co_return LegOutcome::malformed;
     }
@@ -177,7 +178,7 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
       connection.deadline.disarm();
       co_return LegOutcome::malformed;
     }
-    if (leg.head.status >= 200) break;
+    if (leg.head.status >= 200 || interim == Interim::returned) break;
   }
   connection.deadline.disarm();
   co_return LegOutcome::ok;

@@ -54,6 +54,9 @@ class ResponseBody {
   LegOutcome outcome_ = LegOutcome::ok;
 };
 
+/// Whether read_head() waits for a final response (from 200 on) or returns interim ones as well.
+enum class Interim { skipped, returned };
+
 class Upstream {
  public:
   struct Timeouts {
@@ -69,8 +72,9 @@ class Upstream {
   /// Writes a request: `ok`, `reset` or `timeout`; bytes may have left in every case.
   Awaitable<LegOutcome> send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
                              std::string_view body);
-  /// Reads a final response head (interim ones are skipped) into `leg`. The response time-out runs from here.
-  Awaitable<LegOutcome> read_head(UpstreamConnection& connection, std::string_view method, Leg& leg);
+  /// Reads the next response head into `leg`. The response time-out runs from here.
+  Awaitable<LegOutcome> read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
+                                  Interim interim = Interim::skipped);
 
   [[nodiscard]] const Timeouts& timeouts() const { return timeouts_; }
   /// Did the latest connect work? Shown in /status; the shadow's backoff uses its own count.

@@ -135,7 +135,8 @@ TEST_CASE_METHOD(World, "answers without a body: HEAD, 204 and 304 leave the con
   CHECK(client.exchange(get("/free/x")).body == "last");
 }
 
-TEST_CASE_METHOD(World, "100-continue is answered by the gateway; interim answers of a backend stay inside") {
+TEST_CASE_METHOD(World,
+                 "100-continue is answered by the gateway; other interim answers of a backend reach the client") {
   legacy.script([](const SeenRequest& seen) {
     return Reply{
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
@@ -149,7 +150,10 @@ TEST_CASE_METHOD(World, "100-continue is answered by the gateway; interim answer
   REQUIRE(client.send("POST /free/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"));
   CHECK(client.response().status == 100);
   CHECK(legacy.count() == 0);
-  const auto answer = client.exchange("data");
+  const auto hints = client.exchange("data");
+  CHECK(hints.status == 103);
+  CHECK(hints.header("Link") == "x");
+  const auto answer = client.response();
   CHECK(answer.status == 200);
   CHECK(answer.body == "data");
   CHECK(legacy.seen().front().header("Expect").empty());

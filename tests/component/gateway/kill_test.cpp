@@ -156,6 +156,39 @@ TEST_CASE_METHOD(KillWorld, "after a kill a key that legacy lacks a write of is 
   check_accounts();
 }
 
+TEST_CASE_METHOD(KillWorld, "a key that no side can serve holds up no strict write that stands behind it") {
+  std::promise<void> gate;
+  auto opened = gate.get_future().share();
+  legacy.script([opened](const SeenRequest& seen) {
+    if (seen.leg() == "shadow") opened.wait();
+    return Reply::ok("legacy");
+  });
+  stop();
+  const std::string transfers = "key: {json: [/from, /to]}, shadow: dual";
+  REQUIRE(config_text.find(transfers) != std::string::npos);
+  config_text.replace(config_text.find(transfers), transfers.size(), transfers + ", ordering: strict");
+  start();
+  REQUIRE(policy("promoted").status == 200);
+  RawClient client(port());
+  CHECK(client.exchange(post("/transfers", R"({"from":"7","to":"8"})")).body == "modern");
+  REQUIRE(legacy.wait_for(1));
+  kill();
+  // A chain of transfers, each sharing an account with the one before it; the first waits for an account that legacy
+  // lacks.
+  std::vector<std::unique_ptr<RawClient>> clients;
+  const auto started = std::chrono::steady_clock::now();
+  for (int i = 8; i < 14; ++i) {
+    clients.push_back(std::make_unique<RawClient>(port()));
+    clients.back()->send(post("/transfers", fmt::format(R"({{"from":"{}","to":"{}"}})", i, i + 1)));
+  }
+  CHECK(clients.front()->response().status == 503);
+  for (std::size_t i = 1; i < clients.size(); ++i) CHECK(clients[i]->response().body == "legacy");
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
+  gate.set_value();
+  REQUIRE(settle());
+  check_accounts();
+}
+
 TEST_CASE_METHOD(KillWorld, "a person may accept stale keys; what cannot be killed is named") {
   legacy.script([](const SeenRequest& seen) {
     return seen.leg() == "shadow" ? Reply{"", false, true, {}} : Reply::ok("legacy");

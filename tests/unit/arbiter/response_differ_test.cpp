@@ -104,6 +104,20 @@ TEST_CASE("bodies cut short: equal by hash, otherwise undecided where a rule cou
   CHECK(compare_responses(legacy, modern, CompareRules::from_config({{"/id"}, ""})).outcome == Outcome::equal);
 }
 
+TEST_CASE("what stands behind a NUL byte is compared too") {
+  const std::string first("{\"a\":1}\0one", 11), second("{\"a\":1}\0two", 11);
+  CHECK(compare(first, second).outcome == Outcome::different);
+  CHECK(compare(first, first).outcome == Outcome::equal);
+}
+
+TEST_CASE("a summary is one line, whatever names and values hold") {
+  const auto result = compare(R"({"a\nb":"x\ny"})", R"({"a\nb":"\u007f"})");
+  CHECK(result.summary() == R"(/a\u000ab: legacy "x\u000ay", modern "\u007f")");
+  std::string accents;
+  for (int i = 0; i < 60; ++i) accents += "\xc3\xa9";
+  CHECK(compare("\"" + accents + "\"", "1").values.at(0).legacy.ends_with("\xc3\xa9...\""));
+}
+
 TEST_CASE("hostile documents do not exhaust the stack") {
   const std::string deep(100'000, '[');
   CHECK(compare(deep, deep + "1").outcome == Outcome::different);

@@ -60,6 +60,19 @@ TEST_CASE("a damaged frame is refused by name, wherever it is damaged") {
   std::string newer = frame;
   newer.replace(newer.find("\"v\":1"), 5, "\"v\":9");
   CHECK_THAT(decode_exchange_event(newer).error().message, Catch::Contains("schema version 9"));
+  for (const auto& [whole, broken] :
+       {std::pair("\"v\":1", "\"v\":1e300"), std::pair("\"v\":1", "\"v\":4294967297"),
+        std::pair("\"status\":201", "\"status\":1e300"), std::pair("\"sequence\":7", "\"sequence\":-7"),
+        std::pair("[\"12\",3]", "[\"12\",-1e300]")}) {
+    INFO(broken);
+    std::string odd = frame;
+    odd.replace(odd.find(whole), std::string_view(whole).size(), broken);
+    const std::size_t longer = std::string_view(broken).size() - std::string_view(whole).size();
+    std::size_t length = (static_cast<unsigned char>(odd[2]) << 8) + static_cast<unsigned char>(odd[3]) + longer;
+    odd[2] = static_cast<char>(length >> 8);
+    odd[3] = static_cast<char>(length);
+    CHECK(decode_exchange_event(odd).has_error());
+  }
   RandomSource random(5);
   for (int i = 0; i < 3000; ++i) {
     std::string garbled = frame;

@@ -61,6 +61,7 @@ TEST_CASE_METHOD(Fixture, "keys come from path, body, header and query") {
   CHECK(keys("GET", "/pins/x", "", "X-Card: 9\r\n").keys == std::vector<BusinessKey>{"9"});
   CHECK(keys("POST", "/cards", "{}").state == KeyState::none_configured);
   CHECK(keys("GET", "/accounts/%37", "").keys == std::vector<BusinessKey>{"7"});
+  CHECK(keys("GET", "/cards?n%6F=%35", "").keys == std::vector<BusinessKey>{"5"});
   CHECK(keys("GET", "/accounts/7%3", "").state == KeyState::unavailable);
 }
 
@@ -68,13 +69,20 @@ TEST_CASE_METHOD(Fixture, "a key that is missing, repeated or unreadable makes a
   for (const char* body :
        {"", "{}", R"({"from":1})", R"({"from":1,"from":2,"to":{"id":3}})", R"({"from":1,"to":{"id":null}})",
         R"({"from":{},"to":{"id":1}})", R"({"from":1,"to":{"id":2})", "not json", R"({"from":"","to":{"id":2}})",
-        R"({"from":1.0,"to":{"id":2}})", R"({"from":"*","to":{"id":2}})"}) {
+        R"({"from":1.0,"to":{"id":2}})", R"({"from":"*","to":{"id":2}})", R"({"from":1,"to":{"id":2},"to":{}})",
+        R"({"from":1,"to":{},"to":{"id":2}})", R"({"from":1,"to":3,"to":{"id":2}})"}) {
     INFO(body);
     const auto extracted = keys("POST", "/transfers", body);
     CHECK(extracted.state == KeyState::unavailable);
     CHECK(extracted.keys.empty());
   }
-  CHECK(keys("GET", "/cards?no=1&no=2", "").state == KeyState::unavailable);
+  const std::string whole = R"({"from":1,"to":{"id":2}})";
+  CHECK(keys("POST", "/transfers", whole).state == KeyState::available);
+  CHECK(keys("POST", "/transfers", whole + std::string(1, '\0')).state == KeyState::unavailable);
+  for (const char* target : {"/cards?no=1&no=2", "/cards?no=1&n%6f=2", "/cards?no&no=1", "/cards?no=1&no"}) {
+    INFO(target);
+    CHECK(keys("GET", target, "").state == KeyState::unavailable);
+  }
   CHECK(keys("GET", "/pins/x", "", "X-Card: 1\r\nX-Card: 2\r\n").state == KeyState::unavailable);
   std::string deep(100'000, '[');
   CHECK(keys("POST", "/transfers", deep).state == KeyState::unavailable);
