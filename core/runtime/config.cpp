@@ -279,6 +279,7 @@ Config read_all(const std::string& text, const std::string& name) {
   control.read("gateways", config.control_gateways);
   control.finish();
   read_arbiter(top.section("arbiter"), config.arbiter);
+  read_capture(top.section("capture"), config.capture);
   read_orchestrator(top.section("orchestrator"), config.orchestrator);
   top.finish();
   if (config.arbiter.database.empty()) config.arbiter.database = config.orchestrator.database;

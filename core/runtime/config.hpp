@@ -122,6 +122,23 @@ struct ArbiterConfig {
   milliseconds score_interval{500};  // event time between two scores of a slice
 };
 
+struct CaptureSideConfig {
+  std::string url;  // libpq URL or conninfo; empty: this side is not captured
+  std::string publication = "phoenix";
+  std::string slot;
+  std::map<std::string, std::string> tables;  // [schema.]table -> column that holds the account
+  bool create = false;                        // publication and slot, when they are missing
+};
+
+struct CaptureConfig {
+  Endpoint listen{"127.0.0.1", 9210};
+  std::string topic = "db-state-updates";
+  CaptureSideConfig legacy{.url = {}, .slot = "phoenix_legacy", .tables = {}};
+  CaptureSideConfig modern{.url = {}, .slot = "phoenix_modern", .tables = {}};
+  milliseconds heartbeat{1'000};            // between status updates to Postgres, and readings of the slot's lag
+  std::uint64_t max_slot_lag = 1ull << 30;  // bytes; beyond it not ready. 0: no limit
+};
+
 struct RampConfig {
   std::vector<std::uint32_t> steps_basis_points{100, 500, 1000, 2500, 5000, 7500, 10000};
   double p0 = 0.001;
@@ -154,6 +171,7 @@ struct Config {
   bool has_gateway = false;
   std::vector<Endpoint> control_gateways;
   ArbiterConfig arbiter;
+  CaptureConfig capture;
   OrchestratorConfig orchestrator;
 
   [[nodiscard]] const SliceConfig* find_slice(std::string_view name) const;

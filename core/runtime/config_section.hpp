@@ -1,5 +1,5 @@
 // Reads one mapping of the YAML file strictly: every key that is asked for is known, every other is an error that names
-// the key, its line and the nearest valid key. Used by config.cpp alone.
+// the key, its line and the nearest valid key. Internal to core/runtime.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -22,6 +22,8 @@ class Section {
   [[nodiscard]] Section section(const char* key);
   /// Elements of a sequence, each as a section (mappings).
   [[nodiscard]] std::vector<Section> list(const char* key);
+  /// Members of a mapping whose names are the user's, each as a section.
+  [[nodiscard]] std::vector<std::pair<std::string, Section>> entries(const char* key);
 
   void read(const char* key, std::string& out);
   void read(const char* key, bool& out);
@@ -73,5 +75,8 @@ class Section {
   std::string where_;
   std::set<std::string> known_;
 };
+
+/// config_capture.cpp
+void read_capture(Section capture, CaptureConfig& out);
 
 }  // namespace phoenix::config

@@ -173,6 +173,21 @@ std::vector<Section> Section::list(const char* key) {
   return sections;
 }
 
+std::vector<std::pair<std::string, Section>> Section::entries(const char* key) {
+  const YAML::Node node = take(key);
+  std::vector<std::pair<std::string, Section>> members;
+  if (!node) return members;
+  if (!node.IsMap()) fail(node, key, "must be a mapping of names to settings");
+  for (const auto& entry : node) {
+    const std::string name = entry.first.Scalar();
+    for (const auto& [other, section] : members) {
+      if (other == name) fail(entry.first, key, fmt::format("'{}' stands here twice", name));
+    }
+    members.emplace_back(name, Section(entry.second, file_, fmt::format("{}.{}", path_of(key), name)));
+  }
+  return members;
+}
+
 void Section::read(const char* key, std::string& out) {
   if (const YAML::Node node = take(key)) out = scalar(node, key);
 }
