@@ -58,6 +58,7 @@ struct Exchange {
   std::uint64_t policy_epoch = 0;
   SideChoice choice;
   std::vector<BusinessKey> keys;
+  KeyState key_state = KeyState::none_configured;
   Ticket ticket;
   bool gated = false;  // went through the sequencer
   Sequencer* sequencer = nullptr;

@@ -7,10 +7,12 @@
 
 #include <optional>
 
+#include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
 #include "gateway/client_connection.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/settlement.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
@@ -111,8 +113,8 @@ class Session {
         RouteTable::keys_of(*exchange.route, exchange.request,
                             body_readable ? std::string_view(exchange.body) : std::string_view(), limits.max_keys);
     exchange.keys = std::move(extracted.keys);
-    key_state_ = extracted.state;
-    bucket_ = key_state_ == KeyState::available
+    exchange.key_state = extracted.state;
+    bucket_ = exchange.key_state == KeyState::available
                   ? cohort_bucket(exchange.keys, context_.config.salt)
                   : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
     choose(exchange);
@@ -124,89 +126,13 @@ class Session {
   }
 
   void choose(Exchange& exchange) {
-    exchange.choice = choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), key_state_, bucket_);
+    exchange.choice =
+        choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), exchange.key_state, bucket_);
     if (exchange.choice.shadow && !exchange.body_complete) {
       exchange.choice.shadow = false;
       exchange.choice.excluded = "body_too_large";
     }
     exchange.excluded = exchange.choice.excluded;
-  }
-
-  // --- admit: order and currency -----------------------------------------------------------------------------------
-
-  static Exchange& owner_of(Ticket& ticket) { return *static_cast<Exchange*>(ticket.owner); }
-
-  static void run_shadow(Ticket& ticket) {
-    Exchange& exchange = owner_of(ticket);
-    asio::post(exchange.loop->io, [&exchange] {
-      exchange.loop->shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->run(exchange);
-    });
-  }
-
-  // Called from any loop: the waiting coroutine stays until it has seen this.
-  static void resume(Ticket& ticket) {
-    Exchange& exchange = owner_of(ticket);
-    asio::post(exchange.loop->io, [&exchange] {
-      exchange.granted = true;
-      if (exchange.wait_timer != nullptr) exchange.wait_timer->cancel();
-    });
-  }
-
-  void fill_ticket(Exchange& exchange) {
-    Ticket& ticket = exchange.ticket;
-    ticket.keys = exchange.keys;
-    ticket.any_key = key_state_ == KeyState::unavailable;
-    ticket.write = exchange.write();
-    ticket.strict = exchange.route->config.ordering == config::Ordering::strict;
-    ticket.unordered = exchange.route->config.ordering == config::Ordering::none;
-    ticket.target = exchange.choice.target;
-    ticket.other_side_allowed = exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted;
-    ticket.owner = &exchange;
-    ticket.resume = &Session::resume;
-    ticket.run_shadow = &Session::run_shadow;
-  }
-
-  // False when neither side was current in time.
-  Awaitable<bool> admit(Exchange& exchange) {
-    exchange.gated = exchange.choice.gated;
-    if (!exchange.gated) co_return true;
-    fill_ticket(exchange);
-    Ticket& ticket = exchange.ticket;
-    bool admitted = exchange.sequencer->admit(ticket) == Admission::granted;
-    if (!admitted) admitted = co_await wait_for_turn(exchange);
-    exchange.gated = admitted;
-    if (admitted && ticket.side != ticket.target)
-      ++loop_.counters.side_deferred[static_cast<std::size_t>(exchange.route->slice_index)];
-    co_return admitted;
-  }
-
-  Awaitable<bool> wait_for_turn(Exchange& exchange) {
-    const auto& timeouts = context_.config.gateway.timeouts;
-    Timer timer(loop_.io.get_executor());
-    exchange.wait_timer = &timer;
-    // A strict write stands in line behind others, as long as a backend may take. The currency gate is short, and it
-    // counts from the end of the line: a key that no side can serve must not hold up those that stand behind it.
-    const SteadyTime until = std::chrono::steady_clock::now() + timeouts.response;
-    bool stood_in_line = exchange.sequencer->stands_in_line(exchange.ticket);
-    while (!exchange.granted) {
-      timer.expires_after(timeouts.gate_wait);
-      co_await timer.async_wait(kAwait);
-      if (exchange.granted || std::chrono::steady_clock::now() >= until) break;
-      const bool in_line = exchange.sequencer->stands_in_line(exchange.ticket);
-      if (!in_line && !stood_in_line) break;
-      stood_in_line = in_line;
-    }
-    if (!exchange.granted && exchange.sequencer->cancel_wait(exchange.ticket)) {
-      exchange.wait_timer = nullptr;
-      co_return false;
-    }
-    while (!exchange.granted) {  // granted at the last moment: its notice is on the way
-      timer.expires_after(std::chrono::seconds(1));
-      co_await timer.async_wait(kAwait);
-    }
-    exchange.granted = false;
-    exchange.wait_timer = nullptr;
-    co_return true;
   }
 
   // Recheck authority after every wait: a kill that came meanwhile must find nothing dispatched to modern.
@@ -220,7 +146,7 @@ class Session {
 
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
     while (true) {
-      if (!co_await admit(*exchange)) co_return co_await refuse_not_current(*exchange);
+      if (!co_await admit(*exchange, loop_)) co_return co_await refuse_not_current(*exchange);
       Upstream& upstream = *loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       const auto started = std::chrono::steady_clock::now();
       ConnectionPtr connection = co_await upstream.acquire();
@@ -345,7 +271,7 @@ class Session {
     BodyCapture capture(held.serving, context_.config.gateway.limits.capture_bytes);
     bool client_there = true;
     bool complete = true;
-    ExchangePtr kept = hold_for_shadow(exchange, content);
+    ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
     while (client_there) {
       capture.add(content);
       kind == ResponseFraming::Kind::chunked ? append_chunk(out, content) : static_cast<void>(out.append(content));
@@ -411,71 +337,8 @@ class Session {
 
   void record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
     Exchange& held = *exchange;
-    ExchangePtr kept = hold_for_shadow(exchange, content);
+    ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
     finish_serving(held, std::move(kept), started);
-  }
-
-  // Settles order and what is owed to the shadow side, before the client can learn the outcome. Returns the exchange
-  // when no shadow leg will be sent; otherwise the dispatcher keeps it.
-  ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content) {
-    ShadowDispatcher* dispatcher = loop_.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
-    adopt_assigned_id(*exchange, content);
-    ShadowNeed need = shadow_need(*exchange, dispatcher);
-    bool run_now = need == ShadowNeed::send;
-    if (exchange->gated) {
-      run_now = exchange->sequencer->complete(exchange->ticket, need);
-      if (need == ShadowNeed::send && !Sequencer::is_queued(exchange->ticket)) {
-        exchange->excluded = "overlap";
-        need = ShadowNeed::none;
-      }
-    }
-    if (need != ShadowNeed::send) return std::move(exchange);
-    Exchange& held = *exchange;
-    dispatcher->hold(std::move(exchange));
-    // Posted, so that the client's bytes leave first.
-    if (run_now) asio::post(loop_.io, [dispatcher, &held] { dispatcher->run(held); });
-    return nullptr;
-  }
-
-  ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
-    const bool took_effect = exchange.write() && (accepted(exchange.serving) || is_uncertain(exchange.serving));
-    if (!exchange.choice.shadow) {
-      const bool owed = took_effect && exchange.choice.excluded != "shadow_off";
-      return owed ? ShadowNeed::forfeit : ShadowNeed::none;
-    }
-    if (exchange.write() && is_uncertain(exchange.serving)) {
-      exchange.dropped = "serving_uncertain";
-      return ShadowNeed::forfeit;
-    }
-    if (exchange.serving.outcome != LegOutcome::ok) {
-      exchange.dropped = "serving_failed";
-      return ShadowNeed::none;
-    }
-    if (exchange.dropped.empty() && !dispatcher->has_room(exchange)) exchange.dropped = "shadow_queue_full";
-    if (!exchange.dropped.empty()) return took_effect ? ShadowNeed::forfeit : ShadowNeed::none;
-    return ShadowNeed::send;
-  }
-
-  // The serving side made a new key: it travels to the shadow, and everything later on that key queues behind.
-  void adopt_assigned_id(Exchange& exchange, std::string_view content) {
-    const std::string& pointer = exchange.route->config.creates;
-    if (pointer.empty() || !exchange.choice.shadow || !accepted(exchange.serving)) return;
-    auto assigned = json_scalars_at(content, {pointer}).front();
-    if (!assigned || assigned->empty() || !valid_request_id(*assigned).size()) {
-      exchange.dropped = "assigned_id_missing";
-      return;
-    }
-    exchange.assigned_id = *assigned;
-    if (exchange.gated) return;
-    exchange.keys = {*assigned};
-    key_state_ = KeyState::available;
-    fill_ticket(exchange);
-    exchange.ticket.strict = false;
-    exchange.ticket.other_side_allowed = false;  // it was served already; the place in the order must be on that side
-    exchange.ticket.resume = [](Ticket&) {};     // it does not wait
-    // Nobody else can know the key yet. Should it be taken nevertheless, the shadow leg goes without order.
-    exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted ||
-                     !exchange.sequencer->cancel_wait(exchange.ticket);
   }
 
   void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
@@ -499,7 +362,6 @@ class Session {
   EventLoop& loop_;
   GatewayContext& context_;
   ClientConnection client_;
-  KeyState key_state_ = KeyState::none_configured;
   std::uint32_t bucket_ = 0;
   bool served_any_ = false;
   bool client_broke_off_ = false;  // in the middle of its request: no fault of the backend

@@ -1,0 +1,74 @@
+#include "gateway/settlement.hpp"
+
+#include "gateway/admission.hpp"
+#include "gateway/event_loop.hpp"
+#include "gateway/head_writer.hpp"
+#include "gateway/shadow_dispatcher.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
+  const bool took_effect = exchange.write() && (accepted(exchange.serving) || is_uncertain(exchange.serving));
+  if (!exchange.choice.shadow) {
+    const bool owed = took_effect && exchange.choice.excluded != "shadow_off";
+    return owed ? ShadowNeed::forfeit : ShadowNeed::none;
+  }
+  if (exchange.write() && is_uncertain(exchange.serving)) {
+    exchange.dropped = "serving_uncertain";
+    return ShadowNeed::forfeit;
+  }
+  if (exchange.serving.outcome != LegOutcome::ok) {
+    exchange.dropped = "serving_failed";
+    return ShadowNeed::none;
+  }
+  if (exchange.dropped.empty() && !dispatcher->has_room(exchange)) exchange.dropped = "shadow_queue_full";
+  if (!exchange.dropped.empty()) return took_effect ? ShadowNeed::forfeit : ShadowNeed::none;
+  return ShadowNeed::send;
+}
+
+// The serving side made a new key: it travels to the shadow, and everything later on that key queues behind.
+void adopt_assigned_id(Exchange& exchange, std::string_view content) {
+  const std::string& pointer = exchange.route->config.creates;
+  if (pointer.empty() || !exchange.choice.shadow || !accepted(exchange.serving)) return;
+  auto assigned = json_scalars_at(content, {pointer}).front();
+  if (!assigned || assigned->empty() || !valid_request_id(*assigned).size()) {
+    exchange.dropped = "assigned_id_missing";
+    return;
+  }
+  exchange.assigned_id = *assigned;
+  if (exchange.gated) return;
+  exchange.keys = {*assigned};
+  exchange.key_state = KeyState::available;
+  fill_ticket(exchange);
+  exchange.ticket.strict = false;
+  exchange.ticket.other_side_allowed = false;  // it was served already; the place in the order must be on that side
+  exchange.ticket.resume = [](Ticket&) {};     // it does not wait
+  // Nobody else can know the key yet. Should it be taken nevertheless, the shadow leg goes without order.
+  exchange.gated = exchange.sequencer->admit(exchange.ticket) == Admission::granted ||
+                   !exchange.sequencer->cancel_wait(exchange.ticket);
+}
+
+}  // namespace
+
+ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, EventLoop& loop) {
+  ShadowDispatcher* dispatcher = loop.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
+  adopt_assigned_id(*exchange, content);
+  ShadowNeed need = shadow_need(*exchange, dispatcher);
+  bool run_now = need == ShadowNeed::send;
+  if (exchange->gated) {
+    run_now = exchange->sequencer->complete(exchange->ticket, need);
+    if (need == ShadowNeed::send && !Sequencer::is_queued(exchange->ticket)) {
+      exchange->excluded = "overlap";
+      need = ShadowNeed::none;
+    }
+  }
+  if (need != ShadowNeed::send) return std::move(exchange);
+  Exchange& held = *exchange;
+  dispatcher->hold(std::move(exchange));
+  // Posted, so that the client's bytes leave first.
+  if (run_now) asio::post(loop.io, [dispatcher, &held] { dispatcher->run(held); });
+  return nullptr;
+}
+
+}  // namespace phoenix::gateway
