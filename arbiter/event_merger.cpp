@@ -1,13 +1,6 @@
 #include "arbiter/event_merger.hpp"
 
-#include <iterator>
-
 namespace phoenix::arbiter {
-
-void EventMerger::add(std::size_t source, std::vector<LogRecord> records) {
-  auto& queue = queues_[source];
-  queue.insert(queue.end(), std::make_move_iterator(records.begin()), std::make_move_iterator(records.end()));
-}
 
 std::vector<LogRecord> EventMerger::take(std::size_t max, const std::vector<bool>& drained) {
   std::vector<LogRecord> merged;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include "core/events/event_log.hpp"
@@ -14,8 +15,8 @@ class EventMerger {
  public:
   explicit EventMerger(std::size_t sources) : queues_(sources) {}
 
-  /// Records of one source in its order.
-  void add(std::size_t source, std::vector<LogRecord> records);
+  /// The next record of a source, in its order.
+  void add(std::size_t source, LogRecord record) { queues_[source].push_back(std::move(record)); }
   [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }
   [[nodiscard]] std::size_t size(std::size_t source) const { return queues_[source].size(); }
   /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to

@@ -113,15 +113,20 @@ struct ExchangeConsumer::Impl {
     options.topics = {kSourceTopics[source]};
     if (source == kReadings) options.group = group_of(source);
     options.partitions.emplace();
-    std::map<TopicPartition, std::int64_t> from;
-    for (const auto& [number, shard] : shards) {
-      const auto [at, added] = from.try_emplace(shard.partition(source), shard.position(source));
-      // Shards that read one partition together start where the one that is furthest behind is.
-      if (!added) at->second = std::min(at->second, shard.position(source));
-      if (added) options.partitions->push_back(at->first.second);
-    }
+    const Positions from = positions_of(source);
+    for (const auto& [partition, next] : from) options.partitions->push_back(partition.second);
     options.start_position = [from](const TopicPartition& partition) { return from.at(partition); };
     return options;
+  }
+
+  /// How far a topic has been read. Shards that read one partition together count as the one that is furthest behind.
+  [[nodiscard]] Positions positions_of(Source source) const {
+    Positions positions;
+    for (const auto& [number, shard] : shards) {
+      const auto [at, added] = positions.try_emplace(shard.partition(source), shard.position(source));
+      if (!added) at->second = std::min(at->second, shard.position(source));
+    }
+    return positions;
   }
 
   void leave() {
@@ -228,8 +233,10 @@ struct ExchangeConsumer::Impl {
   /// After a commit: what others may know now.
   void tell() {
     next_tell = clock.monotonic() + kIdleTell;
+    std::map<int, ShardStatus> now;
     for (auto& [number, shard] : shards) {
-      scores.offer(shard.scores(), shard.positions());
+      const ShardStatus& status = now[number] = shard.status();
+      scores.offer(status.scores, status.positions);
       shard.request_readings();
     }
     const bool lag_due = clock.monotonic() >= next_lag;
@@ -239,7 +246,7 @@ struct ExchangeConsumer::Impl {
       lag = measure_lag();
     }
     board.update([&](ArbiterStatus& s) {
-      for (auto& [number, shard] : shards) s.shards[number] = shard.status();
+      s.shards = std::move(now);
       for (const auto& [partition, behind] : lag) s.lag[partition] = behind;
     });
   }
@@ -248,11 +255,7 @@ struct ExchangeConsumer::Impl {
     std::map<TopicPartition, std::int64_t> lag;
     bool all = true;
     for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
-      Positions next;
-      for (const auto& [number, shard] : shards) {
-        const auto [at, added] = next.try_emplace(shard.partition(source), shard.position(source));
-        if (!added) at->second = std::min(at->second, shard.position(source));
-      }
+      const Positions next = positions_of(source);
       consumers[source]->report_progress(next);
       const auto ends = consumers[source]->end_offsets();
       all = all && ends.has_value();

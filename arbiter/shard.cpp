@@ -43,9 +43,7 @@ std::int64_t Shard::position(Source source) const {
 
 void Shard::offer(Source source, LogRecord record) {
   if (record.offset < position(source)) return;
-  std::vector<LogRecord> records;
-  records.push_back(std::move(record));
-  merger_.add(source, std::move(records));
+  merger_.add(source, std::move(record));
 }
 
 bool Shard::step(const std::vector<bool>& at_end) {
@@ -54,22 +52,22 @@ bool Shard::step(const std::vector<bool>& at_end) {
     core_->apply(record);
     positions_[{record.topic, record.partition}] = record.offset + 1;
   }
-  changes_ = core_->take_changes();
-  if (!changes_.empty() || (positions_ != committed_ && clock_.monotonic() >= next_idle_commit_)) commit();
+  const CoreChanges changes = core_->take_changes();
+  if (!changes.empty() || (positions_ != committed_ && clock_.monotonic() >= next_idle_commit_)) commit(changes);
   return !records.empty();
 }
 
-void Shard::commit() {
+void Shard::commit(const CoreChanges& changes) {
   Positions to;
   for (const auto& [partition, next] : positions_) {
     if (committed_.at(partition) != next) to.emplace(partition, next);
   }
-  if (!store_.commit(number_, *core_, changes_, committed_, to)) {
+  if (!store_.commit(number_, *core_, changes, committed_, to)) {
     throw Failure(ErrorCode::conflict, fmt::format("another arbiter has moved the positions of partition {}", number_));
   }
   committed_ = positions_;
   next_idle_commit_ = clock_.monotonic() + kIdleCommitEvery;
-  for (const auto& [id, event] : changes_.verdicts) {
+  for (const auto& [id, event] : changes.verdicts) {
     producer_.publish(topics::kVerdicts, event.account.empty() ? event.exchange_id : event.account, encode(event));
   }
 }
@@ -77,11 +75,11 @@ void Shard::commit() {
 void Shard::note_lost_records(Source source, const std::string& why) {
   log::error("{}: records were lost before they were read: {}", kSourceTopics[source], why);
   core_->note_lost_records();
-  changes_ = core_->take_changes();
+  CoreChanges changes = core_->take_changes();
   const TopicPartition where = partition(source);
-  changes_.rejected.push_back({where.first, where.second, positions_.at(where), "lost to retention: " + why, ""});
+  changes.rejected.push_back({where.first, where.second, positions_.at(where), "lost to retention: " + why, ""});
   positions_[where] = ConsumerOptions::kBeginning;
-  commit();
+  commit(changes);
 }
 
 void Shard::request_readings() {

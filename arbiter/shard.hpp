@@ -30,7 +30,6 @@ class Shard {
   [[nodiscard]] TopicPartition partition(Source source) const;
   /// Where reading continues.
   [[nodiscard]] std::int64_t position(Source source) const;
-  [[nodiscard]] const Positions& positions() const { return positions_; }
 
   [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
   [[nodiscard]] std::size_t queued(Source source) const { return merger_.size(source); }
@@ -44,13 +43,12 @@ class Shard {
   /// Retention passed this shard: no account is trusted until it was seen whole again; then on from the start.
   void note_lost_records(Source source, const std::string& why);
 
-  [[nodiscard]] std::vector<ScoreEvent> scores() const { return core_->scores(); }
   /// Tells the ledger reader what to read next.
   void request_readings();
   [[nodiscard]] ShardStatus status() const;
 
  private:
-  void commit();
+  void commit(const CoreChanges& changes);
   static config::Config with_own_slices(config::Config config, int number);
 
   const config::Config config_;  // with the slices of this shard alone
@@ -60,9 +58,8 @@ class Shard {
   const Clock& clock_;
   std::unique_ptr<DecisionCore> core_;
   EventMerger merger_{kSources};
-  Positions positions_;  // as decided; the next three are about what the database does not have yet
-  CoreChanges changes_;
-  Positions committed_;
+  Positions positions_;  // as decided
+  Positions committed_;  // as in the database
   std::chrono::nanoseconds next_idle_commit_{0};
   std::unique_ptr<LedgerReader> readings_;
 };

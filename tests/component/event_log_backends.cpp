@@ -195,13 +195,4 @@ std::vector<LogRecord> read_records(Consumer& consumer, std::size_t count, std::
   return records;
 }
 
-bool eventually(const std::function<bool()>& step, std::chrono::milliseconds patience) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!step()) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
-
 }  // namespace phoenix::test

@@ -13,6 +13,7 @@
 #include "core/events/event_log.hpp"
 #include "core/events/kafka_event_log.hpp"
 #include "core/events/sqlite_event_log.hpp"
+#include "tests/support/poll_until.hpp"
 
 namespace phoenix::test {
 
@@ -72,8 +73,10 @@ constexpr std::chrono::seconds kPatience{30};
 std::vector<LogRecord> read_records(Consumer& consumer, std::size_t count,
                                     std::chrono::milliseconds patience = kPatience);
 
-/// Polls `step` until it returns true; false when patience is over.
-bool eventually(const std::function<bool()>& step, std::chrono::milliseconds patience = kPatience);
+/// Polls until the condition holds; false when patience is over.
+inline bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline = kPatience) {
+  return poll_until(condition, deadline);
+}
 
 inline std::function<std::int64_t(const TopicPartition&)> from(std::int64_t position) {
   return [position](const TopicPartition&) { return position; };

@@ -8,15 +8,6 @@ namespace phoenix::test {
 
 using Json = nlohmann::json;
 
-bool eventually(const std::function<bool()>& condition) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
 std::string get(const std::string& target, const std::string& fields) {
   return "GET " + target + " HTTP/1.1\r\nHost: bank.test\r\n" + fields + "\r\n";
 }

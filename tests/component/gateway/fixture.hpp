@@ -15,13 +15,16 @@
 #include "fake_backend.hpp"
 #include "gateway/gateway.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/poll_until.hpp"
 #include "tests/support/raw_client.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace phoenix::test {
 
-/// Polls until `condition` holds or 20 s have passed.
-bool eventually(const std::function<bool()>& condition);
+inline bool eventually(const std::function<bool()>& condition,
+                       std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+  return poll_until(condition, deadline);
+}
 
 std::string get(const std::string& target, const std::string& fields = "");
 std::string post(const std::string& target, const std::string& body = "{}", const std::string& fields = "");

@@ -162,15 +162,6 @@ arbiter: {{listen: "127.0.0.1:0", database: "{}"}}
   return path;
 }
 
-bool eventually(const std::function<bool()>& condition, std::chrono::seconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
-
 ExchangeEvent deposit(std::uint64_t number, const std::string& account, std::uint64_t sequence,
                       const std::string& modern_fee, std::int64_t modern_gap_minor) {
   const auto balance = static_cast<std::int64_t>(sequence) * 1'000;

@@ -10,6 +10,7 @@
 #include "arbiter/arbiter_service.hpp"
 #include "core/events/event_log.hpp"
 #include "core/events/exchange_event.hpp"
+#include "tests/support/poll_until.hpp"
 
 namespace phoenix::arbiter_test {
 
@@ -61,8 +62,10 @@ class Bench {
   std::unique_ptr<Producer> producer_;
 };
 
-/// Waits until the condition holds; false after the deadline.
-bool eventually(const std::function<bool()>& condition, std::chrono::seconds deadline = std::chrono::seconds(20));
+inline bool eventually(const std::function<bool()>& condition,
+                       std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+  return test::poll_until(condition, deadline);
+}
 
 /// A deposit on one account: both sides answer alike unless a fee for modern is given.
 ExchangeEvent deposit(std::uint64_t number, const std::string& account, std::uint64_t sequence,

@@ -163,36 +163,6 @@ std::vector<nlohmann::json> Desk::gaps() {
   return result;
 }
 
-Child::Child(const std::string& yaml_path) : pid_(fork()) {
-  if (pid_ != 0) return;
-  dup2(open((yaml_path + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0644), 2);
-  const std::string program = std::string(PHOENIX_BIN_DIR) + "/phoenix-capture";
-  execl(program.c_str(), program.c_str(), "--config", yaml_path.c_str(), nullptr);
-  _exit(127);
-}
-
-Child::~Child() {
-  stop(SIGKILL);
-}
-
-int Child::stop(int signal) {
-  if (pid_ <= 0) return 0;
-  kill(pid_, signal);
-  int status = 0;
-  waitpid(pid_, &status, 0);
-  pid_ = 0;
-  return status;
-}
-
-bool eventually(const std::function<bool()>& condition, std::chrono::seconds deadline) {
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
-
 std::string unready(const capture::CaptureService& service) {
   const std::string body = get(service.endpoint(), "/readyz", 503);
   return body.empty() ? "" : nlohmann::json::parse(body)["reason"].get<std::string>();

@@ -1,8 +1,6 @@
 // Ledgers in databases of their own on a real Postgres, an event log, and phoenix-capture between them.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <map>
@@ -14,6 +12,8 @@
 #include "arbiter/capture/capture_service.hpp"
 #include "arbiter/capture/pg_connection.hpp"
 #include "core/events/event_log.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/poll_until.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace phoenix::capture_test {
@@ -82,21 +82,17 @@ class Desk {
   std::vector<LogRecord> records_;
 };
 
-/// The real phoenix-capture. Killed at the end if it still runs.
-class Child {
+/// The real phoenix-capture.
+class Child : public test::Child {
  public:
-  explicit Child(const std::string& yaml_path);
-  ~Child();
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  /// Sends the signal and waits; the status as waitpid gives it.
-  int stop(int signal);
-
- private:
-  pid_t pid_;
+  explicit Child(const std::string& yaml_path)
+      : test::Child(std::string(PHOENIX_BIN_DIR) + "/phoenix-capture", yaml_path, yaml_path + ".log") {}
 };
 
-bool eventually(const std::function<bool()>& condition, std::chrono::seconds deadline = std::chrono::seconds(20));
+inline bool eventually(const std::function<bool()>& condition,
+                       std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
+  return test::poll_until(condition, deadline);
+}
 
 /// Reason of /readyz; empty when ready.
 std::string unready(const capture::CaptureService& service);

@@ -18,12 +18,16 @@ std::vector<std::int64_t> times(const std::vector<LogRecord>& records) {
   return result;
 }
 
+void add(EventMerger& merger, std::size_t source, const std::vector<LogRecord>& records) {
+  for (const auto& record : records) merger.add(source, record);
+}
+
 }  // namespace
 
 TEST_CASE("records come in the order of the log's time; one topic does not run ahead of another") {
   EventMerger merger(2);
-  merger.add(0, {at("a", 1, 0), at("a", 3, 1), at("a", 9, 2)});
-  merger.add(1, {at("b", 2, 0), at("b", 3, 1)});
+  add(merger, 0, {at("a", 1, 0), at("a", 3, 1), at("a", 9, 2)});
+  add(merger, 1, {at("b", 2, 0), at("b", 3, 1)});
   const auto first = merger.take(100, {false, false});
   CHECK(times(first) == std::vector<std::int64_t>{1, 2, 3, 3});
   CHECK(first[2].topic == "a");                     // equal times: in the order of the sources
@@ -33,7 +37,7 @@ TEST_CASE("records come in the order of the log's time; one topic does not run a
 
 TEST_CASE("a batch is bounded") {
   EventMerger merger(1);
-  merger.add(0, {at("a", 1, 0), at("a", 2, 1), at("a", 3, 2)});
+  add(merger, 0, {at("a", 1, 0), at("a", 2, 1), at("a", 3, 2)});
   CHECK(merger.take(2, {true}).size() == 2);
   CHECK(merger.take(2, {true}).size() == 1);
 }
