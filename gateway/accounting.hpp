@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -88,8 +89,13 @@ struct RouteCounters {
 struct LoopCounters {
   LoopCounters(std::size_t route_count, std::size_t slice_count)
       : routes(route_count), duration(route_count), side_deferred(slice_count) {}
-  std::vector<RouteCounters> routes;
-  std::vector<std::array<telemetry::DurationHistogram, 2>> duration;  // by route and backend, both legs
+  /// A reload may add routes; none goes.
+  void resize(std::size_t route_count) {
+    routes.resize(route_count);
+    duration.resize(route_count);
+  }
+  std::deque<RouteCounters> routes;
+  std::deque<std::array<telemetry::DurationHistogram, 2>> duration;   // by route and backend, both legs
   std::vector<std::uint64_t> side_deferred;                           // by slice
   std::map<std::string, std::uint64_t> rejected;                      // requests refused before routing, by status
   std::array<std::uint64_t, 2> served{};                              // by side

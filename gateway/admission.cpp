@@ -27,7 +27,7 @@ void resume(Ticket& ticket) {
 }
 
 Awaitable<bool> wait_for_turn(Exchange& exchange, EventLoop& loop) {
-  const auto& timeouts = loop.context.config.gateway.timeouts;
+  const auto& timeouts = exchange.settings->gateway.timeouts;
   Timer timer(loop.io.get_executor());
   exchange.wait_timer = &timer;
   // A strict write stands in line behind others, as long as a backend may take. The currency gate is short, and it

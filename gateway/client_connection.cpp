@@ -6,45 +6,44 @@
 namespace phoenix::gateway {
 namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::size_t kTargetLimit = 16 * 1024;
 
 std::chrono::milliseconds left_until(SteadyTime until) {
   return std::max(std::chrono::milliseconds(0),
                   std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
 }
 
-ReadResult head_too_large(std::string_view text) {
-  if (text.substr(0, kTargetLimit).find('\n') == std::string_view::npos)
+ReadResult head_too_large(std::string_view text, std::size_t target_limit) {
+  if (text.substr(0, target_limit).find('\n') == std::string_view::npos)
     return {false, 414, "the request target is too long"};
   return {false, 431, "the request head is too large"};
 }
 }  // namespace
 
-ClientConnection::ClientConnection(Socket socket, EventLoop& loop)
-    : socket_(std::move(socket)), loop_(loop), deadline_(loop.sweep, socket_) {
-  boost::system::error_code error;
-  socket_.set_option(Tcp::no_delay(true), error);
-  const auto remote = socket_.remote_endpoint(error);
-  if (!error) peer_.address = remote.address().to_string();
-}
+ClientConnection::ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop& loop)
+    : stream_(std::move(stream)),
+      loop_(loop),
+      deadline_(loop.sweep, *stream_),
+      peer_(std::move(peer)),
+      settings_(loop.settings) {}
 
 Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
   const std::size_t size = buffer_.size();
   buffer_.resize(size + kReadBytes);
   deadline_.arm(timeout);
-  const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
+  const auto [error, bytes] = co_await stream_->async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
   deadline_.disarm();
   buffer_.resize(size + bytes);
   co_return !error && bytes > 0;
 }
 
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
-  const auto& limits = loop_.context.config.gateway.limits;
-  const auto& timeouts = loop_.context.config.gateway.timeouts;
   std::size_t scanned = 0;
   SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
   bool skipped = false;
   while (true) {
+    settings_ = loop_.settings;  // a reload counts from the next head on
+    const auto& limits = settings_->gateway.limits;
+    const auto& timeouts = settings_->gateway.timeouts;
     if (!skipped && buffer_.starts_with("\r\n")) {  // one empty line is let pass (RFC 9112, 2.2)
       skipped = true;
       buffer_.erase(0, 2);
@@ -54,21 +53,23 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
     const HeadEnd end = find_head_end(buffer_, scanned);
     if (end.state == HeadEnd::State::bare_line_feed) co_return ReadResult{false, 400, "a line does not end in CR LF"};
     if (end.state == HeadEnd::State::complete) {
-      if (end.length > limits.head_bytes) co_return head_too_large(buffer_);
+      if (end.length > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
       exchange.head_text.assign(buffer_, 0, end.length);
       buffer_.erase(0, end.length);
       break;
     }
-    if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_);
+    if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
     const bool idle = buffer_.empty();
     if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
-    if (co_await fill(idle ? timeouts.idle : left_until(until))) continue;
+    if (co_await fill(idle ? timeouts.keep_alive : left_until(until))) continue;
     if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
     co_return ReadResult{};
   }
+  exchange.settings = settings_;
   if (const auto error = parse_request_head(exchange.head_text, exchange.request))
     co_return ReadResult{false, error->status, error->reason};
-  if (exchange.request.target.size() > kTargetLimit) co_return ReadResult{false, 414, "the request target is too long"};
+  if (exchange.request.target.size() > settings_->gateway.limits.target_bytes)
+    co_return ReadResult{false, 414, "the request target is too long"};
   co_return ReadResult{true, 0, {}};
 }
 
@@ -78,7 +79,7 @@ Awaitable<bool> ClientConnection::send_continue(const Exchange& exchange) {
 }
 
 Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
-  const auto& limits = loop_.context.config.gateway.limits;
+  const auto& limits = settings_->gateway.limits;
   const Framing& framing = exchange.request.framing;
   chunks_.reset();
   chunked_ = framing.chunked;
@@ -97,7 +98,7 @@ Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
 }
 
 Awaitable<ReadResult> ClientConnection::read_more_body(std::string& out) {
-  const auto& config = loop_.context.config.gateway;
+  const auto& config = settings_->gateway;
   if (buffer_.empty() && !co_await fill(config.timeouts.idle)) {
     if (deadline_.expired()) co_return ReadResult{false, 408, "the request body did not arrive in time"};
     co_return ReadResult{};
@@ -128,8 +129,8 @@ Awaitable<bool> ClientConnection::write(std::string_view bytes) {
 
 Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view body) {
   const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
-  deadline_.arm(loop_.context.config.gateway.timeouts.idle);
-  const auto [error, bytes] = co_await asio::async_write(socket_, parts, kAwait);
+  deadline_.arm(settings_->gateway.timeouts.idle);
+  const auto [error, bytes] = co_await asio::async_write(*stream_, parts, kAwait);
   deadline_.disarm();
   co_return !error;
 }
@@ -137,7 +138,7 @@ Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view 
 Awaitable<void> ClientConnection::close_gently() {
   constexpr std::size_t kMostBytes = 256 * 1024;
   boost::system::error_code error;
-  socket_.shutdown(Tcp::socket::shutdown_send, error);
+  stream_->socket().shutdown(Socket::shutdown_send, error);
   std::size_t drained = 0;
   const SteadyTime until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   buffer_.clear();

@@ -23,9 +23,9 @@ struct ReadResult {
 
 class ClientConnection {
  public:
-  ClientConnection(Socket socket, EventLoop& loop);
+  ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop& loop);
 
-  /// Waits for the next request and parses its head into `exchange`.
+  /// Waits for the next request and parses its head into `exchange`, with the settings of the moment it was complete.
   Awaitable<ReadResult> read_head(Exchange& exchange);
   /// Reads the body up to shadow_body_bytes; a longer one leaves `body_complete` false and the rest to read_more_body.
   Awaitable<ReadResult> read_body(Exchange& exchange);
@@ -44,10 +44,11 @@ class ClientConnection {
   Awaitable<bool> fill(std::chrono::milliseconds timeout);
   Awaitable<bool> send_continue(const Exchange& exchange);
 
-  Socket socket_;
+  StreamPtr stream_;
   EventLoop& loop_;
   Deadline deadline_;
   ClientPeer peer_;
+  SettingsPtr settings_;  // of the request that is being read or answered
   std::string buffer_;
   ChunkedDecoder chunks_;
   bool chunked_ = false;

@@ -1,4 +1,4 @@
-// Deadlines that cost one store to arm: each event loop looks over its armed sockets every 50 ms and cancels what is
+// Deadlines that cost one store to arm: each event loop looks over its armed streams every 50 ms and cancels what is
 // late. A timer per request would cost a heap operation and a system call; time-outs of seconds do not need that
 // precision.
 #pragma once
@@ -6,16 +6,16 @@
 #include <boost/system/error_code.hpp>
 #include <vector>
 
-#include "gateway/asio.hpp"
+#include "gateway/stream.hpp"
 
 namespace phoenix::gateway {
 
 class DeadlineSweep;
 
-/// Watches one socket. Lives on the socket's event loop; must not outlive the sweep.
+/// Watches one stream. Lives on the stream's event loop; must not outlive the sweep.
 class Deadline {
  public:
-  Deadline(DeadlineSweep& sweep, Socket& socket);
+  Deadline(DeadlineSweep& sweep, Stream& stream);
   ~Deadline();
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
@@ -25,13 +25,13 @@ class Deadline {
     at_ = std::chrono::steady_clock::now() + after;
   }
   void disarm() { at_ = SteadyTime::max(); }
-  /// The socket's operations were cancelled because the deadline passed.
+  /// The stream's operations were cancelled because the deadline passed.
   [[nodiscard]] bool expired() const { return expired_; }
 
  private:
   friend class DeadlineSweep;
   DeadlineSweep& sweep_;
-  Socket& socket_;
+  Stream& stream_;
   SteadyTime at_ = SteadyTime::max();
   std::size_t position_ = 0;
   bool expired_ = false;
@@ -64,8 +64,7 @@ class DeadlineSweep {
       if (deadline->at_ == SteadyTime::max() || deadline->at_ > now) continue;
       deadline->at_ = SteadyTime::max();
       deadline->expired_ = true;
-      boost::system::error_code ignored;
-      deadline->socket_.cancel(ignored);
+      deadline->stream_.cancel();
     }
   }
 
@@ -74,8 +73,8 @@ class DeadlineSweep {
   std::vector<Deadline*> armed_;
 };
 
-inline Deadline::Deadline(DeadlineSweep& sweep, Socket& socket)
-    : sweep_(sweep), socket_(socket), position_(sweep.armed_.size()) {
+inline Deadline::Deadline(DeadlineSweep& sweep, Stream& stream)
+    : sweep_(sweep), stream_(stream), position_(sweep.armed_.size()) {
   sweep_.armed_.push_back(this);
 }
 inline Deadline::~Deadline() {

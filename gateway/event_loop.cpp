@@ -8,35 +8,37 @@
 namespace phoenix::gateway {
 namespace {
 
-std::unique_ptr<Upstream> make_upstream(EventLoop& loop, const std::vector<config::Endpoint>& endpoints,
-                                        std::size_t max_idle) {
-  if (endpoints.empty()) return nullptr;
-  const auto& gateway = loop.context.config.gateway;
-  return std::make_unique<Upstream>(
-      loop.io, loop.sweep, endpoints.front(),
+UpstreamPtr make_upstream(EventLoop& loop, const config::BackendConfig& backend, std::size_t max_idle) {
+  if (backend.empty()) return nullptr;
+  const auto& gateway = loop.settings->gateway;
+  return std::make_shared<Upstream>(
+      loop.io, loop.sweep, backend,
       Upstream::Timeouts{gateway.timeouts.connect, gateway.timeouts.response, gateway.timeouts.idle},
       gateway.limits.head_bytes, max_idle);
 }
 
 }  // namespace
 
-EventLoop::EventLoop(GatewayContext& shared, int number)
+EventLoop::EventLoop(GatewayContext& shared, const SettingsPtr& first, int number)
     : context(shared),
       random(random_seed() + static_cast<std::uint64_t>(number)),
-      counters(shared.routes.routes().size(), shared.routes.slice_names().size()),
+      counters(first->routes.labels().size(), shared.slice_names.size()),
       work_(asio::make_work_guard(io)) {
+  adopt(first);
+}
+
+void EventLoop::adopt(const SettingsPtr& shared) {
   constexpr std::size_t kMostIdleServing = 1024;
-  const auto& gateway = context.config.gateway;
-  const auto loops = static_cast<std::size_t>(std::max(1, gateway.threads));
-  const ShadowDispatcher::Limits limits{std::max<std::size_t>(1, gateway.limits.shadow_queue / loops),
-                                        gateway.limits.shadow_queue_bytes / loops, gateway.limits.shadow_connections,
-                                        gateway.limits.capture_bytes};
+  // A count of its own for each loop: one shared by all would be contended at every request.
+  settings = SettingsPtr(shared.get(), [keep = shared](const Settings*) {});
+  counters.resize(settings->routes.labels().size());
+  const auto& gateway = settings->gateway;
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
-    const auto& endpoints = side == Side::legacy ? gateway.legacy : gateway.modern;
-    serving[at] = make_upstream(*this, endpoints, kMostIdleServing);
-    shadow_upstream[at] = make_upstream(*this, endpoints, gateway.limits.shadow_connections);
-    if (shadow_upstream[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, *shadow_upstream[at], side, limits);
+    const auto& backend = side == Side::legacy ? gateway.legacy : gateway.modern;
+    serving[at] = make_upstream(*this, backend, kMostIdleServing);
+    shadow_upstream[at] = make_upstream(*this, backend, gateway.limits.shadow_connections);
+    if (shadow_upstream[at] && !shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
   }
 }
 

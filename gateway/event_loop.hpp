@@ -17,7 +17,7 @@
 #include "gateway/deadline.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/policy_store.hpp"
-#include "gateway/route_table.hpp"
+#include "gateway/settings.hpp"
 #include "gateway/sequencer.hpp"
 #include "gateway/upstream.hpp"
 
@@ -28,15 +28,13 @@ class ExchangePublisher;
 
 /// What all event loops share. Immutable, or thread-safe by itself.
 struct GatewayContext {
-  const config::Config& config;
-  const RouteTable& routes;
+  const config::Config& config;  // what a reload cannot change
+  const std::vector<std::string>& slice_names;
   PolicyStore& policy;
   std::vector<std::unique_ptr<Sequencer>>& sequencers;  // by slice index
   ExchangePublisher& publisher;
   std::atomic<std::uint64_t> connections{0};
   std::atomic<bool> draining{false};
-
-  [[nodiscard]] bool has_modern() const { return !config.gateway.modern.empty(); }
 };
 
 /// An io_context whose owner can destroy what is suspended on it (sessions, shadow workers) while the members that
@@ -49,11 +47,13 @@ class LoopContext : public asio::io_context {
 
 class EventLoop {
  public:
-  EventLoop(GatewayContext& context, int number);
+  EventLoop(GatewayContext& context, const SettingsPtr& settings, int number);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
+  /// New settings: counts for requests whose head is complete from here on. On the loop, or before it runs.
+  void adopt(const SettingsPtr& settings);
   /// Runs until stop(); one thread.
   void run();
   void stop();
@@ -66,8 +66,10 @@ class EventLoop {
   RandomSource random;
   SystemClock clock;
   LoopCounters counters;
-  std::array<std::unique_ptr<Upstream>, 2> serving;          // by side; null when not configured
-  std::array<std::unique_ptr<Upstream>, 2> shadow_upstream;  // apart, so that a slow shadow takes no serving connection
+  SettingsPtr settings;
+  // By side; null when not configured. Whoever has a connection out holds the upstream: a reload may replace it.
+  std::array<UpstreamPtr, 2> serving;
+  std::array<UpstreamPtr, 2> shadow_upstream;  // apart, so that a slow shadow takes no serving connection
   std::array<std::unique_ptr<ShadowDispatcher>, 2> shadow;
   UnsettledList unsettled;
   std::uint64_t open_sessions = 0;

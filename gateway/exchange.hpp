@@ -16,6 +16,7 @@
 #include "gateway/message_head.hpp"
 #include "gateway/route_table.hpp"
 #include "gateway/sequencer.hpp"
+#include "gateway/settings.hpp"
 
 namespace phoenix::gateway {
 
@@ -53,6 +54,7 @@ struct Exchange {
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
 
+  SettingsPtr settings;  // those it began with; `route` points into them
   const Route* route = nullptr;
   EffectiveSlice slice;
   std::uint64_t policy_epoch = 0;

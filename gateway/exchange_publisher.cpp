@@ -51,14 +51,12 @@ std::int64_t unix_us() {
 }
 
 ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
-                                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
-                                     std::size_t capture_bytes)
+                                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions)
     : producer_(producer),
       gateway_id_(std::move(gateway_id)),
       incarnation_(std::move(incarnation)),
       slice_names_(slice_names),
-      slice_partitions_(std::move(slice_partitions)),
-      capture_bytes_(capture_bytes) {}
+      slice_partitions_(std::move(slice_partitions)) {}
 
 ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   ExchangeEvent event;
@@ -88,8 +86,9 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   event.request_headers = headers_of(exchange.request);
   event.request_body_bytes = exchange.body_bytes;
   event.request_body_hash = exchange.body_hash;
-  event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes_;
-  if (exchange.body.size() > capture_bytes_) exchange.body.resize(capture_bytes_);
+  const std::size_t capture_bytes = exchange.settings->gateway.limits.capture_bytes;
+  event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes;
+  if (exchange.body.size() > capture_bytes) exchange.body.resize(capture_bytes);
   event.request_body = std::move(exchange.body);
   event.serving = record_of(exchange.serving, event.write);
   event.shadow = record_of(exchange.shadow, event.write);

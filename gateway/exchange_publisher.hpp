@@ -16,8 +16,7 @@ namespace phoenix::gateway {
 class ExchangePublisher {
  public:
   ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
-                    const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
-                    std::size_t capture_bytes);
+                    const std::vector<std::string>& slice_names, std::vector<int> slice_partitions);
 
   /// Once per exchange, on its loop. Never blocks: a full queue counts the exchange as dropped(event_log_full).
   void finish(Exchange& exchange, LoopCounters& counters);
@@ -29,7 +28,6 @@ class ExchangePublisher {
   const std::string incarnation_;
   const std::vector<std::string>& slice_names_;
   const std::vector<int> slice_partitions_;  ///< of the log, by slice
-  const std::size_t capture_bytes_;
   std::atomic<std::uint64_t> sequence_{0};
 };
 

@@ -40,9 +40,15 @@ std::vector<bool> may_leave_shadow(const RouteTable& routes) {
   return may;
 }
 
-std::vector<int> partitions_of(const config::Config& config, const RouteTable& routes) {
+std::vector<std::string> slice_names_of(const config::Config& config) {
+  std::vector<std::string> names;
+  for (const auto& slice : config.slices) names.push_back(slice.name);
+  return names;
+}
+
+std::vector<int> partitions_of(const config::Config& config) {
   std::vector<int> partitions;
-  for (const auto& slice : routes.slice_names()) partitions.push_back(slice_partition(config, slice));
+  for (const auto& slice : slice_names_of(config)) partitions.push_back(slice_partition(config, slice));
   return partitions;
 }
 
@@ -51,16 +57,16 @@ std::vector<int> partitions_of(const config::Config& config, const RouteTable& r
 struct Gateway::Impl {
   Impl(config::Config configuration, EventLog& log)
       : config(with_threads(std::move(configuration))),
-        routes(config.gateway, config.slices),
-        policy(config, may_leave_shadow(routes), clock),
+        slice_names(slice_names_of(config)),
+        settings(std::make_shared<const Settings>(config.gateway, config.slices)),
+        policy(config, may_leave_shadow(settings->routes), clock),
         identity{config.gateway.id, new_incarnation()},
         producer(log.make_producer()),
-        publisher(*producer, identity.gateway, identity.incarnation, routes.slice_names(),
-                  partitions_of(config, routes), config.gateway.limits.capture_bytes),
-        context{config, routes, policy, sequencers, publisher},
+        publisher(*producer, identity.gateway, identity.incarnation, slice_names, partitions_of(config)),
+        context{config, slice_names, policy, sequencers, publisher},
         feed(policy, log, *producer, [this] { return status(); }) {
     for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
-    for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, i));
+    for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, settings, i));
     config::Endpoint endpoint = config.gateway.listen;
     require_free(endpoint);
     for (auto& loop : loops) {
@@ -81,9 +87,9 @@ struct Gateway::Impl {
     const Report now = report();
     return now.sessions > 0 || now.active[0] + now.active[1] > 0;
   }
-  Report report() { return take_report(context, loops, *producer); }
+  Report report() { return take_report(context, settings->routes.labels(), loops, *producer); }
   GatewayStatus status() {
-    return to_status(report(), policy.current(), routes.slice_names(), identity, context.draining);
+    return to_status(report(), policy.current(), slice_names, identity, context.draining);
   }
 
   void start() {
@@ -103,7 +109,8 @@ struct Gateway::Impl {
 
   SystemClock clock;
   const config::Config config;
-  const RouteTable routes;
+  const std::vector<std::string> slice_names;
+  SettingsPtr settings;
   PolicyStore policy;
   const Identity identity;
   std::unique_ptr<Producer> producer;
@@ -129,13 +136,13 @@ http::Router Gateway::Impl::admin_router() {
   router.add("GET", "/metrics", [this](const auto&, const auto&) {
     http::Response response;
     response.content_type = "text/plain; version=0.0.4";
-    response.body = to_metrics(report(), policy.current(), policy.lease_left(), routes.slice_names());
+    response.body = to_metrics(report(), policy.current(), policy.lease_left(), slice_names);
     return response;
   });
   router.add("GET", "/status", [this](const auto&, const auto&) {
     const Report now = report();
     return http::json_text(
-        200, to_status_json(now, to_status(now, policy.current(), routes.slice_names(), identity, context.draining)));
+        200, to_status_json(now, to_status(now, policy.current(), slice_names, identity, context.draining)));
   });
   router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
   router.add("PUT", "/policy", [this](const auto& request, const auto&) { return put_policy(request); });
@@ -164,8 +171,8 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
              {"unchanged_retired", outcome->unchanged_retired}};
   for (const auto& latch : outcome->latched) {
     const auto at =
-        static_cast<std::size_t>(std::find(routes.slice_names().begin(), routes.slice_names().end(), latch.slice) -
-                                 routes.slice_names().begin());
+        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) -
+                                 slice_names.begin());
     if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
     const auto keys = sequencers[at]->summary();
     const auto legacy = static_cast<std::size_t>(index(Side::legacy));

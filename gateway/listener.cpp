@@ -78,23 +78,28 @@ Awaitable<void> Listener::accept_all() {
       co_await pause.async_wait(kAwait);
       continue;
     }
+    socket.set_option(Tcp::no_delay(true), error);
+    ClientPeer peer;
+    const auto remote = socket.remote_endpoint(error);
+    if (!error) peer.address = remote.address().to_string();
+    auto stream = std::make_unique<Stream>(Socket(std::move(socket)));
     const bool full =
-        loop_.context.connections.load(std::memory_order_relaxed) >= loop_.context.config.gateway.limits.connections;
+        loop_.context.connections.load(std::memory_order_relaxed) >= loop_.settings->gateway.limits.connections;
     if (full) {
-      asio::co_spawn(loop_.io, turn_away(std::move(socket)), asio::detached);
+      asio::co_spawn(loop_.io, turn_away(std::move(stream)), asio::detached);
     } else {
-      asio::co_spawn(loop_.io, run_session(std::move(socket), loop_), asio::detached);
+      asio::co_spawn(loop_.io, run_session(std::move(stream), std::move(peer), loop_), asio::detached);
     }
   }
 }
 
-Awaitable<void> Listener::turn_away(Socket socket) {
+Awaitable<void> Listener::turn_away(StreamPtr stream) {
   ++loop_.counters.rejected["503"];
   const std::string answer =
       problem_response(503, "too many connections", "limits.connections is reached; retry shortly", {}, false, true);
-  co_await asio::async_write(socket, asio::buffer(answer), kAwait);
+  co_await asio::async_write(*stream, asio::buffer(answer), kAwait);
   boost::system::error_code ignored;
-  socket.shutdown(Socket::shutdown_both, ignored);
+  stream->socket().shutdown(Socket::shutdown_both, ignored);
 }
 
 }  // namespace phoenix::gateway

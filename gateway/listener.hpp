@@ -23,7 +23,7 @@ class Listener {
 
  private:
   Awaitable<void> accept_all();
-  Awaitable<void> turn_away(Socket socket);
+  Awaitable<void> turn_away(StreamPtr stream);
   EventLoop& loop_;
   Acceptor acceptor_;
 };

@@ -134,14 +134,11 @@ std::uint64_t Report::in_flight() const {
   return sum;
 }
 
-Report take_report(GatewayContext& context, std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer) {
+Report take_report(GatewayContext& context, const std::vector<RouteLabel>& routes,
+                   std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer) {
   Report report;
-  const auto& slices = context.routes.slice_names();
-  for (const auto& route : context.routes.routes()) {
-    report.routes.push_back(
-        {route.name, route.is_unmatched ? "" : slices[static_cast<std::size_t>(route.slice_index)], {}, {}});
-  }
-  report.side_deferred.resize(slices.size());
+  for (const auto& route : routes) report.routes.push_back({route.name, route.slice, {}, {}});
+  report.side_deferred.resize(context.slice_names.size());
   report.settled_until_us = unix_us();  // before any loop is looked at: what comes meanwhile is younger
   for (auto& loop : loops) loop->run_and_wait([&] { add_loop(report, *loop); });
   for (const auto& sequencer : context.sequencers) report.keys.push_back(sequencer->summary());

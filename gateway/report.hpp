@@ -39,7 +39,9 @@ struct Report {
   [[nodiscard]] std::uint64_t in_flight() const;
 };
 
-Report take_report(GatewayContext& context, std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer);
+/// `routes`: as the loops know them, or fewer.
+Report take_report(GatewayContext& context, const std::vector<RouteLabel>& routes,
+                   std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer);
 
 struct Identity {
   std::string gateway;

@@ -119,17 +119,20 @@ bool may_write(const config::RouteConfig& route) {
 
 }  // namespace
 
-RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<config::SliceConfig>& slices) {
+RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<config::SliceConfig>& slices,
+                       const std::vector<RouteLabel>& earlier)
+    : labels_(earlier) {
   for (const auto& slice : slices) slice_names_.push_back(slice.name);
   may_leave_shadow_.assign(slices.size(), true);
   Route unmatched;
   unmatched.name = "unmatched";
   unmatched.is_unmatched = true;
+  unmatched.index = index_of(unmatched.name, "");
   routes_.push_back(std::move(unmatched));
   for (const auto& config : gateway.routes) {
     Route route;
     route.name = config.name;
-    route.index = static_cast<int>(routes_.size());
+    route.index = index_of(config.name, config.slice);
     route.config = config;
     route.slice_index =
         static_cast<int>(std::find(slice_names_.begin(), slice_names_.end(), config.slice) - slice_names_.begin());
@@ -143,6 +146,16 @@ RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<c
     }
     routes_.push_back(std::move(route));
   }
+}
+
+int RouteTable::index_of(const std::string& name, const std::string& slice) {
+  const auto at = std::find_if(labels_.begin(), labels_.end(), [&](const RouteLabel& label) { return label.name == name; });
+  if (at == labels_.end()) {
+    labels_.push_back({name, slice});
+    return static_cast<int>(labels_.size()) - 1;
+  }
+  at->slice = slice;
+  return static_cast<int>(at - labels_.begin());
 }
 
 const Route& RouteTable::match(std::string_view method, std::string_view target) const {

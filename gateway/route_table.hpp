@@ -34,9 +34,17 @@ struct ExtractedKeys {
   std::vector<BusinessKey> keys;  // distinct, in the order of the configuration
 };
 
+/// How a route is named in counters; its place there is kept across reloads.
+struct RouteLabel {
+  std::string name;
+  std::string slice;  // empty: none (unmatched)
+};
+
 class RouteTable {
  public:
-  RouteTable(const config::GatewayConfig& gateway, const std::vector<config::SliceConfig>& slices);
+  /// `earlier`: labels of the table that this one replaces. They keep their places; new routes come behind them.
+  RouteTable(const config::GatewayConfig& gateway, const std::vector<config::SliceConfig>& slices,
+             const std::vector<RouteLabel>& earlier = {});
 
   /// First match wins; what matches none is `unmatched`.
   [[nodiscard]] const Route& match(std::string_view method, std::string_view target) const;
@@ -46,6 +54,8 @@ class RouteTable {
                                              std::size_t max_keys);
 
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
+  /// By Route::index, with the routes of earlier tables.
+  [[nodiscard]] const std::vector<RouteLabel>& labels() const { return labels_; }
   [[nodiscard]] const std::vector<std::string>& slice_names() const { return slice_names_; }
   /// True when every route of the slice that may write is shadowed, so that the slice may leave stage `shadow`.
   [[nodiscard]] bool may_leave_shadow(int slice_index) const {
@@ -53,7 +63,10 @@ class RouteTable {
   }
 
  private:
+  int index_of(const std::string& name, const std::string& slice);
+
   std::vector<Route> routes_;
+  std::vector<RouteLabel> labels_;
   std::vector<std::string> slice_names_;
   std::vector<bool> may_leave_shadow_;
 };

@@ -25,7 +25,8 @@ constexpr int kMostInterim = 64;  // interim responses of one exchange; more is 
 
 class Session {
  public:
-  Session(Socket socket, EventLoop& loop) : loop_(loop), context_(loop.context), client_(std::move(socket), loop) {}
+  Session(StreamPtr stream, ClientPeer peer, EventLoop& loop)
+      : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop) {}
 
   Awaitable<void> run() {
     bool open = true;
@@ -83,7 +84,7 @@ class Session {
     exchange.id_text = exchange.id.to_string();
     const std::string_view request_id = valid_request_id(exchange.request.find("x-request-id"));
     exchange.request_id = request_id.empty() ? exchange.id_text : std::string(request_id);
-    exchange.route = &context_.routes.match(exchange.request.method, exchange.request.target);
+    exchange.route = &exchange.settings->routes.match(exchange.request.method, exchange.request.target);
     RouteCounters& counters = counters_of(exchange);
     ++counters.received;
     ++counters.in_flight;
@@ -99,11 +100,11 @@ class Session {
     exchange.policy_epoch = policy.epoch;
     if (!exchange.route->is_unmatched)
       exchange.slice = policy.slices[static_cast<std::size_t>(exchange.route->slice_index)];
-    if (!context_.has_modern()) exchange.slice.stage = Stage::bypass;
+    if (!exchange.settings->has_modern()) exchange.slice.stage = Stage::bypass;
   }
 
   void prepare(Exchange& exchange) {
-    const auto& limits = context_.config.gateway.limits;
+    const auto& limits = exchange.settings->gateway.limits;
     exchange.body_bytes = exchange.body_complete
                               ? exchange.body.size()
                               : exchange.request.framing.content_length.value_or(exchange.body.size());
@@ -147,7 +148,8 @@ class Session {
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
     while (true) {
       if (!co_await admit(*exchange, loop_)) co_return co_await refuse_not_current(*exchange);
-      Upstream& upstream = *loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
+      const UpstreamPtr held = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
+      Upstream& upstream = *held;
       const auto started = std::chrono::steady_clock::now();
       ConnectionPtr connection = co_await upstream.acquire();
       while (may_still_serve(*exchange)) {
@@ -244,7 +246,7 @@ class Session {
       if (body.reusable()) upstream.release(std::move(connection));
       co_return keep;
     }
-    capture_whole_body(exchange->serving, content, context_.config.gateway.limits.capture_bytes);
+    capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
     if (body.reusable()) upstream.release(std::move(connection));
     const bool keep = wants_keep_alive(*exchange);
     std::string head;
@@ -268,7 +270,7 @@ class Session {
     const bool keep = wants_keep_alive(held) && kind != ResponseFraming::Kind::close;
     std::string out;
     write_response_head(held, held.serving.head, {kind, framing.content_length.value_or(0)}, keep, out);
-    BodyCapture capture(held.serving, context_.config.gateway.limits.capture_bytes);
+    BodyCapture capture(held.serving, held.settings->gateway.limits.capture_bytes);
     bool client_there = true;
     bool complete = true;
     ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
@@ -370,11 +372,11 @@ class Session {
 
 }  // namespace
 
-Awaitable<void> run_session(Socket socket, EventLoop& loop) {
+Awaitable<void> run_session(StreamPtr stream, ClientPeer peer, EventLoop& loop) {
   ++loop.open_sessions;
   loop.context.connections.fetch_add(1, std::memory_order_relaxed);
   {
-    Session session(std::move(socket), loop);
+    Session session(std::move(stream), std::move(peer), loop);
     co_await session.run();
   }
   loop.context.connections.fetch_sub(1, std::memory_order_relaxed);

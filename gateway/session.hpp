@@ -4,10 +4,11 @@
 
 #include "gateway/asio.hpp"
 #include "gateway/event_loop.hpp"
+#include "gateway/head_writer.hpp"
 
 namespace phoenix::gateway {
 
-/// Serves requests on `socket` until either side closes. Runs on `loop`, which must outlive it.
-Awaitable<void> run_session(Socket socket, EventLoop& loop);
+/// Serves requests on `stream` until either side closes. Runs on `loop`, which must outlive it.
+Awaitable<void> run_session(StreamPtr stream, ClientPeer peer, EventLoop& loop);
 
 }  // namespace phoenix::gateway

@@ -18,8 +18,15 @@ ShadowResult result_of(const Exchange& exchange) {
 
 }  // namespace
 
-ShadowDispatcher::ShadowDispatcher(EventLoop& loop, Upstream& upstream, Side side, Limits limits)
-    : loop_(loop), upstream_(upstream), side_(side), limits_(limits), backoff_timer_(loop.io.get_executor()) {}
+ShadowDispatcher::ShadowDispatcher(EventLoop& loop, Side side)
+    : loop_(loop), side_(side), backoff_timer_(loop.io.get_executor()) {}
+
+bool ShadowDispatcher::has_room(const Exchange& exchange) const {
+  const auto loops = static_cast<std::size_t>(std::max(1, loop_.context.config.gateway.threads));
+  const auto& limits = loop_.settings->gateway.limits;
+  return held_.size() < std::max<std::size_t>(1, limits.shadow_queue / loops) &&
+         held_bytes_ + exchange.held_bytes() <= limits.shadow_queue_bytes / loops;
+}
 
 void ShadowDispatcher::hold(ExchangePtr exchange) {
   Exchange* key = exchange.get();
@@ -34,7 +41,7 @@ void ShadowDispatcher::run(Exchange& exchange) {
 }
 
 void ShadowDispatcher::start_workers() {
-  if (ready_.empty() || backing_off_ || workers_ >= limits_.connections) return;
+  if (ready_.empty() || backing_off_ || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
   ++workers_;
   asio::co_spawn(loop_.io, work(), asio::detached);
 }
@@ -44,7 +51,8 @@ Awaitable<void> ShadowDispatcher::work() {
   while (!ready_.empty() && !backing_off_) {
     Exchange& exchange = *ready_.front();
     ready_.pop_front();
-    ConnectionPtr connection = co_await upstream_.acquire();
+    const UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
+    ConnectionPtr connection = co_await upstream->acquire();
     if (!connection) {
       ready_.push_front(&exchange);  // nothing was delivered: it keeps its turn
       if (!backing_off_) co_await back_off();
@@ -52,12 +60,13 @@ Awaitable<void> ShadowDispatcher::work() {
     }
     backoff_ = std::chrono::milliseconds(0);
     const bool was_reused = connection->reused;
-    LegOutcome outcome = co_await attempt(exchange, std::move(connection));
+    LegOutcome outcome = co_await attempt(exchange, *upstream, std::move(connection));
     // The backend closed an idle connection under us. Again only where a second delivery does no harm.
     const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
     if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
-      upstream_.close_idle();
-      if (ConnectionPtr fresh = co_await upstream_.acquire()) outcome = co_await attempt(exchange, std::move(fresh));
+      upstream->close_idle();
+      if (ConnectionPtr fresh = co_await upstream->acquire())
+        outcome = co_await attempt(exchange, *upstream, std::move(fresh));
     }
     shadow_over(exchange, outcome);
   }
@@ -72,17 +81,17 @@ Awaitable<void> ShadowDispatcher::back_off() {
   backing_off_ = false;
 }
 
-Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, ConnectionPtr connection) {
+Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection) {
   const auto started = std::chrono::steady_clock::now();
   exchange.shadow.sent_at_us = unix_us();
   exchange.shadow.head_text.clear();
   const std::string tail = shadow_leg_tail(exchange.assigned_id);
-  LegOutcome outcome = co_await upstream_.send(*connection, exchange.forwarded_head, tail, exchange.body);
+  LegOutcome outcome = co_await upstream.send(*connection, exchange.forwarded_head, tail, exchange.body);
   if (outcome == LegOutcome::ok)
-    outcome = co_await upstream_.read_head(*connection, exchange.request.method, exchange.shadow);
+    outcome = co_await upstream.read_head(*connection, exchange.request.method, exchange.shadow);
   bool reusable = false;
-  if (outcome == LegOutcome::ok) outcome = co_await receive(exchange, *connection, reusable);
-  if (reusable) upstream_.release(std::move(connection));
+  if (outcome == LegOutcome::ok) outcome = co_await receive(exchange, upstream, *connection, reusable);
+  if (reusable) upstream.release(std::move(connection));
   exchange.shadow.duration_us =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
   // More ready work than this connection can do alone: another may start.
@@ -91,17 +100,18 @@ Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, ConnectionPt
 }
 
 // Reads the answer through a bounded window: kept up to capture_bytes, hashed as a whole, never buffered beyond.
-Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, UpstreamConnection& connection, bool& reusable) {
+Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection,
+                                                bool& reusable) {
   Leg& leg = exchange.shadow;
   ResponseBody body(connection, leg.head, exchange.request.method);
-  BodyCapture capture(leg, limits_.capture_bytes);
+  BodyCapture capture(leg, exchange.settings->gateway.limits.capture_bytes);
   std::string window;
-  const auto until = std::chrono::steady_clock::now() + upstream_.timeouts().idle;
+  const auto until = std::chrono::steady_clock::now() + upstream.timeouts().idle;
   while (!body.finished() && !leg.head.is_event_stream()) {
     window.clear();
     if (std::chrono::steady_clock::now() > until)
       co_return LegOutcome::timeout;  // a body without end must not keep the connection
-    if (co_await body.read_some(window, upstream_.timeouts().idle) == ResponseBody::State::failed)
+    if (co_await body.read_some(window, upstream.timeouts().idle) == ResponseBody::State::failed)
       co_return body.outcome();
     capture.add(window);
   }

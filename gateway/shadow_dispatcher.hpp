@@ -17,14 +17,10 @@ class EventLoop;
 
 class ShadowDispatcher {
  public:
-  struct Limits {
-    std::size_t exchanges, bytes, connections, capture_bytes;
-  };
-  ShadowDispatcher(EventLoop& loop, Upstream& upstream, Side side, Limits limits);
+  ShadowDispatcher(EventLoop& loop, Side side);
 
-  [[nodiscard]] bool has_room(const Exchange& exchange) const {
-    return held_.size() < limits_.exchanges && held_bytes_ + exchange.held_bytes() <= limits_.bytes;
-  }
+  /// By the limits in force, shared out among the event loops.
+  [[nodiscard]] bool has_room(const Exchange& exchange) const;
   /// Takes the exchange into keeping; it waits for run().
   void hold(ExchangePtr exchange);
   /// Its turn has come: to be sent as soon as a connection is free.
@@ -44,17 +40,16 @@ class ShadowDispatcher {
   };
   void start_workers();
   Awaitable<void> work();
-  Awaitable<LegOutcome> attempt(Exchange& exchange, ConnectionPtr connection);
-  Awaitable<LegOutcome> receive(Exchange& exchange, UpstreamConnection& connection, bool& reusable);
+  Awaitable<LegOutcome> attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection);
+  static Awaitable<LegOutcome> receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection,
+                                       bool& reusable);
   Awaitable<void> back_off();
   void shadow_over(Exchange& exchange, LegOutcome outcome);
   void finish_if_both_over(Exchange& exchange);
   static void release_order(Exchange& exchange);
 
   EventLoop& loop_;
-  Upstream& upstream_;
   const Side side_;
-  const Limits limits_;
   std::unordered_map<Exchange*, Held> held_;
   std::size_t held_bytes_ = 0;
   std::deque<Exchange*> ready_;

@@ -1,7 +1,5 @@
 #include "gateway/upstream.hpp"
 
-#include <sys/socket.h>
-
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
 
@@ -15,16 +13,9 @@ Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
   const std::size_t size = connection.buffer.size();
   connection.buffer.resize(size + kReadBytes);
   const auto [error, bytes] =
-      co_await connection.socket.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
+      co_await connection.stream.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
   connection.buffer.resize(size + bytes);
   co_return error;
-}
-
-// A pooled connection that the backend has closed, or that says something unasked, must not be used.
-bool is_quiet(Socket& socket) {
-  char byte;
-  const ssize_t n = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 }  // namespace
@@ -80,11 +71,11 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
   co_return state_;
 }
 
-Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts,
+Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, config::BackendConfig backend, Timeouts timeouts,
                    std::size_t head_limit, std::size_t max_idle)
     : io_(io),
       sweep_(sweep),
-      endpoint_(std::move(endpoint)),
+      backend_(std::move(backend)),
       timeouts_(timeouts),
       head_limit_(head_limit),
       max_idle_(max_idle) {}
@@ -93,7 +84,7 @@ Awaitable<ConnectionPtr> Upstream::acquire() {
   while (!idle_.empty()) {
     ConnectionPtr connection = std::move(idle_.back());
     idle_.pop_back();
-    if (!is_quiet(connection->socket)) continue;
+    if (!connection->stream.is_quiet()) continue;
     connection->reused = true;
     check_out(*connection);
     co_return connection;
@@ -105,25 +96,26 @@ Awaitable<ConnectionPtr> Upstream::acquire() {
 
 Awaitable<ConnectionPtr> Upstream::dial() {
   auto connection = std::make_unique<UpstreamConnection>(io_, sweep_);
+  const config::Endpoint& endpoint = backend_.endpoints.front().address;
   boost::system::error_code error;
   std::vector<Tcp::endpoint> targets;
-  if (const auto address = asio::ip::make_address(endpoint_.host, error); !error) {
-    targets.emplace_back(address, endpoint_.port);
+  if (const auto address = asio::ip::make_address(endpoint.host, error); !error) {
+    targets.emplace_back(address, endpoint.port);
   } else {
     asio::ip::basic_resolver<Tcp, Executor> resolver(io_.get_executor());
     const auto [failed, results] =
-        co_await resolver.async_resolve(endpoint_.host, std::to_string(endpoint_.port), kAwait);
+        co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kAwait);
     if (!failed) {
       for (const auto& result : results) targets.push_back(result.endpoint());
     }
   }
   for (const auto& target : targets) {
-    connection->socket.close(error);
+    connection->stream.close();
     connection->deadline.arm(timeouts_.connect);
-    const auto [failed] = co_await connection->socket.async_connect(target, kAwait);
+    const auto [failed] = co_await connection->stream.socket().async_connect(target, kAwait);
     connection->deadline.disarm();
     if (failed) continue;
-    connection->socket.set_option(Tcp::no_delay(true), error);
+    connection->stream.socket().set_option(Tcp::no_delay(true), error);
     up_ = true;
     co_return connection;
   }
@@ -146,7 +138,7 @@ Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string
                                      std::string_view body) {
   const std::array<asio::const_buffer, 3> parts{asio::buffer(head), asio::buffer(tail), asio::buffer(body)};
   connection.deadline.arm(timeouts_.idle);
-  const auto [error, bytes] = co_await asio::async_write(connection.socket, parts, kAwait);
+  const auto [error, bytes] = co_await asio::async_write(connection.stream, parts, kAwait);
   connection.deadline.disarm();
   if (!error) co_return LegOutcome::ok;
   co_return connection.deadline.expired() ? LegOutcome::timeout : LegOutcome::reset;

@@ -11,16 +11,17 @@
 #include "gateway/chunked_body.hpp"
 #include "gateway/deadline.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/stream.hpp"
 
 namespace phoenix::gateway {
 
 /// One connection and what was read ahead from it.
 struct UpstreamConnection {
-  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep) : socket(io.get_executor()), deadline(sweep, socket) {}
+  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep) : stream(io), deadline(sweep, stream) {}
   ~UpstreamConnection() {
     if (active != nullptr) --*active;
   }
-  Socket socket;
+  Stream stream;
   Deadline deadline;
   std::string buffer;  // bytes read, not yet consumed
   bool reused = false;
@@ -62,7 +63,7 @@ class Upstream {
   struct Timeouts {
     std::chrono::milliseconds connect, response, idle;
   };
-  Upstream(asio::io_context& io, DeadlineSweep& sweep, config::Endpoint endpoint, Timeouts timeouts,
+  Upstream(asio::io_context& io, DeadlineSweep& sweep, config::BackendConfig backend, Timeouts timeouts,
            std::size_t head_limit, std::size_t max_idle);
 
   /// A pooled connection that is still open, or a new one; null when none can be made (connect_failed).
@@ -88,7 +89,7 @@ class Upstream {
   Awaitable<ConnectionPtr> dial();
   asio::io_context& io_;
   DeadlineSweep& sweep_;
-  config::Endpoint endpoint_;
+  config::BackendConfig backend_;
   Timeouts timeouts_;
   std::size_t head_limit_;
   std::size_t max_idle_;
@@ -96,5 +97,6 @@ class Upstream {
   std::size_t active_ = 0;
   bool up_ = true;
 };
+using UpstreamPtr = std::shared_ptr<Upstream>;
 
 }  // namespace phoenix::gateway

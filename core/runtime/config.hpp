@@ -12,17 +12,9 @@
 
 #include "core/model/result.hpp"
 #include "core/model/traffic_policy.hpp"
+#include "core/runtime/config_gateway.hpp"
 
 namespace phoenix::config {
-
-using std::chrono::milliseconds;
-
-struct Endpoint {
-  std::string host;
-  std::uint16_t port = 0;
-  [[nodiscard]] std::string to_string() const;
-  friend bool operator==(const Endpoint&, const Endpoint&) = default;
-};
 
 enum class Mode { local, enterprise };
 
@@ -44,68 +36,6 @@ struct SliceConfig {
   std::string name = "default";
   Stage stage = Stage::shadow;
   std::uint32_t weight_basis_points = 0;
-};
-
-enum class ShadowMode { off, reads, dual };
-enum class Ordering { none, key, strict };
-
-struct KeyConfig {
-  std::vector<std::string> json;  // JSON pointers into the request body
-  std::string path;               // name of a template segment
-  std::string header;
-  std::string query;
-  [[nodiscard]] bool none() const { return json.empty() && path.empty() && header.empty() && query.empty(); }
-};
-
-struct CompareConfig {
-  /// JSON paths left out of comparison; a segment `*` matches every array element or member.
-  std::vector<std::string> ignore;
-  /// JSON path of the first key's balance after the exchange: compared by carrying the account's known gap, so that one
-  /// wrong posting is one mismatch and not one for every later answer.
-  std::string balance;
-};
-
-struct RouteConfig {
-  std::string name;
-  std::string slice = "default";
-  std::vector<std::string> methods;  // empty: any
-  std::string path;                  // template, or a prefix ending in /*
-  KeyConfig key;
-  ShadowMode shadow = ShadowMode::reads;
-  Ordering ordering = Ordering::key;
-  bool idempotent = false;
-  std::string creates;  // JSON pointer of the id that the serving side assigns
-  CompareConfig compare;
-  int line = 0;
-};
-
-enum class OnControlLoss { hold, legacy };
-
-struct GatewayConfig {
-  std::string id;
-  std::string state_dir = "var/gateway";
-  Endpoint listen{"0.0.0.0", 8080};
-  Endpoint admin_listen{"127.0.0.1", 9100};
-  int threads = 0;
-  std::vector<Endpoint> legacy;
-  std::vector<Endpoint> modern;
-  struct Timeouts {
-    milliseconds connect{1'000}, response{15'000}, idle{60'000}, request_head{10'000}, gate_wait{50};
-  } timeouts;
-  struct Limits {
-    std::uint64_t head_bytes = 64 << 10;
-    std::uint64_t body_bytes = 0;  // 0: no limit
-    std::uint64_t shadow_body_bytes = 1 << 20;
-    std::uint64_t capture_bytes = 64 << 10;
-    std::uint64_t key_body_bytes = 64 << 10;
-    std::uint64_t connections = 10'000;
-    std::uint64_t max_keys = 16;
-    std::uint64_t shadow_queue = 20'000;              // exchanges waiting for their shadow leg
-    std::uint64_t shadow_queue_bytes = 256ull << 20;  // and their bytes
-    std::uint64_t shadow_connections = 32;            // per event loop and backend
-  } limits;
-  OnControlLoss on_control_loss = OnControlLoss::hold;
-  std::vector<RouteConfig> routes;
 };
 
 struct LedgerConfig {

@@ -4,6 +4,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,6 +24,9 @@ class Section {
   [[nodiscard]] Section section(const char* key);
   /// Elements of a sequence, each as a section (mappings).
   [[nodiscard]] std::vector<Section> list(const char* key);
+  /// Elements of a list, each a single value or a mapping; one value may stand without the list.
+  void read_each(const char* key, const std::function<std::optional<Error>(const std::string&)>& value,
+                 const std::function<void(Section&)>& mapping);
   /// Members of a mapping whose names are the user's, each as a section.
   [[nodiscard]] std::vector<std::pair<std::string, Section>> entries(const char* key);
 
@@ -76,6 +81,8 @@ class Section {
   std::set<std::string> known_;
 };
 
+/// config_gateway.cpp; `all` holds the slices already.
+void read_gateway(Section gateway, GatewayConfig& out, const Config& all);
 /// config_capture.cpp
 void read_capture(Section capture, CaptureConfig& out);
 

@@ -173,6 +173,25 @@ std::vector<Section> Section::list(const char* key) {
   return sections;
 }
 
+void Section::read_each(const char* key, const std::function<std::optional<Error>(const std::string&)>& value,
+                        const std::function<void(Section&)>& mapping) {
+  const YAML::Node node = take(key);
+  if (!node) return;
+  const auto read_value = [&](const YAML::Node& element) {
+    if (const auto error = value(scalar(element, key))) fail(element, key, error->message);
+  };
+  if (node.IsScalar()) return read_value(node);
+  if (!node.IsSequence()) fail(node, key, "must be a list");
+  for (std::size_t i = 0; i < node.size(); ++i) {
+    if (!node[i].IsMap()) {
+      read_value(node[i]);
+      continue;
+    }
+    Section element(node[i], file_, fmt::format("{}[{}]", path_of(key), i));
+    mapping(element);
+  }
+}
+
 std::vector<std::pair<std::string, Section>> Section::entries(const char* key) {
   const YAML::Node node = take(key);
   std::vector<std::pair<std::string, Section>> members;

@@ -26,7 +26,7 @@ TEST_CASE("two backends and nothing else are a safe configuration") {
   CHECK(config.slices[0].name == "default");
   CHECK(config.slices[0].stage == Stage::shadow);
   CHECK(config.gateway.routes.empty());
-  CHECK(config.gateway.legacy[0].port == 8081);
+  CHECK(config.gateway.legacy.endpoints[0].address.port == 8081);
   CHECK(config.orchestrator.ramp.p0 == Approx(0.001));
   CHECK(config.control_gateways.size() == 1);
   CHECK(config.hash.size() == 32);

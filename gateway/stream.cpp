@@ -1,0 +1,17 @@
+#include "gateway/stream.hpp"
+
+#include <sys/socket.h>
+
+// The one unit in which Asio's non-template TLS code is compiled.
+#include <boost/asio/ssl/impl/src.hpp>
+
+namespace phoenix::gateway {
+
+bool Stream::is_quiet() {
+  if (transport_) return transport_->is_quiet();
+  char byte;
+  const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace phoenix::gateway
