@@ -19,14 +19,14 @@
 namespace phoenix::gateway {
 
 /// Decided before the outcome was known: leaves the score's denominator.
-inline constexpr std::array<std::string_view, 9> kExcludedReasons{"unmatched",  "bypass",          "retired",
-                                                                  "shadow_off", "key_unavailable", "body_too_large",
-                                                                  "overlap",    "client_aborted",  "gate_wait"};
+inline constexpr std::array<std::string_view, 10> kExcludedReasons{
+    "unmatched",      "bypass",  "retired",        "shadow_off", "key_unavailable",
+    "body_too_large", "overlap", "client_aborted", "gate_wait",  "upgrade"};
 /// Not compared for a reason that came up on the way: stays in the denominator, or a slow rewrite could drive its own
 /// evidence away.
-inline constexpr std::array<std::string_view, 7> kDroppedReasons{
+inline constexpr std::array<std::string_view, 8> kDroppedReasons{
     "shadow_queue_full", "serving_failed",      "serving_uncertain", "event_log_full",
-    "shutdown",          "assigned_id_missing", "client_aborted"};
+    "shutdown",          "assigned_id_missing", "client_aborted",    "body_refused"};
 /// How a shadow leg ended.
 inline constexpr std::array<std::string_view, 6> kShadowOutcomes{"ok",    "connect_failed", "timeout",
                                                                  "reset", "malformed",      "dropped"};
@@ -95,13 +95,14 @@ struct LoopCounters {
     duration.resize(route_count);
   }
   std::deque<RouteCounters> routes;
-  std::deque<std::array<telemetry::DurationHistogram, 2>> duration;   // by route and backend, both legs
-  std::vector<std::uint64_t> side_deferred;                           // by slice
-  std::map<std::string, std::uint64_t> rejected;                      // requests refused before routing, by status
-  std::array<std::uint64_t, 2> served{};                              // by side
-  std::array<std::uint64_t, 2> serving_errors{};                      // by side: failed legs and 5xx
-  std::array<std::uint64_t, 2> shadow_legs{};                         // by side
-  std::array<std::uint64_t, 2> shadow_errors{};                       // by side: failed legs and 5xx
+  std::deque<std::array<telemetry::DurationHistogram, 2>> duration;  // by route and backend, both legs
+  std::vector<std::uint64_t> side_deferred;                          // by slice
+  std::map<std::string, std::uint64_t> rejected;                     // requests refused before routing, by status
+  std::array<std::uint64_t, 2> tunnels{};                            // by side: upgraded connections begun
+  std::array<std::uint64_t, 2> served{};                             // by side
+  std::array<std::uint64_t, 2> serving_errors{};                     // by side: failed legs and 5xx
+  std::array<std::uint64_t, 2> shadow_legs{};                        // by side
+  std::array<std::uint64_t, 2> shadow_errors{};                      // by side: failed legs and 5xx
 };
 
 }  // namespace phoenix::gateway

@@ -35,4 +35,12 @@ SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool saf
   return choice;
 }
 
+SideChoice choose_tunnel_side(EffectiveSlice slice, const Route& route, KeyState keys) {
+  slice.weight_basis_points = 0;
+  SideChoice choice = choose_side(slice, route, true, keys, 0);
+  if (choice.shadow) choice.excluded = "upgrade";
+  choice.shadow = false;
+  return choice;
+}
+
 }  // namespace phoenix::gateway

@@ -30,4 +30,8 @@ struct SideChoice {
 SideChoice choose_side(const EffectiveSlice& slice, const Route& route, bool safe_method, KeyState keys,
                        std::uint32_t bucket);
 
+/// Of a request to switch protocols (WebSocket): what then flows is neither shadowed nor compared, so that no score may
+/// move it. Legacy serves it until the slice is promoted.
+SideChoice choose_tunnel_side(EffectiveSlice slice, const Route& route, KeyState keys);
+
 }  // namespace phoenix::gateway

@@ -30,7 +30,8 @@ Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
   const std::size_t size = buffer_.size();
   buffer_.resize(size + kReadBytes);
   deadline_.arm(timeout);
-  const auto [error, bytes] = co_await stream_->async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
+  const auto [error, bytes] =
+      co_await stream_->async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
   deadline_.disarm();
   buffer_.resize(size + bytes);
   co_return !error && bytes > 0;
@@ -73,22 +74,25 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   co_return ReadResult{true, 0, {}};
 }
 
-Awaitable<bool> ClientConnection::send_continue(const Exchange& exchange) {
-  if (!exchange.request.expects_continue || !buffer_.empty() || exchange.request.minor_version == 0) co_return true;
-  co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n");
-}
-
-Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
-  const auto& limits = settings_->gateway.limits;
+ReadResult ClientConnection::begin_body(const Exchange& exchange) {
   const Framing& framing = exchange.request.framing;
   chunks_.reset();
   chunked_ = framing.chunked;
   body_left_ = framing.content_length.value_or(0);
   body_seen_ = 0;
   body_done_ = !exchange.request.has_body();
-  if (limits.body_bytes > 0 && body_left_ > limits.body_bytes)
-    co_return ReadResult{false, 413, "the request body is too large"};
-  if (!body_done_ && !co_await send_continue(exchange)) co_return ReadResult{};
+  const std::uint64_t most = settings_->gateway.limits.body_bytes;
+  if (most > 0 && body_left_ > most) return {false, 413, "the request body is too large"};
+  return {true, 0, {}};
+}
+
+Awaitable<bool> ClientConnection::ask_for_body() {
+  if (!buffer_.empty()) co_return true;
+  co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
+  const auto& limits = settings_->gateway.limits;
   while (!body_done_ && exchange.body.size() <= limits.shadow_body_bytes) {
     const ReadResult more = co_await read_more_body(exchange.body);
     if (!more.ok) co_return more;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "gateway/asio.hpp"
 #include "gateway/chunked_body.hpp"
@@ -11,6 +12,7 @@
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/tunnel.hpp"
 
 namespace phoenix::gateway {
 
@@ -27,11 +29,17 @@ class ClientConnection {
 
   /// Waits for the next request and parses its head into `exchange`, with the settings of the moment it was complete.
   Awaitable<ReadResult> read_head(Exchange& exchange);
+  /// After the head: how the body is framed. Refuses one that says it is too large.
+  ReadResult begin_body(const Exchange& exchange);
+  /// Tells a client that waits to be told (Expect: 100-continue) to send its body. False when it is gone.
+  Awaitable<bool> ask_for_body();
   /// Reads the body up to shadow_body_bytes; a longer one leaves `body_complete` false and the rest to read_more_body.
   Awaitable<ReadResult> read_body(Exchange& exchange);
   /// The next decoded bytes of a long body, appended to `out`; `body_done()` tells the end.
   Awaitable<ReadResult> read_more_body(std::string& out);
   [[nodiscard]] bool body_done() const { return body_done_; }
+  /// Bytes behind what was read so far.
+  [[nodiscard]] bool has_unread() const { return !buffer_.empty(); }
 
   /// False when the client is gone or takes nothing for the idle time-out.
   Awaitable<bool> write(std::string_view bytes);
@@ -39,10 +47,12 @@ class ClientConnection {
   /// After an answer that left request bytes unread: lets the client read it before the connection is reset.
   Awaitable<void> close_gently();
   [[nodiscard]] const ClientPeer& peer() const { return peer_; }
+  /// For a tunnel: the stream, its deadline, and what the client has sent already.
+  TunnelEnd tunnel_end(std::string for_client) { return {*stream_, deadline_, std::move(for_client)}; }
+  std::string take_unread() { return std::exchange(buffer_, {}); }
 
  private:
   Awaitable<bool> fill(std::chrono::milliseconds timeout);
-  Awaitable<bool> send_continue(const Exchange& exchange);
 
   StreamPtr stream_;
   EventLoop& loop_;

@@ -17,8 +17,8 @@
 #include "gateway/deadline.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/policy_store.hpp"
-#include "gateway/settings.hpp"
 #include "gateway/sequencer.hpp"
+#include "gateway/settings.hpp"
 #include "gateway/upstream.hpp"
 
 namespace phoenix::gateway {

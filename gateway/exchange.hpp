@@ -49,12 +49,14 @@ struct Exchange {
   std::string request_id;
   std::string head_text;  // `request` points into it
   RequestHead request;
-  std::string body;           // decoded, up to limits.shadow_body_bytes
-  bool body_complete = true;  // false: longer than the limit, the rest is streamed to the serving side alone
+  std::string body;            // decoded, up to limits.shadow_body_bytes
+  bool body_complete = true;   // false: longer than the limit, the rest is streamed to the serving side alone
+  bool body_withheld = false;  // the client waits until the serving side asks for it
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
 
-  SettingsPtr settings;  // those it began with; `route` points into them
+  SettingsPtr settings;      // those it began with; `route` points into them
+  std::string_view upgrade;  // the protocol that the client may switch to; empty: none
   const Route* route = nullptr;
   EffectiveSlice slice;
   std::uint64_t policy_epoch = 0;
@@ -130,5 +132,8 @@ inline Exchange::~Exchange() {
 }
 
 std::int64_t unix_us();
+
+/// Size and hash of the body as far as it was kept, for the event.
+void measure_body(Exchange& exchange);
 
 }  // namespace phoenix::gateway

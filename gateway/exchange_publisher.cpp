@@ -1,5 +1,7 @@
 #include "gateway/exchange_publisher.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -44,6 +46,12 @@ bool is_outside(std::string_view excluded) {
 }
 
 }  // namespace
+
+void measure_body(Exchange& exchange) {
+  exchange.body_bytes = exchange.body_complete ? exchange.body.size()
+                                               : exchange.request.framing.content_length.value_or(exchange.body.size());
+  exchange.body_hash = exchange.body.empty() ? 0 : XXH3_64bits(exchange.body.data(), exchange.body.size());
+}
 
 std::int64_t unix_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())

@@ -88,9 +88,7 @@ struct Gateway::Impl {
     return now.sessions > 0 || now.active[0] + now.active[1] > 0;
   }
   Report report() { return take_report(context, settings->routes.labels(), loops, *producer); }
-  GatewayStatus status() {
-    return to_status(report(), policy.current(), slice_names, identity, context.draining);
-  }
+  GatewayStatus status() { return to_status(report(), policy.current(), slice_names, identity, context.draining); }
 
   void start() {
     for (auto& listener : listeners) listener->start();
@@ -171,8 +169,7 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
              {"unchanged_retired", outcome->unchanged_retired}};
   for (const auto& latch : outcome->latched) {
     const auto at =
-        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) -
-                                 slice_names.begin());
+        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) - slice_names.begin());
     if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
     const auto keys = sequencers[at]->summary();
     const auto legacy = static_cast<std::size_t>(index(Side::legacy));

@@ -79,6 +79,26 @@ std::string_view serving_leg_tail() {
   return "X-Phoenix-Leg: serving\r\n\r\n";
 }
 
+std::string_view expecting_leg_tail() {
+  return "Expect: 100-continue\r\nX-Phoenix-Leg: serving\r\n\r\n";
+}
+
+void write_upgrade_tail(std::string_view protocol, std::string& out) {
+  append_field(out, "Connection", "Upgrade");
+  append_field(out, "Upgrade", protocol);
+  out.append(serving_leg_tail());
+}
+
+void write_upgrade_head(const Exchange& exchange, const ResponseHead& head, std::string& out) {
+  write_interim_head(head, out);
+  out.resize(out.size() - 2);  // without its empty line
+  append_field(out, "Connection", "Upgrade");
+  append_field(out, "Upgrade", exchange.upgrade);
+  append_field(out, "X-Request-Id", exchange.request_id);
+  append_field(out, "X-Phoenix-Exchange", exchange.id_text);
+  out.append("\r\n");
+}
+
 std::string shadow_leg_tail(std::string_view assigned_id) {
   std::string tail = "X-Phoenix-Leg: shadow\r\n";
   if (!assigned_id.empty()) append_field(tail, "X-Phoenix-Assigned-Id", assigned_id);

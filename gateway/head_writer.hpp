@@ -24,6 +24,12 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
 /// The lines that differ between the legs, and the empty line.
 std::string_view serving_leg_tail();
 std::string shadow_leg_tail(std::string_view assigned_id);
+/// The serving leg that asks before the body is sent.
+std::string_view expecting_leg_tail();
+/// The serving leg of a request to switch to `protocol`.
+void write_upgrade_tail(std::string_view protocol, std::string& out);
+/// The 101 for the client.
+void write_upgrade_head(const Exchange& exchange, const ResponseHead& head, std::string& out);
 
 struct ResponseFraming {
   enum class Kind { none, content_length, chunked, close } kind = Kind::none;

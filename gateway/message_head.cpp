@@ -125,9 +125,9 @@ std::optional<HeadError> parse_target(RequestHead& out) {
     const std::string_view rest = out.target.substr(scheme.size());
     const std::size_t slash = rest.find_first_of("/?");
     out.authority = rest.substr(0, slash);
-    if (slash != std::string_view::npos && rest[slash] == '?') return bad("the request target has no path");
     const std::string_view no_path = out.method == "OPTIONS" ? "*" : "/";  // RFC 9112, 3.2.4
     out.target = slash == std::string_view::npos ? no_path : rest.substr(slash);
+    if (out.target.front() == '?') out.target = out.rooted_target.assign("/").append(out.target);
     if (out.authority.empty() || out.authority.front() == ':' || !is_host(out.authority))
       return bad("the request target names no valid host");
     return std::nullopt;
@@ -135,9 +135,15 @@ std::optional<HeadError> parse_target(RequestHead& out) {
   return bad("the request target is neither a path nor a URL");
 }
 
+bool nominates(const MessageHead& head, std::string_view name) {
+  return std::any_of(head.nominated.begin(), head.nominated.end(),
+                     [&](std::string_view token) { return equals_ignoring_case(token, name); });
+}
+
 std::optional<HeadError> check_request_fields(RequestHead& out) {
   const bool limits_hops = out.method == "OPTIONS" || out.method == "TRACE";
   int hosts = 0;
+  int upgrades = 0;
   for (const auto& field : out.fields) {
     if (equals_ignoring_case(field.name, "host")) {
       ++hosts;
@@ -148,13 +154,15 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
         return HeadError{417, "only 100-continue can be expected"};
       out.expects_continue = true;
     } else if (equals_ignoring_case(field.name, "upgrade")) {
-      out.upgrade = true;
+      ++upgrades;
+      out.upgrade = field.value;
     } else if (limits_hops && equals_ignoring_case(field.name, "max-forwards")) {
       const auto hops = parse_number(field.value);
       if (!hops || out.max_forwards) return bad("Max-Forwards is not one number");
       out.max_forwards = hops;
     }
   }
+  if (upgrades != 1 || !nominates(out, "upgrade") || out.minor_version == 0) out.upgrade = {};
   if (hosts > 1) return bad("Host is repeated");
   if (hosts == 0 && out.minor_version == 1) return bad("Host is missing");
   return std::nullopt;
@@ -205,6 +213,10 @@ bool RequestHead::is_safe() const {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
 }
 
+bool is_upgrade_to(const ResponseHead& head, std::string_view protocol) {
+  return !protocol.empty() && nominates(head, "upgrade") && equals_ignoring_case(head.find("upgrade"), protocol);
+}
+
 bool ResponseHead::allows_body(std::string_view request_method) const {
   return request_method != "HEAD" && status >= 200 && status != 204 && status != 304;
 }
@@ -212,7 +224,8 @@ bool ResponseHead::allows_body(std::string_view request_method) const {
 std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& out) {
   out.clear();
   out.authority = out.host = {};
-  out.expects_continue = out.upgrade = false;
+  out.expects_continue = false;
+  out.upgrade = {};
   out.max_forwards.reset();
   const std::string_view line = take_line(text);
   const std::size_t first = line.find(' ');

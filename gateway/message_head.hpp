@@ -52,10 +52,11 @@ struct MessageHead {
 struct RequestHead : MessageHead {
   std::string_view method;
   std::string_view target;     // as sent; for absolute-form the part from the path on
+  std::string rooted_target;   // holds `target` where absolute-form had a query but no path
   std::string_view authority;  // of absolute-form: replaces Host
   std::string_view host;
   bool expects_continue = false;
-  bool upgrade = false;
+  std::string_view upgrade;  // the one protocol that Upgrade and Connection ask for (RFC 9110, 7.8); empty: none
   std::optional<std::uint64_t> max_forwards;  // of OPTIONS and TRACE, for which alone it counts (RFC 9110, 7.6.2)
 
   [[nodiscard]] bool is_safe() const;  // GET, HEAD, OPTIONS, TRACE (RFC 9110, 9.2.1)
@@ -78,6 +79,9 @@ struct ResponseHead : MessageHead {
 /// Parses one complete head (ending in an empty line). `out` is overwritten; its views point into `text`.
 std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& out);
 std::optional<HeadError> parse_response_head(std::string_view text, std::string_view request_method, ResponseHead& out);
+
+/// Whether a 101 switches to `protocol`, as it was asked to.
+[[nodiscard]] bool is_upgrade_to(const ResponseHead& head, std::string_view protocol);
 
 /// Removed in both directions (RFC 9110, 7.6.1), beside what Connection nominates.
 bool is_hop_by_hop(std::string_view name);

@@ -28,6 +28,7 @@ void add_loop(Report& report, EventLoop& loop) {
       std::min(report.settled_until_us, loop.unsettled.oldest_received_at_us().value_or(report.settled_until_us));
   for (std::size_t side = 0; side < 2; ++side) {
     report.served[side] += loop.counters.served[side];
+    report.tunnels[side] += loop.counters.tunnels[side];
     report.serving_errors[side] += loop.counters.serving_errors[side];
     report.shadow_legs[side] += loop.counters.shadow_legs[side];
     report.shadow_errors[side] += loop.counters.shadow_errors[side];
@@ -105,6 +106,8 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
     page.counter(kPrefix + "leg_errors_total", "Legs that failed or were answered 5xx.", labels,
                  static_cast<double>(errors));
   };
+  page.counter(kPrefix + "tunnels_total", "Connections that switched to another protocol.", backend,
+               static_cast<double>(report.tunnels[at]));
   legs("serving", report.served[at], report.serving_errors[at]);
   legs("shadow", report.shadow_legs[at], report.shadow_errors[at]);
   for (const auto& [state, count] : {std::pair{"idle", report.idle[at]}, std::pair{"active", report.active[at]}}) {

@@ -29,7 +29,8 @@ struct Report {
   std::vector<Route> routes;
   std::vector<std::uint64_t> side_deferred;
   std::map<std::string, std::uint64_t> rejected;
-  std::array<std::uint64_t, 2> served{}, serving_errors{}, shadow_legs{}, shadow_errors{}, backlog{}, idle{}, active{};
+  std::array<std::uint64_t, 2> tunnels{}, served{}, serving_errors{}, shadow_legs{}, shadow_errors{}, backlog{}, idle{},
+      active{};
   std::array<bool, 2> up{true, true};
   std::uint64_t sessions = 0;
   std::int64_t settled_until_us = 0;

@@ -149,7 +149,8 @@ RouteTable::RouteTable(const config::GatewayConfig& gateway, const std::vector<c
 }
 
 int RouteTable::index_of(const std::string& name, const std::string& slice) {
-  const auto at = std::find_if(labels_.begin(), labels_.end(), [&](const RouteLabel& label) { return label.name == name; });
+  const auto at =
+      std::find_if(labels_.begin(), labels_.end(), [&](const RouteLabel& label) { return label.name == name; });
   if (at == labels_.end()) {
     labels_.push_back({name, slice});
     return static_cast<int>(labels_.size()) - 1;

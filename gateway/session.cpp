@@ -12,6 +12,7 @@
 #include "gateway/client_connection.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/serving_leg.hpp"
 #include "gateway/settlement.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
@@ -21,12 +22,11 @@ namespace {
 // An answer up to this size is read whole before any of it is sent, so that a backend failing in its middle can still
 // become a clean 502, and goes out in one write. Larger ones are streamed.
 constexpr std::size_t kWholeResponseBytes = 64 * 1024;
-constexpr int kMostInterim = 64;  // interim responses of one exchange; more is a backend gone wrong
 
 class Session {
  public:
   Session(StreamPtr stream, ClientPeer peer, EventLoop& loop)
-      : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop) {}
+      : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop), leg_(client_) {}
 
   Awaitable<void> run() {
     bool open = true;
@@ -44,7 +44,7 @@ class Session {
     served_any_ = true;
     if (exchange->request.max_forwards == 0u) co_return co_await answer_as_last(*exchange);
     begin(*exchange);
-    const ReadResult body = co_await client_.read_body(*exchange);
+    const ReadResult body = co_await read_body(*exchange, ServingLeg::asks_backend_first(*exchange));
     if (!body.ok) {
       exchange->excluded =
           choose_side(exchange->slice, *exchange->route, exchange->request.is_safe(), KeyState::none_configured, 0)
@@ -56,6 +56,20 @@ class Session {
     prepare(*exchange);
     const bool keep = co_await exchange_with_backend(exchange);
     co_return keep;
+  }
+
+  Awaitable<ReadResult> read_body(Exchange& exchange, bool backend_asks) {
+    const ReadResult allowed = client_.begin_body(exchange);
+    if (!allowed.ok || client_.body_done()) co_return allowed;
+    if (backend_asks && !client_.has_unread()) {
+      exchange.body_withheld = true;
+      exchange.body_complete = exchange.request.framing.content_length.value_or(UINT64_MAX) <=
+                               exchange.settings->gateway.limits.shadow_body_bytes;
+      co_return allowed;
+    }
+    const bool asked = exchange.request.expects_continue && exchange.request.minor_version == 1;
+    if (asked && !co_await client_.ask_for_body()) co_return ReadResult{};
+    co_return co_await client_.read_body(exchange);
   }
 
   // Nothing of a refused request reaches a backend, and its connection is closed: where it ends cannot be trusted.
@@ -70,7 +84,7 @@ class Session {
 
   // Max-Forwards: 0. No exchange: neither backend learns of it.
   Awaitable<bool> answer_as_last(Exchange& exchange) {
-    const ReadResult body = co_await client_.read_body(exchange);
+    const ReadResult body = co_await read_body(exchange, false);
     if (!body.ok) co_return co_await reject(exchange, body);
     const bool keep = wants_keep_alive(exchange);
     co_return co_await client_.write(last_recipient_response(exchange.request.method, keep)) && keep;
@@ -90,7 +104,16 @@ class Session {
     ++counters.in_flight;
     if (!exchange.route->is_unmatched)
       exchange.sequencer = context_.sequencers[static_cast<std::size_t>(exchange.route->slice_index)].get();
+    exchange.upgrade = allowed_upgrade(exchange);
     read_policy(exchange);
+  }
+
+  static std::string_view allowed_upgrade(const Exchange& exchange) {
+    if (exchange.request.upgrade.empty() || exchange.request.method != "GET" || exchange.request.has_body()) return {};
+    for (const auto& protocol : exchange.settings->gateway.upgrade) {
+      if (equals_ignoring_case(protocol, exchange.request.upgrade)) return exchange.request.upgrade;
+    }
+    return {};
   }
 
   // --- match and choose --------------------------------------------------------------------------------------------
@@ -105,10 +128,7 @@ class Session {
 
   void prepare(Exchange& exchange) {
     const auto& limits = exchange.settings->gateway.limits;
-    exchange.body_bytes = exchange.body_complete
-                              ? exchange.body.size()
-                              : exchange.request.framing.content_length.value_or(exchange.body.size());
-    exchange.body_hash = exchange.body.empty() ? 0 : XXH3_64bits(exchange.body.data(), exchange.body.size());
+    measure_body(exchange);
     const bool body_readable = exchange.body_complete && exchange.body.size() <= limits.key_body_bytes;
     ExtractedKeys extracted =
         RouteTable::keys_of(*exchange.route, exchange.request,
@@ -120,15 +140,19 @@ class Session {
                   : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
     choose(exchange);
     if (exchange.excluded.empty()) loop_.unsettled.add(exchange);
-    const std::optional<std::uint64_t> length = exchange.body_complete
-                                                    ? std::optional<std::uint64_t>(exchange.body.size())
-                                                    : exchange.request.framing.content_length;
+    const bool length_known = exchange.body_complete && !exchange.body_withheld;
+    const std::optional<std::uint64_t> length =
+        length_known ? std::optional<std::uint64_t>(exchange.body.size()) : exchange.request.framing.content_length;
     write_forwarded_head(exchange, client_.peer(), length, exchange.forwarded_head);
   }
 
   void choose(Exchange& exchange) {
-    exchange.choice =
-        choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), exchange.key_state, bucket_);
+    if (exchange.upgrade.empty()) {
+      exchange.choice =
+          choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), exchange.key_state, bucket_);
+    } else {
+      exchange.choice = choose_tunnel_side(exchange.slice, *exchange.route, exchange.key_state);
+    }
     if (exchange.choice.shadow && !exchange.body_complete) {
       exchange.choice.shadow = false;
       exchange.choice.excluded = "body_too_large";
@@ -154,7 +178,7 @@ class Session {
       ConnectionPtr connection = co_await upstream.acquire();
       while (may_still_serve(*exchange)) {
         exchange->serving.outcome = LegOutcome::connect_failed;
-        if (connection) exchange->serving.outcome = co_await send_and_read_head(*exchange, upstream, *connection);
+        if (connection) exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, upstream, *connection);
         if (!may_send_again(*exchange, connection))
           co_return co_await respond(exchange, upstream, std::move(connection), started);
         connection = co_await upstream.acquire();
@@ -173,57 +197,6 @@ class Session {
     return stale && exchange.request.is_safe() && exchange.body_complete;
   }
 
-  Awaitable<LegOutcome> send_and_read_head(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection) {
-    exchange.serving.head_text.clear();
-    exchange.serving.sent_at_us = unix_us();
-    const bool rechunk = !exchange.body_complete && !exchange.request.framing.content_length;
-    std::string first_chunk;
-    if (rechunk) append_chunk(first_chunk, exchange.body);
-    LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(),
-                                                rechunk ? first_chunk : exchange.body);
-    if (outcome == LegOutcome::ok && !exchange.body_complete)
-      outcome = co_await stream_request(upstream, connection, rechunk);
-    // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
-    const bool answered = outcome == LegOutcome::ok || (outcome == LegOutcome::reset && !client_broke_off_);
-    int interim = 0;
-    while (answered) {
-      outcome = co_await upstream.read_head(connection, exchange.request.method, exchange.serving, Interim::returned);
-      if (outcome != LegOutcome::ok || exchange.serving.head.status >= 200) break;
-      if (++interim > kMostInterim) co_return LegOutcome::malformed;
-      co_await pass_on_interim(exchange);
-    }
-    co_return outcome;
-  }
-
-  // To whom it may be sent (RFC 9110, 15.2). A 100 stays: the client has had its own, before its body was read.
-  Awaitable<void> pass_on_interim(const Exchange& exchange) {
-    if (exchange.request.minor_version == 0 || exchange.serving.head.status == 100) co_return;
-    std::string head;
-    write_interim_head(exchange.serving.head, head);
-    co_await client_.write(head);  // a client that is gone is noticed with the final response
-  }
-
-  // The part of a long body beyond what is kept: from the client to the serving side alone, with back-pressure.
-  Awaitable<LegOutcome> stream_request(Upstream& upstream, UpstreamConnection& connection, bool rechunk) {
-    std::string piece;
-    std::string framed;
-    while (!client_.body_done()) {
-      piece.clear();
-      const ReadResult more = co_await client_.read_more_body(piece);
-      client_broke_off_ = !more.ok;
-      cut_ = more;
-      if (client_broke_off_) co_return LegOutcome::reset;  // the backend sees a cut request
-      framed.clear();
-      if (rechunk) append_chunk(framed, piece);
-      const LegOutcome sent = co_await upstream.send(connection, rechunk ? framed : piece, {}, {});
-      if (sent != LegOutcome::ok) co_return sent;
-    }
-    if (!rechunk) co_return LegOutcome::ok;
-    framed.clear();
-    append_last_chunk(framed);
-    co_return co_await upstream.send(connection, framed, {}, {});
-  }
-
   // --- respond -----------------------------------------------------------------------------------------------------
 
   [[nodiscard]] bool wants_keep_alive(const Exchange& exchange) const {
@@ -234,6 +207,7 @@ class Session {
 
   Awaitable<bool> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection, SteadyTime started) {
     if (exchange->serving.outcome != LegOutcome::ok) co_return co_await respond_failed(exchange, started);
+    if (exchange->serving.head.status == 101) co_return co_await tunnel(exchange, upstream, *connection, started);
     ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
     std::string content;
     while (!body.finished() && content.size() <= kWholeResponseBytes && !exchange->serving.head.is_event_stream()) {
@@ -243,11 +217,11 @@ class Session {
     }
     if (!body.finished()) {
       const bool keep = co_await respond_streaming(exchange, upstream, body, content, started);
-      if (body.reusable()) upstream.release(std::move(connection));
+      if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
       co_return keep;
     }
     capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
-    if (body.reusable()) upstream.release(std::move(connection));
+    if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
     const bool keep = wants_keep_alive(*exchange);
     std::string head;
     const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
@@ -294,16 +268,36 @@ class Session {
     co_return client_there&& complete&& keep;
   }
 
+  // The order of the key goes on at once: a tunnel may stay for hours.
+  Awaitable<bool> tunnel(ExchangePtr& exchange, Upstream& upstream, UpstreamConnection& connection,
+                         SteadyTime started) {
+    Exchange& held = *exchange;
+    const auto side = static_cast<std::size_t>(index(held.serving_side()));
+    ++loop_.counters.tunnels[side];
+    std::string head;
+    write_upgrade_head(held, held.serving.head, head);
+    ExchangePtr kept = hold_for_shadow(exchange, {}, loop_);
+    // Named, because g++ 12 destroys such temporaries of a co_await twice.
+    TunnelEnd client = client_.tunnel_end(head + std::exchange(connection.buffer, {}));
+    TunnelEnd backend{connection.stream, connection.deadline, client_.take_unread()};
+    const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle);
+    held.serving.body_bytes = bytes.from_backend;
+    finish_serving(held, std::move(kept), started);
+    co_return false;
+  }
+
   Awaitable<bool> respond_failed(ExchangePtr& exchange, SteadyTime started) {
     const LegOutcome outcome = exchange->serving.outcome;
-    const bool refused = client_broke_off_ && cut_.status != 0;  // in the middle: the client's fault, told as such
-    const int status = refused                                 ? cut_.status
+    const bool refused =
+        leg_.client_broke_off() && leg_.cut().status != 0;  // in the middle: the client's fault, told as such
+    const int status = refused                                 ? leg_.cut().status
                        : outcome == LegOutcome::timeout        ? 504
                        : outcome == LegOutcome::connect_failed ? 503
                                                                : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string detail = refused ? std::string(cut_.reason) : fmt::format("{}: {}", backend, to_string(outcome));
+    const std::string detail =
+        refused ? std::string(leg_.cut().reason) : fmt::format("{}: {}", backend, to_string(outcome));
     const std::string answer = problem_for(*exchange, status, reason_phrase(status), detail, keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
@@ -353,7 +347,7 @@ class Session {
         exchange.serving.duration_us);
     ++loop_.counters.served[side];
     const bool failed = exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500;
-    if (failed && !client_broke_off_) ++loop_.counters.serving_errors[side];
+    if (failed && !leg_.client_broke_off()) ++loop_.counters.serving_errors[side];
     if (kept) {
       context_.publisher.finish(*kept, loop_.counters);
     } else {
@@ -364,10 +358,9 @@ class Session {
   EventLoop& loop_;
   GatewayContext& context_;
   ClientConnection client_;
+  ServingLeg leg_;
   std::uint32_t bucket_ = 0;
   bool served_any_ = false;
-  bool client_broke_off_ = false;  // in the middle of its request: no fault of the backend
-  ReadResult cut_;                 // how
 };
 
 }  // namespace

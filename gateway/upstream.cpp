@@ -145,9 +145,9 @@ Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string
 }
 
 Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
-                                          Interim interim) {
+                                          Interim interim, std::optional<std::chrono::milliseconds> within) {
   std::size_t scanned = 0;
-  connection.deadline.arm(timeouts_.response);
+  connection.deadline.arm(within.value_or(timeouts_.response));
   while (true) {
     const HeadEnd end = find_head_end(connection.buffer, scanned);
     const std::size_t size = end.state == HeadEnd::State::complete ? end.length : connection.buffer.size();
@@ -165,8 +165,9 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
     leg.head_text.assign(connection.buffer, 0, end.length);
     connection.buffer.erase(0, end.length);
     scanned = 0;
-    // 101 would hand over the connection; nothing that we send asks for it.
-    if (parse_response_head(leg.head_text, method, leg.head) || leg.head.status == 101) {
+    // 101 hands over the connection: only to who asked for it, and looks at it.
+    if (parse_response_head(leg.head_text, method, leg.head) ||
+        (leg.head.status == 101 && interim == Interim::skipped)) {
       connection.deadline.disarm();
       co_return LegOutcome::malformed;
     }

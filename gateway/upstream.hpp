@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,7 @@ class ResponseBody {
   LegOutcome outcome_ = LegOutcome::ok;
 };
 
-/// Whether read_head() waits for a final response (from 200 on) or returns interim ones as well.
+/// Whether read_head() waits for a final response (from 200 on) or returns interim ones as well, 101 among them.
 enum class Interim { skipped, returned };
 
 class Upstream {
@@ -73,9 +74,11 @@ class Upstream {
   /// Writes a request: `ok`, `reset` or `timeout`; bytes may have left in every case.
   Awaitable<LegOutcome> send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
                              std::string_view body);
-  /// Reads the next response head into `leg`. The response time-out runs from here.
+  /// Reads the next response head into `leg`. The response time-out, or `within`, runs from here; after the latter the
+  /// connection can still be read.
   Awaitable<LegOutcome> read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
-                                  Interim interim = Interim::skipped);
+                                  Interim interim = Interim::skipped,
+                                  std::optional<std::chrono::milliseconds> within = std::nullopt);
 
   [[nodiscard]] const Timeouts& timeouts() const { return timeouts_; }
   /// Did the latest connect work? Shown in /status; the shadow's backoff uses its own count.

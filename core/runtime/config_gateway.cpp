@@ -148,8 +148,7 @@ void read_backend(Section backend, BackendConfig& out) {
   check.read("healthy_after", out.health_check.healthy_after, 1, 100);
   check.read("unhealthy_after", out.health_check.unhealthy_after, 1, 100);
   check.finish();
-  if (!out.health_check.path.empty() && !out.health_check.path.starts_with('/'))
-    check.fail("path must start with '/'");
+  if (!out.health_check.path.empty() && !out.health_check.path.starts_with('/')) check.fail("path must start with '/'");
   if (out.health_check.interval < milliseconds(10)) check.fail("interval must be at least 10ms");
   Section ejection = backend.section("ejection");
   ejection.read("failures", out.ejection.failures, 0, 1000);
@@ -192,7 +191,8 @@ void read_listener(Section& gateway, GatewayConfig& out) {
   for (const auto& protocol : out.upgrade) {
     // A tunnelled h2c carries requests that nobody here would see or check.
     if (protocol == "h2c" || protocol.starts_with("HTTP") || protocol.starts_with("TLS") || protocol.empty())
-      gateway.fail(fmt::format("upgrade: '{}' would carry requests past every check and is never let through", protocol));
+      gateway.fail(
+          fmt::format("upgrade: '{}' would carry requests past every check and is never let through", protocol));
   }
   Section log = gateway.section("access_log");
   log.read("path", out.access_log.path);

@@ -34,10 +34,10 @@ enum class Balance { round_robin, least_requests, weighted, consistent_hash };
 struct BackendConfig {
   std::vector<BackendEndpoint> endpoints;
   Balance balance = Balance::round_robin;
-  std::string host;               // replaces the client's Host field; empty: as the client sent it
-  std::uint64_t in_flight = 0;    // most requests at once, over all event loops; 0: no limit
-  milliseconds resolve{30'000};   // names are resolved again after this
-  milliseconds keep_idle{60'000}; // an idle connection is closed after this
+  std::string host;                // replaces the client's Host field; empty: as the client sent it
+  std::uint64_t in_flight = 0;     // most requests at once, over all event loops; 0: no limit
+  milliseconds resolve{30'000};    // names are resolved again after this
+  milliseconds keep_idle{60'000};  // an idle connection is closed after this
   struct Tls {
     std::string ca_file;      // PEM; empty: the system's certificates
     std::string server_name;  // for SNI and verification; empty: the endpoint's host
@@ -58,8 +58,8 @@ struct BackendConfig {
     int max_percent = 50;  // of the endpoints at once; a single endpoint is never ejected
   } ejection;
   struct CircuitBreaker {
-    int failures = 0;            // in a row, over all endpoints; 0: no breaker
-    milliseconds open{5'000};    // then one request may try
+    int failures = 0;          // in a row, over all endpoints; 0: no breaker
+    milliseconds open{5'000};  // then one request may try
   } circuit_breaker;
   [[nodiscard]] bool empty() const { return endpoints.empty(); }
 };
@@ -110,17 +110,17 @@ struct GatewayConfig {
   struct Tls {
     std::string certificate;  // PEM, the server's own first; empty: plain HTTP
     std::string private_key;
-    std::string client_ca;    // PEM; clients must show a certificate that one of these signed
+    std::string client_ca;  // PEM; clients must show a certificate that one of these signed
     std::string min_version = "1.2";
     [[nodiscard]] bool enabled() const { return !certificate.empty(); }
     friend bool operator==(const Tls&, const Tls&) = default;
   } tls;
-  bool proxy_protocol = false;               // every connection begins with a PROXY protocol header, v1 or v2
-  std::vector<std::string> trusted_proxies;  // addresses or CIDR blocks whose X-Forwarded-* fields are believed
+  bool proxy_protocol = false;                    // every connection begins with a PROXY protocol header, v1 or v2
+  std::vector<std::string> trusted_proxies;       // addresses or CIDR blocks whose X-Forwarded-* fields are believed
   std::vector<std::string> upgrade{"websocket"};  // protocols that a client may switch to
   struct AccessLog {
-    std::string path;    // empty: none; "-": standard output
-    double sample = 1;   // share of the exchanges
+    std::string path;   // empty: none; "-": standard output
+    double sample = 1;  // share of the exchanges
   } access_log;
   struct Drain {
     milliseconds delay{0};  // not ready, but still accepting: what a load balancer needs to notice
@@ -133,7 +133,7 @@ struct GatewayConfig {
     milliseconds keep_alive{60'000};    // a client connection between two requests
     milliseconds request_head{10'000};  // from a head's first byte to its last
     milliseconds gate_wait{50};
-    milliseconds total{0};              // a whole exchange, from its head to the answer's last byte; 0: no limit
+    milliseconds total{0};  // a whole exchange, from its head to the answer's last byte; 0: no limit
   } timeouts;
   struct Limits {
     std::uint64_t head_bytes = 64 << 10;

@@ -85,6 +85,8 @@ CASES = [
     bad_absolute("9110 4.2.1: port without host in the URI", b"GET http://:80/reads/x HTTP/1.1"),
     bad_absolute("9110 4.2: another scheme", b"GET ftp://a/reads/x HTTP/1.1"),
     bad_absolute("9110 4.2: one slash", b"GET http:/a/reads/x HTTP/1.1"),
+    Case("absolute-form", "9112 3.2.1: empty path with a query becomes /?query", b"GET http://bank?x HTTP/1.1\r\nHost: a\r\n\r\n", [Got(200)],
+         seen=[Seen(line=b"GET /?x HTTP/1.1", has={"Host": [b"bank"]})], split=True),
     bad_absolute("9110 7.2: bad port in the URI", b"GET http://a:x/reads/x HTTP/1.1"),
     bad_absolute("9110 7.2: bad character in the URI's host", b"GET http://a|b/reads/x HTTP/1.1"),
     bad_absolute("9112 3.2: fragment in the URI", b"GET http://a/reads/x#y HTTP/1.1"),

@@ -4,6 +4,9 @@ from harness import Case, Got, Seen
 GET = b"GET /reads/x HTTP/1.1\r\nHost: a\r\n\r\n"
 FINAL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EXPECTING = b"POST /dual/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LARGE = b"POST /dual/x HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\nExpect: 100-continue\r\n\r\n"
+WEBSOCKET = b"GET /reads/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nLink: </b>\r\n\r\n"
 
 
@@ -43,10 +46,28 @@ CASES = [
          answer=[HINTS * 1000 + FINAL], shadowed=False, pool="closed"),
     Case("interim responses", "8297: the shadow's 103 never reaches the client", GET, [Got(200, body=b"ok")], seen=[Seen()],
          modern_answer=[b"HTTP/1.1 103 EVIL\r\n\r\n" + FINAL], split=True),
-    Case("100-continue", "9110 10.1.1: the client is told to go on and sends its body", EXPECTING, [Got(100), Got(200)], seen=[Seen(body=b"abc")],
-         then=[(1, b"abc")], split=True),
+    Case("100-continue", "9110 10.1.1: the backend's 100 reaches the client, which then sends its body", EXPECTING, [Got(100), Got(200)],
+         seen=[Seen(body=b"abc", has={"Expect": [b"100-continue"]})], then=[(1, b"abc")], on_head=[CONTINUE], split=True),
+    Case("100-continue", "9110 10.1.1: a backend that says nothing is not waited for without end", EXPECTING, [Got(100), Got(200)],
+         seen=[Seen(body=b"abc")], then=[(1, b"abc")]),
+    Case("100-continue", "9110 10.1.1: a late 100 stays inside", EXPECTING, [Got(100), Got(200)], seen=[Seen(body=b"abc")], then=[(1, b"abc")],
+         answer=[CONTINUE + FINAL], modern_answer=[FINAL]),
+    Case("100-continue", "8297: 103 before the 100", EXPECTING, [Got(103), Got(100), Got(200)], seen=[Seen(body=b"abc")], then=[(2, b"abc")],
+         on_head=[HINTS + CONTINUE]),
+    Case("100-continue", "9110 10.1.1: the backend's refusal reaches the client before the body is sent", EXPECTING, [Got(417)], kept=False, cut=True,
+         shadowed=False, on_head=[b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"]),
+    Case("100-continue", "9110 10.1.1: a refusal with a body", EXPECTING, [Got(401, body=b"who?")], kept=False, cut=True, shadowed=False,
+         on_head=[b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nwho?"]),
+    Case("100-continue", "9110 10.1.1: a malformed answer instead of 100 is 502", EXPECTING, [Got(502)], kept=False, cut=True, shadowed=False,
+         on_head=[b"HTTP/1.1 EVIL\r\n\r\n"]),
     Case("100-continue", "9110 10.1.1: chunked body", b"POST /dual/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-Continue\r\n\r\n",
-         [Got(100), Got(200)], seen=[Seen(body=b"abc")], then=[(1, b"3\r\nabc\r\n0\r\n\r\n")], split=True),
+         [Got(100), Got(200)], seen=[Seen(body=b"abc", framing="chunked")], then=[(1, b"3\r\nabc\r\n0\r\n\r\n")], on_head=[CONTINUE], split=True,
+         shadowed=False),
+    Case("100-continue", "9110 10.1.1: a body beyond what the shadow takes", LARGE, [Got(100), Got(200)], seen=[Seen(body=b"x" * 20000)],
+         then=[(1, b"x" * 20000)], on_head=[CONTINUE], shadowed=False),
+    Case("100-continue", "9110 10.1.1: the gateway asks where the body holds the key",
+         b"POST /keyed HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n", [Got(100), Got(200)],
+         seen=[Seen(body=b'{"id":7}', lacks=("Expect",))], then=[(1, b'{"id":7}')], split=True),
     Case("100-continue", "9110 10.1.1: none for a body that has come already", EXPECTING + b"abc", [Got(200)], seen=[Seen(body=b"abc")]),
     Case("100-continue", "9110 10.1.1: ignored without a body", b"GET /reads/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", [Got(200)],
          seen=[Seen(body=b"")], split=True),
@@ -56,5 +77,21 @@ CASES = [
          b"POST /dual/x HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\nExpect: 100-continue\r\n\r\n", [Got(413, has={"Connection": [b"close"]}, own=True)],
          kept=False, shadowed=False),
     Case("100-continue", "9110 10.1.1: a second one on the same connection", EXPECTING, [Got(100), Got(200), Got(100), Got(200)],
-         seen=[Seen(body=b"abc"), Seen(body=b"def")], then=[(1, b"abc"), (2, EXPECTING), (3, b"def")]),
+         seen=[Seen(body=b"abc"), Seen(body=b"def")], then=[(1, b"abc"), (2, EXPECTING), (3, b"def")], on_head=[CONTINUE]),
+    Case("upgrade", "9110 7.8: the request to switch reaches the serving side alone", WEBSOCKET, [Got(200)], seen=[Seen(upgrade=b"websocket")], shadowed=False),
+    Case("upgrade", "9110 7.8: 101 for another protocol is 502", WEBSOCKET, [Got(502)], seen=[Seen(upgrade=b"websocket")], shadowed=False, pool="closed",
+         answer=[b"HTTP/1.1 101 EVIL\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"]),
+    Case("upgrade", "9110 7.8: 101 that does not nominate Upgrade is 502", WEBSOCKET, [Got(502)], seen=[Seen(upgrade=b"websocket")], shadowed=False,
+         pool="closed", answer=[b"HTTP/1.1 101 EVIL\r\nUpgrade: websocket\r\n\r\n"]),
+    Case("upgrade", "9110 7.8: 101 without Upgrade is 502", WEBSOCKET, [Got(502)], seen=[Seen(upgrade=b"websocket")], shadowed=False, pool="closed",
+         answer=[b"HTTP/1.1 101 EVIL\r\nConnection: Upgrade\r\n\r\n"]),
+    Case("upgrade", "9110 7.8: a refusal by the backend", WEBSOCKET, [Got(403, body=b"no")], seen=[Seen(upgrade=b"websocket")], shadowed=False,
+         answer=[b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"]),
+    Case("upgrade", "9110 7.8: ignored from HTTP/1.0", WEBSOCKET.replace(b"HTTP/1.1", b"HTTP/1.0"), [Got(200)], seen=[Seen()], kept=False),
+    Case("upgrade", "9110 7.8: ignored when Connection does not nominate it", WEBSOCKET.replace(b"Connection: Upgrade\r\n", b""), [Got(200)], seen=[Seen()]),
+    Case("upgrade", "9110 7.8: ignored when there are two", WEBSOCKET.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\nUpgrade: h2c\r\n"),
+         [Got(200)], seen=[Seen()]),
+    Case("upgrade", "9110 7.8: h2c beside it is not passed on", WEBSOCKET.replace(b"Upgrade: websocket", b"Upgrade: h2c, websocket"), [Got(200)], seen=[Seen()]),
+    Case("upgrade", "6455 4.1: only with GET", WEBSOCKET.replace(b"GET", b"OPTIONS"), [Got(200)], seen=[Seen()]),
+    Case("upgrade", "9110 7.8: not with a body", WEBSOCKET.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\nhi"), [Got(200)], seen=[Seen(body=b"hi")]),
 ]

@@ -37,6 +37,7 @@ gateway:
   routes:
     - {{name: reads, match: {{path: "/reads/*"}}, shadow: reads}}
     - {{name: dual, match: {{path: "/dual/*"}}, shadow: dual}}
+    - {{name: keyed, match: {{path: "/keyed"}}, shadow: dual, key: {{json: [/id]}}}}
 """
 
 
@@ -49,6 +50,7 @@ class Seen:
     has: dict = field(default_factory=dict)  # name -> values in order
     lacks: tuple = ()
     lines: bytes = b""                       # must stand in the head as they are
+    upgrade: bytes = b""                     # the protocol that it asks to switch to; else neither Connection nor Upgrade is there
 
 
 @dataclass

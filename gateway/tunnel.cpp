@@ -1,0 +1,89 @@
+#include "gateway/tunnel.hpp"
+
+#include <array>
+
+namespace phoenix::gateway {
+namespace {
+
+constexpr std::size_t kWindow = 16 * 1024;
+
+class Tunnel {
+ public:
+  Tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend, std::chrono::milliseconds idle)
+      : io_(io), client_(client), backend_(backend), idle_(idle), both_over_(io.get_executor()) {
+    both_over_.expires_at(SteadyTime::max());
+  }
+
+  Awaitable<TunnelBytes> run() {
+    moved();
+    asio::co_spawn(io_, back(), asio::detached);
+    co_await pass(client_, backend_, bytes_.from_client);
+    while (!back_over_) co_await both_over_.async_wait(kAwait);
+    client_.deadline.disarm();
+    backend_.deadline.disarm();
+    co_return bytes_;
+  }
+
+ private:
+  Awaitable<void> back() {
+    co_await pass(backend_, client_, bytes_.from_backend);
+    back_over_ = true;
+    both_over_.cancel();
+  }
+
+  // Silence is that of both directions together: one of them may well stay quiet for hours.
+  void moved() {
+    client_.deadline.arm(idle_);
+    backend_.deadline.arm(idle_);
+  }
+
+  Awaitable<void> pass(TunnelEnd& from, TunnelEnd& to, std::uint64_t& count) {
+    bool broken = false;
+    if (!to.unsent.empty()) {
+      count += to.unsent.size();
+      const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(to.unsent), kAwait);
+      broken = static_cast<bool>(error);
+    }
+    std::array<char, kWindow> window;
+    while (!broken) {
+      const auto [ended, read] = co_await from.stream.async_read_some(asio::buffer(window), kAwait);
+      if (ended) {
+        broken = ended != asio::error::eof;
+        break;
+      }
+      moved();
+      count += read;
+      const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(window, read), kAwait);
+      moved();
+      broken = static_cast<bool>(error);
+    }
+    end(to.stream, broken);
+  }
+
+  // An orderly end of one direction leaves the other open, where the transport can say so; anything else ends both.
+  void end(Stream& to, bool broken) {
+    boost::system::error_code error;
+    if (!broken && to.tls() == nullptr && to.socket().is_open()) to.socket().shutdown(Socket::shutdown_send, error);
+    if (!broken && to.tls() == nullptr && !error) return;
+    client_.stream.close();
+    backend_.stream.close();
+  }
+
+  asio::io_context& io_;
+  TunnelEnd& client_;
+  TunnelEnd& backend_;
+  const std::chrono::milliseconds idle_;
+  Timer both_over_;
+  bool back_over_ = false;
+  TunnelBytes bytes_;
+};
+
+}  // namespace
+
+Awaitable<TunnelBytes> run_tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend,
+                                  std::chrono::milliseconds idle) {
+  Tunnel tunnel(io, client, backend, idle);
+  co_return co_await tunnel.run();
+}
+
+}  // namespace phoenix::gateway
