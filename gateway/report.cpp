@@ -11,6 +11,23 @@ namespace {
 
 constexpr std::array<Side, 2> kSides{Side::legacy, Side::modern};
 
+void add_upstream(Report& report, std::size_t side, const Upstream& upstream) {
+  Report::Backend& backend = report.backends[side];
+  // During a reload loops may still have different endpoints: those of the first loop are shown.
+  if (!backend.state) {
+    backend.state = upstream.backend();
+    backend.endpoints.resize(backend.state->endpoints.size());
+  }
+  for (std::size_t i = 0; i < upstream.backend()->endpoints.size(); ++i) {
+    report.idle[side] += upstream.idle_count(i);
+    report.active[side] += upstream.active_count(i);
+    if (upstream.backend() != backend.state) continue;
+    backend.endpoints[i].idle += upstream.idle_count(i);
+    backend.endpoints[i].active += upstream.active_count(i);
+  }
+  report.up[side] = report.up[side] && upstream.backend()->is_up();
+}
+
 void add_loop(Report& report, EventLoop& loop) {
   for (std::size_t i = 0; i < report.routes.size(); ++i) {
     const RouteCounters& counters = loop.counters.routes[i];
@@ -34,10 +51,7 @@ void add_loop(Report& report, EventLoop& loop) {
     report.shadow_errors[side] += loop.counters.shadow_errors[side];
     if (loop.shadow[side]) report.backlog[side] += loop.shadow[side]->backlog();
     for (const auto* upstream : {loop.serving[side].get(), loop.shadow_upstream[side].get()}) {
-      if (upstream == nullptr) continue;
-      report.idle[side] += upstream->idle_count();
-      report.active[side] += upstream->active_count();
-      report.up[side] = report.up[side] && upstream->up();
+      if (upstream != nullptr) add_upstream(report, side, *upstream);
     }
   }
 }
@@ -99,7 +113,8 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
   const auto at = static_cast<std::size_t>(index(side));
   const telemetry::Labels backend{{"backend", std::string(to_string(side))}};
   page.gauge(kPrefix + "backlog", "Shadow legs waiting.", backend, static_cast<double>(report.backlog[at]));
-  page.gauge(kPrefix + "backend_up", "1 when the latest connect worked.", backend, report.up[at] ? 1 : 0);
+  page.gauge(kPrefix + "backend_up", "1 when the latest connect to some endpoint worked.", backend,
+             report.up[at] ? 1 : 0);
   const auto legs = [&](const char* leg, std::uint64_t count, std::uint64_t errors) {
     const telemetry::Labels labels{backend.front(), {"leg", leg}};
     page.counter(kPrefix + "legs_total", "Legs that ended.", labels, static_cast<double>(count));
@@ -114,6 +129,60 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
     page.gauge(kPrefix + "upstream_connections", "Connections to a backend.", {backend.front(), {"state", state}},
                static_cast<double>(count));
   }
+}
+
+std::string_view circuit_of(const Report::Backend& backend, SteadyTime now) {
+  switch (backend.state->gate->breaker.state(now)) {
+    case CircuitBreaker::State::open:
+      return "open";
+    case CircuitBreaker::State::half_open:
+      return "half_open";
+    case CircuitBreaker::State::closed:
+      break;
+  }
+  return "closed";
+}
+
+void endpoint_metrics(telemetry::Page& page, const Report::Backend& backend, Side side) {
+  if (!backend.state) return;
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const std::pair<std::string, std::string> label{"backend", to_string(side)};
+  for (const auto& endpoint : backend.state->endpoints) {
+    const telemetry::Labels labels{label, {"endpoint", endpoint->name}};
+    page.gauge(kPrefix + "endpoint_up", "1 while it gets requests and the latest connect worked.", labels,
+               endpoint->state(now) == "up" ? 1 : 0);
+    page.counter(kPrefix + "endpoint_ejections_total", "Ejections after failures in a row.", labels,
+                 static_cast<double>(endpoint->ejections));
+  }
+  for (const std::string_view state : {"closed", "open", "half_open"}) {
+    page.gauge(kPrefix + "circuit_state", "1 for the state that the circuit breaker is in.",
+               {label, {"state", std::string(state)}}, state == circuit_of(backend, now) ? 1 : 0);
+  }
+  for (const Refusal refusal : {Refusal::connect_failed, Refusal::in_flight, Refusal::circuit_open}) {
+    page.counter(kPrefix + "backend_refused_total", "Serving legs that got no connection.",
+                 {label, {"reason", std::string(to_string(refusal))}},
+                 static_cast<double>(backend.state->gate->refused[static_cast<std::size_t>(refusal)]));
+  }
+}
+
+nlohmann::json backend_json(const Report::Backend& backend) {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  nlohmann::json json{{"circuit", circuit_of(backend, now)},
+                      {"refused", nlohmann::json::object()},
+                      {"endpoints", nlohmann::json::array()}};
+  for (const Refusal refusal : {Refusal::connect_failed, Refusal::in_flight, Refusal::circuit_open}) {
+    json["refused"][std::string(to_string(refusal))] =
+        backend.state->gate->refused[static_cast<std::size_t>(refusal)].load();
+  }
+  for (std::size_t i = 0; i < backend.endpoints.size(); ++i) {
+    const EndpointState& endpoint = *backend.state->endpoints[i];
+    json["endpoints"].push_back({{"name", endpoint.name},
+                                 {"state", endpoint.state(now)},
+                                 {"ejections", endpoint.ejections.load()},
+                                 {"idle", backend.endpoints[i].idle},
+                                 {"active", backend.endpoints[i].active}});
+  }
+  return json;
 }
 
 void event_metrics(telemetry::Page& page, const ProducerStats& producer) {
@@ -196,6 +265,10 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
     }
   }
   json["keys"] = keys;
+  for (const Side side : kSides) {
+    const Report::Backend& backend = report.backends[static_cast<std::size_t>(index(side))];
+    if (backend.state) json["backends"][std::string(to_string(side))] = backend_json(backend);
+  }
   json["connections"] = report.sessions;
   json["rejected"] = report.rejected;
   json["event_log"] = {{"accepted", report.producer.accepted}, {"acknowledged", report.producer.acknowledged},
@@ -210,7 +283,10 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
   for (const auto& route : report.routes) route_metrics(page, route);
   for (std::size_t i = 0; i < slice_names.size(); ++i)
     slice_metrics(page, slice_names[i], policy.slices[i], report.side_deferred[i], report.keys[i]);
-  for (const Side side : kSides) backend_metrics(page, report, side);
+  for (const Side side : kSides) {
+    backend_metrics(page, report, side);
+    endpoint_metrics(page, report.backends[static_cast<std::size_t>(index(side))], side);
+  }
   for (const auto& [status, count] : report.rejected)
     page.counter(kPrefix + "rejected_total", "Requests refused before routing.", {{"code", status}},
                  static_cast<double>(count));

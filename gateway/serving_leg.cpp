@@ -46,15 +46,15 @@ Awaitable<LegOutcome> ServingLeg::send_all(Exchange& exchange, Upstream& upstrea
   std::string tail;
   if (!exchange.upgrade.empty()) write_upgrade_tail(exchange.upgrade, tail);
   const LegOutcome sent =
-      co_await upstream.send(connection, exchange.forwarded_head, tail.empty() ? serving_leg_tail() : tail,
-                             rechunks(exchange) ? first_chunk : exchange.body);
+      co_await upstream.send_request(connection, exchange.forwarded_head, tail.empty() ? serving_leg_tail() : tail,
+                                     rechunks(exchange) ? first_chunk : exchange.body);
   if (sent != LegOutcome::ok || exchange.body_complete) co_return sent;
   co_return co_await stream_rest(exchange, upstream, connection);
 }
 
 // The head alone; the client is asked for the body once the backend wants it, or says nothing for a while.
 Awaitable<LegOutcome> ServingLeg::ask_first(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection) {
-  const LegOutcome sent = co_await upstream.send(connection, exchange.forwarded_head, expecting_leg_tail(), {});
+  const LegOutcome sent = co_await upstream.send_request(connection, exchange.forwarded_head, expecting_leg_tail(), {});
   if (sent != LegOutcome::ok) co_return sent;
   while (true) {
     const LegOutcome heard = co_await upstream.read_head(connection, exchange.request.method, exchange.serving,
@@ -95,7 +95,7 @@ Awaitable<LegOutcome> ServingLeg::read_body(Exchange& exchange) {
 
 Awaitable<LegOutcome> ServingLeg::send_body(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection) {
   if (!exchange.body_complete) co_return co_await stream_rest(exchange, upstream, connection);
-  co_return co_await upstream.send(connection, exchange.body, {}, {});
+  co_return co_await upstream.send_more(connection, exchange.body);
 }
 
 // The part of a long body beyond what is kept: from the client to the serving side alone, with back-pressure.
@@ -109,13 +109,13 @@ Awaitable<LegOutcome> ServingLeg::stream_rest(Exchange& exchange, Upstream& upst
     if (!more.ok) co_return broken_off(more);
     framed.clear();
     if (rechunk) append_chunk(framed, piece);
-    const LegOutcome sent = co_await upstream.send(connection, rechunk ? framed : piece, {}, {});
+    const LegOutcome sent = co_await upstream.send_more(connection, rechunk ? framed : piece);
     if (sent != LegOutcome::ok) co_return sent;
   }
   if (!rechunk) co_return LegOutcome::ok;
   framed.clear();
   append_last_chunk(framed);
-  co_return co_await upstream.send(connection, framed, {}, {});
+  co_return co_await upstream.send_more(connection, framed);
 }
 
 Awaitable<LegOutcome> ServingLeg::read_final_head(Exchange& exchange, Upstream& upstream,

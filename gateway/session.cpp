@@ -175,13 +175,16 @@ class Session {
       const UpstreamPtr held = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       Upstream& upstream = *held;
       const auto started = std::chrono::steady_clock::now();
-      ConnectionPtr connection = co_await upstream.acquire();
+      Acquired acquired = co_await upstream.acquire(*exchange);
+      ConnectionPtr& connection = acquired.connection;
       while (may_still_serve(*exchange)) {
+        refusal_ = acquired.refusal;
         exchange->serving.outcome = LegOutcome::connect_failed;
         if (connection) exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, upstream, *connection);
         if (!may_send_again(*exchange, connection))
           co_return co_await respond(exchange, upstream, std::move(connection), started);
-        connection = co_await upstream.acquire();
+        connection.reset();  // its place is free before another is asked for
+        acquired = co_await upstream.acquire(*exchange);
       }
       if (connection) upstream.release(std::move(connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
@@ -296,8 +299,9 @@ class Session {
                                                                : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string detail =
-        refused ? std::string(leg_.cut().reason) : fmt::format("{}: {}", backend, to_string(outcome));
+    const std::string_view why =
+        outcome == LegOutcome::connect_failed ? to_string(refusal_) : std::string_view(to_string(outcome));
+    const std::string detail = refused ? std::string(leg_.cut().reason) : fmt::format("{}: {}", backend, why);
     const std::string answer = problem_for(*exchange, status, reason_phrase(status), detail, keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
@@ -360,6 +364,7 @@ class Session {
   ClientConnection client_;
   ServingLeg leg_;
   std::uint32_t bucket_ = 0;
+  Refusal refusal_ = Refusal::none;  // why the latest exchange got no connection
   bool served_any_ = false;
 };
 
