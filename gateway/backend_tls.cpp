@@ -8,20 +8,9 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "core/runtime/log.hpp"
+#include "gateway/tls_files.hpp"
 
 namespace phoenix::gateway {
-namespace {
-
-Error bad_file(const std::string& where, const char* key, const std::string& file, const char* what) {
-  const unsigned long code = ERR_peek_last_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-  ERR_clear_error();
-  return invalid_input(
-      fmt::format("{}.{}: {} {}: {}", where, key, file, what, reason != nullptr ? reason : "unreadable or not PEM"));
-}
-
-}  // namespace
-
 Result<std::shared_ptr<TlsContext>> make_client_tls_context(const config::BackendConfig::Tls& tls,
                                                             const std::string& where) {
   auto context = std::make_shared<TlsContext>(TlsContext::tls_client);
@@ -33,14 +22,10 @@ Result<std::shared_ptr<TlsContext>> make_client_tls_context(const config::Backen
   if (tls.ca_file.empty()) {
     SSL_CTX_set_default_verify_paths(native);
   } else if (SSL_CTX_load_verify_file(native, tls.ca_file.c_str()) != 1) {
-    return bad_file(where, "ca_file", tls.ca_file, "cannot be read as PEM certificates");
+    return tls_file_error(where, "ca_file", tls.ca_file, "cannot be read as PEM certificates");
   }
   if (tls.certificate.empty()) return context;
-  if (SSL_CTX_use_certificate_chain_file(native, tls.certificate.c_str()) != 1)
-    return bad_file(where, "certificate", tls.certificate, "cannot be read as PEM certificates");
-  if (SSL_CTX_use_PrivateKey_file(native, tls.private_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(native) != 1)
-    return bad_file(where, "private_key", tls.private_key, "is not the PEM key of that certificate");
+  if (const auto error = use_certificate(native, tls.certificate, tls.private_key, where)) return *error;
   return context;
 }
 

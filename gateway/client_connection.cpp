@@ -6,6 +6,7 @@
 namespace phoenix::gateway {
 namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::chrono::milliseconds kClosingPatience{1'000};
 
 std::chrono::milliseconds left_until(SteadyTime until) {
   return std::max(std::chrono::milliseconds(0),
@@ -39,6 +40,7 @@ Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
 
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   std::size_t scanned = 0;
+  deadline_.limit(SteadyTime::max());
   SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
   bool skipped = false;
   while (true) {
@@ -67,6 +69,9 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
     co_return ReadResult{};
   }
   exchange.settings = settings_;
+  if (const auto total = settings_->gateway.timeouts.total; total.count() > 0)
+    exchange.until = std::chrono::steady_clock::now() + total;
+  deadline_.limit(exchange.until);
   if (const auto error = parse_request_head(exchange.head_text, exchange.request))
     co_return ReadResult{false, error->status, error->reason};
   if (exchange.request.target.size() > settings_->gateway.limits.target_bytes)
@@ -139,16 +144,28 @@ Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view 
   co_return !error;
 }
 
+Awaitable<void> ClientConnection::end_tls() {
+  if (stream_->tls() == nullptr) co_return;
+  deadline_.arm(kClosingPatience);
+  co_await stream_->tls()->async_shutdown(kAwait);  // close_notify; ends early when the client still sends
+  deadline_.disarm();
+}
+
 Awaitable<void> ClientConnection::close_gently() {
   constexpr std::size_t kMostBytes = 256 * 1024;
+  co_await end_tls();
+  const SteadyTime until = std::chrono::steady_clock::now() + kClosingPatience;
+  Socket& socket = stream_->socket();
   boost::system::error_code error;
-  stream_->socket().shutdown(Socket::shutdown_send, error);
-  std::size_t drained = 0;
-  const SteadyTime until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  buffer_.clear();
-  while (!error && drained < kMostBytes && co_await fill(left_until(until))) {
-    drained += buffer_.size();
-    buffer_.clear();
+  socket.shutdown(Socket::shutdown_send, error);
+  if (error) co_return;
+  buffer_.resize(kReadBytes);
+  for (std::size_t drained = 0; drained < kMostBytes;) {
+    deadline_.arm(left_until(until));
+    const auto [ended, bytes] = co_await socket.async_read_some(asio::buffer(buffer_), kAwait);
+    deadline_.disarm();
+    if (ended) break;
+    drained += bytes;
   }
 }
 

@@ -44,6 +44,8 @@ class ClientConnection {
   /// False when the client is gone or takes nothing for the idle time-out.
   Awaitable<bool> write(std::string_view bytes);
   Awaitable<bool> write(std::string_view head, std::string_view body);
+  /// Over TLS: tells the client that this is the end, so that it is told apart from a cut. Bounded in time.
+  Awaitable<void> end_tls();
   /// After an answer that left request bytes unread: lets the client read it before the connection is reset.
   Awaitable<void> close_gently();
   [[nodiscard]] const ClientPeer& peer() const { return peer_; }

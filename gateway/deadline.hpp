@@ -3,6 +3,7 @@
 // precision.
 #pragma once
 
+#include <algorithm>
 #include <boost/system/error_code.hpp>
 #include <functional>
 #include <vector>
@@ -23,8 +24,10 @@ class Deadline {
 
   void arm(std::chrono::milliseconds after) {
     expired_ = false;
-    at_ = std::chrono::steady_clock::now() + after;
+    at_ = std::min(std::chrono::steady_clock::now() + after, limit_);
   }
+  /// Whatever is armed from here on passes no later than this; SteadyTime::max(): no limit.
+  void limit(SteadyTime latest) { limit_ = latest; }
   void disarm() { at_ = SteadyTime::max(); }
   /// The stream's operations were cancelled because the deadline passed.
   [[nodiscard]] bool expired() const { return expired_; }
@@ -34,6 +37,7 @@ class Deadline {
   DeadlineSweep& sweep_;
   Stream& stream_;
   SteadyTime at_ = SteadyTime::max();
+  SteadyTime limit_ = SteadyTime::max();
   std::size_t position_ = 0;
   bool expired_ = false;
 };

@@ -55,8 +55,9 @@ struct Exchange {
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
 
-  SettingsPtr settings;      // those it began with; `route` points into them
-  std::string_view upgrade;  // the protocol that the client may switch to; empty: none
+  SettingsPtr settings;                  // those it began with; `route` points into them
+  SteadyTime until = SteadyTime::max();  // timeouts.total, for its serving leg
+  std::string_view upgrade;              // the protocol that the client may switch to; empty: none
   const Route* route = nullptr;
   EffectiveSlice slice;
   std::uint64_t policy_epoch = 0;

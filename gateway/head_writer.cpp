@@ -24,12 +24,12 @@ bool is_nominated(const MessageHead& head, std::string_view name) {
 }
 
 // Not forwarded as they stand: removed, or written anew by us.
-bool is_replaced_in_request(std::string_view name) {
+bool is_replaced_in_request(std::string_view name, bool trusted) {
   for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for",
                                           "x-forwarded-proto", "x-forwarded-host", "via"}) {
     if (equals_ignoring_case(name, replaced)) return true;
   }
-  return starts_with_phoenix(name);
+  return starts_with_phoenix(name) || (!trusted && equals_ignoring_case(name, "forwarded"));
 }
 
 // A field that proxies append to: all values so far, then ours.
@@ -39,6 +39,24 @@ void append_chain(std::string& out, const RequestHead& head, std::string_view na
     if (equals_ignoring_case(field.name, name)) out.append(field.value).append(", ");
   }
   out.append(own).append("\r\n");
+}
+
+// Who is trusted tells how the client came; of several values the first is the one nearest to the client.
+std::string_view told_or(const RequestHead& head, const ClientPeer& peer, std::string_view name, std::string_view own) {
+  const std::string_view told = peer.trusted && !is_nominated(head, name) ? head.find(name) : std::string_view();
+  return told.empty() ? own : told;
+}
+
+void append_forwarded(std::string& out, const RequestHead& head, const ClientPeer& peer) {
+  if (peer.trusted && !is_nominated(head, "x-forwarded-for")) {
+    append_chain(out, head, "X-Forwarded-For", peer.address);
+  } else {
+    append_field(out, "X-Forwarded-For", peer.address);
+  }
+  append_field(out, "X-Forwarded-Proto", told_or(head, peer, "x-forwarded-proto", peer.protocol));
+  const std::string_view host =
+      told_or(head, peer, "x-forwarded-host", head.authority.empty() ? head.host : head.authority);
+  if (!host.empty()) append_field(out, "X-Forwarded-Host", host);
 }
 
 std::string_view via(int minor_version) {
@@ -54,7 +72,9 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", head.authority.empty() ? head.host : head.authority);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name) || is_nominated(head, field.name)) continue;
+    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name, client.trusted) ||
+        is_nominated(head, field.name))
+      continue;
     if (head.max_forwards && equals_ignoring_case(field.name, "max-forwards")) {
       fmt::format_to(std::back_inserter(out), "{}: {}\r\n", field.name,
                      std::max<std::uint64_t>(*head.max_forwards, 1) - 1);
@@ -62,9 +82,7 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
     }
     append_field(out, field.name, field.value);
   }
-  append_chain(out, head, "X-Forwarded-For", client.address);
-  append_field(out, "X-Forwarded-Proto", client.protocol);
-  if (!head.host.empty()) append_field(out, "X-Forwarded-Host", head.authority.empty() ? head.host : head.authority);
+  append_forwarded(out, head, client);
   append_chain(out, head, "Via", via(head.minor_version));
   append_field(out, "X-Request-Id", exchange.request_id);
   append_field(out, "X-Phoenix-Exchange", exchange.id_text);

@@ -15,6 +15,7 @@ namespace phoenix::gateway {
 struct ClientPeer {
   std::string address;  // of the client, for X-Forwarded-For
   std::string_view protocol = "http";
+  bool trusted = false;  // a proxy whose X-Forwarded-* fields are believed
 };
 
 /// Everything both legs share, without the final empty line. `content_length` nullopt: chunked (a body that is

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "core/runtime/log.hpp"
+#include "gateway/connection_preamble.hpp"
 #include "gateway/head_writer.hpp"
 #include "gateway/session.hpp"
 
@@ -23,6 +24,20 @@ Tcp::endpoint resolve(const config::Endpoint& endpoint) {
                   fmt::format("gateway.listen: '{}' is not an IP address of this machine", endpoint.host));
   return {address, endpoint.port};
 }
+
+/// What limits.connections counts: from accept to close.
+class ConnectionCount {
+ public:
+  explicit ConnectionCount(GatewayContext& context) : context_(context) {
+    context_.connections.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~ConnectionCount() { context_.connections.fetch_sub(1, std::memory_order_relaxed); }
+  ConnectionCount(const ConnectionCount&) = delete;
+  ConnectionCount& operator=(const ConnectionCount&) = delete;
+
+ private:
+  GatewayContext& context_;
+};
 
 [[noreturn]] void cannot_listen(const config::Endpoint& endpoint, const boost::system::error_code& error) {
   throw Failure(ErrorCode::unavailable,
@@ -79,18 +94,34 @@ Awaitable<void> Listener::accept_all() {
       continue;
     }
     socket.set_option(Tcp::no_delay(true), error);
-    ClientPeer peer;
     const auto remote = socket.remote_endpoint(error);
-    if (!error) peer.address = remote.address().to_string();
     auto stream = std::make_unique<Stream>(Socket(std::move(socket)));
     const bool full =
         loop_.context.connections.load(std::memory_order_relaxed) >= loop_.settings->gateway.limits.connections;
     if (full) {
       asio::co_spawn(loop_.io, turn_away(std::move(stream)), asio::detached);
     } else {
-      asio::co_spawn(loop_.io, run_session(std::move(stream), std::move(peer), loop_), asio::detached);
+      asio::co_spawn(loop_.io, serve(std::move(stream), remote.address()), asio::detached);
     }
   }
+}
+
+Awaitable<void> Listener::serve(StreamPtr stream, asio::ip::address address) {
+  const ConnectionCount counted(loop_.context);
+  const SettingsPtr settings = loop_.settings;
+  ClientPeer peer;
+  if (settings->gateway.proxy_protocol || settings->listener_tls.context) {
+    const Preamble preamble = co_await read_preamble(*stream, loop_, *settings);
+    if (!preamble.problem.empty()) {
+      ++loop_.counters.rejected[std::string(preamble.problem)];
+      co_return;
+    }
+    if (preamble.client) address = *preamble.client;
+  }
+  peer.address = address.to_string();
+  peer.protocol = stream->tls() != nullptr ? "https" : "http";
+  peer.trusted = settings->trusted_proxies.contains(address);
+  co_await run_session(std::move(stream), std::move(peer), loop_);
 }
 
 Awaitable<void> Listener::turn_away(StreamPtr stream) {

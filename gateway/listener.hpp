@@ -15,7 +15,8 @@ class Listener {
  public:
   /// Binds and listens; Failure names the address when it cannot.
   Listener(EventLoop& loop, const config::Endpoint& endpoint);
-  /// Accepts until stop(). Beyond limits.connections a client is answered 503 and closed.
+  /// Accepts until stop(). Beyond limits.connections a client is answered 503 and closed. What stands before HTTP (the
+  /// PROXY protocol, TLS) has timeouts.request_head and holds up nobody else.
   void start();
   /// On the loop's thread.
   void stop();
@@ -23,6 +24,7 @@ class Listener {
 
  private:
   Awaitable<void> accept_all();
+  Awaitable<void> serve(StreamPtr stream, asio::ip::address address);
   Awaitable<void> turn_away(StreamPtr stream);
   EventLoop& loop_;
   Acceptor acceptor_;

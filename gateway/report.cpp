@@ -41,6 +41,7 @@ void add_loop(Report& report, EventLoop& loop) {
     report.side_deferred[i] += loop.counters.side_deferred[i];
   for (const auto& [status, count] : loop.counters.rejected) report.rejected[status] += count;
   report.sessions += loop.open_sessions;
+  report.certificate_expires_at_s = loop.settings->listener_tls.expires_at_s;
   report.settled_until_us =
       std::min(report.settled_until_us, loop.unsettled.oldest_received_at_us().value_or(report.settled_until_us));
   for (std::size_t side = 0; side < 2; ++side) {
@@ -296,6 +297,9 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
   page.gauge(kPrefix + "policy_lease_seconds", "How long the lease still runs without a renewal.", {},
              std::chrono::duration<double>(lease_left).count());
   page.gauge(kPrefix + "client_connections", "Open client connections.", {}, static_cast<double>(report.sessions));
+  if (report.certificate_expires_at_s > 0)
+    page.gauge(kPrefix + "tls_certificate_expiry_seconds", "Unix time at which the listener's certificate ends.", {},
+               static_cast<double>(report.certificate_expires_at_s));
   event_metrics(page, report.producer);
   return page.render();
 }

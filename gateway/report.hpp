@@ -41,6 +41,7 @@ struct Report {
       active{};
   std::array<bool, 2> up{true, true};
   std::uint64_t sessions = 0;
+  std::int64_t certificate_expires_at_s = 0;  // Unix time; 0: no TLS towards clients
   std::int64_t settled_until_us = 0;
   std::vector<Sequencer::Summary> keys;  // by slice
   ProducerStats producer;

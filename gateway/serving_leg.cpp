@@ -23,6 +23,7 @@ bool ServingLeg::asks_backend_first(const Exchange& exchange) {
 
 Awaitable<LegOutcome> ServingLeg::send_and_read_head(Exchange& exchange, Upstream& upstream,
                                                      UpstreamConnection& connection) {
+  connection.deadline.limit(exchange.until);
   exchange.serving.head_text.clear();
   exchange.serving.sent_at_us = unix_us();
   interim_ = 0;

@@ -31,7 +31,11 @@ class Session {
   Awaitable<void> run() {
     bool open = true;
     while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) open = co_await serve_one();
-    if (!client_.body_done()) co_await client_.close_gently();  // answered before all of the request was read
+    if (client_.body_done()) {
+      co_await client_.end_tls();
+    } else {
+      co_await client_.close_gently();  // answered before all of the request was read
+    }
   }
 
  private:
@@ -372,12 +376,10 @@ class Session {
 
 Awaitable<void> run_session(StreamPtr stream, ClientPeer peer, EventLoop& loop) {
   ++loop.open_sessions;
-  loop.context.connections.fetch_add(1, std::memory_order_relaxed);
   {
     Session session(std::move(stream), std::move(peer), loop);
     co_await session.run();
   }
-  loop.context.connections.fetch_sub(1, std::memory_order_relaxed);
   --loop.open_sessions;
 }
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "core/runtime/config.hpp"
+#include "gateway/address_blocks.hpp"
 #include "gateway/backend_tls.hpp"
+#include "gateway/listener_tls.hpp"
 #include "gateway/route_table.hpp"
 
 namespace phoenix::gateway {
@@ -19,11 +21,15 @@ struct Settings {
            const std::vector<RouteLabel>& earlier = {})
       : gateway(std::move(section)),
         routes(gateway, slices, earlier),
+        trusted_proxies(gateway.trusted_proxies),
+        listener_tls(make_listener_tls(gateway.tls)),
         backend_tls{backend_tls_context(gateway.legacy, "gateway.legacy.tls"),
                     backend_tls_context(gateway.modern, "gateway.modern.tls")} {}
 
   const config::GatewayConfig gateway;
   const RouteTable routes;
+  const AddressBlocks trusted_proxies;
+  const ListenerTls listener_tls;
   const std::array<std::shared_ptr<TlsContext>, 2> backend_tls;  // by side; null where no endpoint wants it
 
   [[nodiscard]] bool has_modern() const { return !gateway.modern.empty(); }

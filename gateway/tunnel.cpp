@@ -15,6 +15,8 @@ class Tunnel {
   }
 
   Awaitable<TunnelBytes> run() {
+    client_.deadline.limit(SteadyTime::max());
+    backend_.deadline.limit(SteadyTime::max());
     moved();
     asio::co_spawn(io_, back(), asio::detached);
     co_await pass(client_, backend_, bytes_.from_client);

@@ -152,6 +152,7 @@ ConnectionPtr Upstream::take_idle(Pool& pool, SteadyTime now) {
 
 void Upstream::release(ConnectionPtr connection) {
   connection->lease.end();
+  connection->deadline.limit(SteadyTime::max());
   auto& idle = pools_[connection->endpoint].idle;
   if (idle.size() >= options_.max_idle) return;
   connection->idle_since = std::chrono::steady_clock::now();

@@ -113,6 +113,11 @@ class RawClient {
     return closed_ && buffer_.empty();
   }
   [[nodiscard]] const std::string& unread() const { return buffer_; }
+  /// Whether anything, or the end, comes within the time.
+  bool unread_or_wait(std::chrono::milliseconds time) {
+    pollfd waiting{fd_, POLLIN, 0};
+    return !buffer_.empty() || closed_ || ::poll(&waiting, 1, static_cast<int>(time.count())) > 0;
+  }
 
  private:
   bool fill() {
