@@ -17,7 +17,7 @@ Error bad_file(const std::string& where, const char* key, const std::string& fil
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   ERR_clear_error();
   return invalid_input(
-      fmt::format("{}.{}: {} {}: {}", where, key, file, what, reason != nullptr ? reason : "unreadable or not PEM"));
+      fmt::format("{}.{}: {}: {}: {}", where, key, file, what, reason != nullptr ? reason : "unreadable or not PEM"));
 }
 
 }  // namespace
