@@ -233,6 +233,7 @@ void FakeBackend::serve_requests(const Peer& peer, int number) {
       script = script_;
     }
     if (!write_reply(peer, script(request))) break;
+    if (peer.ssl != nullptr && tls_->late_ticket && SSL_new_session_ticket(peer.ssl) == 1) SSL_do_handshake(peer.ssl);
     request = {};
   }
 }

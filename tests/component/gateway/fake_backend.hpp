@@ -42,6 +42,7 @@ struct FakeTls {
   std::string certificate, key;
   std::string client_ca;     // clients must show a certificate of this authority; empty: none is asked for
   bool close_notify = true;  // false: connections just end, as if cut
+  bool late_ticket = false;  // a session ticket follows every answer (TLS 1.3)
 };
 
 class FakeBackend {

@@ -25,7 +25,7 @@ struct TlsFiles {
     ca.issue("gateway", "DNS:gateway.bank.test");
     stranger.issue("impostor", "DNS:core.bank.test,IP:127.0.0.1");
   }
-  [[nodiscard]] FakeTls server() const { return {ca.certificate("server"), ca.key("server"), "", true}; }
+  [[nodiscard]] FakeTls server() const { return {ca.certificate("server"), ca.key("server"), "", true, false}; }
   /// `more`: of the section tls, with a comma in front.
   [[nodiscard]] std::string legacy(const FakeBackend& core, const std::string& more = "") const {
     return fmt::format("{{endpoints: [\"https://127.0.0.1:{}\"], tls: {{ca_file: \"{}\"{}}}}}", core.port(), ca.file(),
@@ -122,13 +122,24 @@ TEST_CASE("TLS: connections are verified, reused and carry requests both ways") 
     CHECK(answer.status == 200);
     CHECK(answer.body == big);
   }
-  CHECK(core.connections() == 1);  // session tickets do not spoil the pool
+  CHECK(core.connections() == 1);
   CHECK(core.seen().back().body == big);
   CHECK(core.server_names() == std::vector<std::string>{"core.bank.test"});
   core.refuse();
   core.back();
   CHECK(client.exchange(post("/free/x", "{}")).status == 200);
   CHECK(core.connections() == 2);
+}
+
+TEST_CASE("TLS: session tickets that come after the answer leave the connection in the pool") {
+  const TlsFiles files;
+  FakeTls with_tickets = files.server();
+  with_tickets.late_ticket = true;
+  FakeBackend core("127.0.0.1", with_tickets);
+  World world("", kSlice, files.legacy(core));
+  RawClient client(world.port());
+  for (int i = 0; i < 50; ++i) REQUIRE(client.exchange(post("/free/x")).status == 200);
+  CHECK(core.connections() == 1);
 }
 
 TEST_CASE("TLS: an endpoint's IP address must be in the certificate, and is no SNI") {
@@ -141,8 +152,8 @@ TEST_CASE("TLS: an endpoint's IP address must be in the certificate, and is no S
 
 TEST_CASE("TLS: a wrong authority, a wrong name and plain HTTP are refused before anything is sent") {
   const TlsFiles files;
-  FakeBackend impostor("127.0.0.1",
-                       FakeTls{files.stranger.certificate("impostor"), files.stranger.key("impostor"), "", true});
+  FakeBackend impostor(
+      "127.0.0.1", FakeTls{files.stranger.certificate("impostor"), files.stranger.key("impostor"), "", true, false});
   FakeBackend core("127.0.0.1", files.server());
   FakeBackend plain;
   const auto refused = [&](const std::string& legacy) {
