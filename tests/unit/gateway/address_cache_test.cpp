@@ -24,6 +24,7 @@ struct Names {
 
   Awaitable<Addresses> look_up() {
     ++asked;
+    co_await asio::post(io, kAwait);  // an answer never comes at once
     if (silent) co_await never.async_wait(kAwait);
     co_return answer;
   }
