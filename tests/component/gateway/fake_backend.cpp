@@ -218,6 +218,15 @@ void FakeBackend::serve(int fd, int number) {
   ::close(fd);
 }
 
+void FakeBackend::send_ticket(SSL* ssl) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return pieces_ > 0 || stopping_; });
+    --pieces_;
+  }
+  if (SSL_new_session_ticket(ssl) == 1 && SSL_do_handshake(ssl) == 1) ++tickets_;
+}
+
 void FakeBackend::serve_requests(const Peer& peer, int number) {
   std::string buffer;
   SeenRequest request;
@@ -233,7 +242,7 @@ void FakeBackend::serve_requests(const Peer& peer, int number) {
       script = script_;
     }
     if (!write_reply(peer, script(request))) break;
-    if (peer.ssl != nullptr && tls_->late_ticket && SSL_new_session_ticket(peer.ssl) == 1) SSL_do_handshake(peer.ssl);
+    if (peer.ssl != nullptr && tls_->late_ticket) send_ticket(peer.ssl);
     request = {};
   }
 }

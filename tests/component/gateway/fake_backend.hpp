@@ -42,7 +42,7 @@ struct FakeTls {
   std::string certificate, key;
   std::string client_ca;     // clients must show a certificate of this authority; empty: none is asked for
   bool close_notify = true;  // false: connections just end, as if cut
-  bool late_ticket = false;  // a session ticket follows every answer (TLS 1.3)
+  bool late_ticket = false;  // after every answer and release_piece() a session ticket follows (TLS 1.3)
 };
 
 class FakeBackend {
@@ -79,6 +79,7 @@ class FakeBackend {
   /// Common names of the certificates that clients showed.
   [[nodiscard]] std::vector<std::string> client_names() const;
   [[nodiscard]] int connections() const;
+  [[nodiscard]] int tickets() const { return tickets_; }
   [[nodiscard]] static int now_order() { return orders_; }
 
  private:
@@ -94,6 +95,7 @@ class FakeBackend {
   };
   void serve_requests(const Peer& peer, int number);
   bool shake_hands(SSL* ssl);
+  void send_ticket(SSL* ssl);
   bool read_request(const Peer& peer, std::string& buffer, SeenRequest& out);
   bool write_reply(const Peer& peer, const Reply& reply);
 
@@ -116,6 +118,7 @@ class FakeBackend {
   std::vector<std::thread> servers_;
   std::vector<SeenRequest> seen_;
   std::atomic<std::size_t> bytes_{0};
+  std::atomic<int> tickets_{0};
 };
 
 }  // namespace phoenix::test
