@@ -15,8 +15,8 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{1000};
 }  // namespace
 
 AddressCache::AddressCache(asio::io_context& io, const config::BackendEndpoint& endpoint,
-                           std::chrono::milliseconds keep)
-    : io_(io), name_(endpoint.address), keep_(keep), state_(std::make_shared<State>(io)) {
+                           std::chrono::milliseconds keep, Lookup lookup)
+    : io_(io), name_(endpoint.address), keep_(keep), lookup_(std::move(lookup)), state_(std::make_shared<State>(io)) {
   boost::system::error_code no_address;
   if (!endpoint.unix_path.empty()) {
     state_->addresses.emplace_back(asio::local::stream_protocol::endpoint(endpoint.unix_path));
@@ -31,7 +31,7 @@ Awaitable<std::vector<AddressCache::Address>> AddressCache::get(std::chrono::mil
   const std::shared_ptr<State> state = state_;
   if (state->is_name && !state->resolving && std::chrono::steady_clock::now() >= state->fresh_until) {
     state->resolving = true;
-    asio::co_spawn(io_, resolve(state, name_.host, name_.port, keep_), asio::detached);
+    asio::co_spawn(io_, resolve(state, name_, keep_, lookup_), asio::detached);
   }
   if (state->addresses.empty() && state->resolving) {
     // Several may wait: the first sets the time, which is the same for all but for what they came later.
@@ -41,18 +41,24 @@ Awaitable<std::vector<AddressCache::Address>> AddressCache::get(std::chrono::mil
   co_return state->addresses;
 }
 
-Awaitable<void> AddressCache::resolve(std::shared_ptr<State> state, std::string host, std::uint16_t port,
-                                      std::chrono::milliseconds keep) {
-  asio::ip::basic_resolver<Tcp, Executor> resolver(co_await asio::this_coro::executor);
-  const auto [failed, results] = co_await resolver.async_resolve(host, std::to_string(port), kAwait);
+Awaitable<void> AddressCache::resolve(std::shared_ptr<State> state, config::Endpoint name,
+                                      std::chrono::milliseconds keep, Lookup lookup) {
+  std::vector<Address> found = co_await lookup(name.host, name.port);
   state->resolving = false;
   // After a failure not at every connect: what is known stays in use meanwhile.
-  state->fresh_until = std::chrono::steady_clock::now() + (failed ? std::min(keep, kPauseAfterFailure) : keep);
-  if (!failed && !results.empty()) {
-    state->addresses.clear();
-    for (const auto& result : results) state->addresses.emplace_back(result.endpoint());
-  }
+  state->fresh_until = std::chrono::steady_clock::now() + (found.empty() ? std::min(keep, kPauseAfterFailure) : keep);
+  if (!found.empty()) state->addresses = std::move(found);
   state->resolved.cancel();
+}
+
+Awaitable<std::vector<AddressCache::Address>> AddressCache::ask_system(std::string host, std::uint16_t port) {
+  asio::ip::basic_resolver<Tcp, Executor> resolver(co_await asio::this_coro::executor);
+  const auto [failed, results] = co_await resolver.async_resolve(host, std::to_string(port), kAwait);
+  std::vector<Address> found;
+  if (!failed) {
+    for (const auto& result : results) found.emplace_back(result.endpoint());
+  }
+  co_return found;
 }
 
 Dialer::Dialer(asio::io_context& io, DeadlineSweep& sweep, const config::BackendEndpoint& endpoint,

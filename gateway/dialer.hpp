@@ -2,6 +2,7 @@
 // Everything here runs on one event loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,7 +17,11 @@ namespace phoenix::gateway {
 class AddressCache {
  public:
   using Address = asio::generic::stream_protocol::endpoint;
-  AddressCache(asio::io_context& io, const config::BackendEndpoint& endpoint, std::chrono::milliseconds keep);
+  /// What a name stands for now; empty when that cannot be found out.
+  using Lookup = std::function<Awaitable<std::vector<Address>>(std::string host, std::uint16_t port)>;
+  static Awaitable<std::vector<Address>> ask_system(std::string host, std::uint16_t port);
+  AddressCache(asio::io_context& io, const config::BackendEndpoint& endpoint, std::chrono::milliseconds keep,
+               Lookup lookup = &ask_system);
 
   /// In the order to try them; empty when nothing is known after `patience`.
   Awaitable<std::vector<Address>> get(std::chrono::milliseconds patience);
@@ -30,11 +35,12 @@ class AddressCache {
     bool resolving = false;
     Timer resolved;  // cancelled when a resolution ends
   };
-  static Awaitable<void> resolve(std::shared_ptr<State> state, std::string host, std::uint16_t port,
-                                 std::chrono::milliseconds keep);
+  static Awaitable<void> resolve(std::shared_ptr<State> state, config::Endpoint name, std::chrono::milliseconds keep,
+                                 Lookup lookup);
   asio::io_context& io_;
   const config::Endpoint name_;
   const std::chrono::milliseconds keep_;
+  const Lookup lookup_;
   const std::shared_ptr<State> state_;  // a resolution may still run when the cache is gone
 };
 

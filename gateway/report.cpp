@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<Side, 2> kSides{Side::legacy, Side::modern};
 
 void add_upstream(Report& report, std::size_t side, const Upstream& upstream) {
-  Report::Backend& backend = report.backends[side];
+  BackendReport& backend = report.backends[side];
   // During a reload loops may still have different endpoints: those of the first loop are shown.
   if (!backend.state) {
     backend.state = upstream.backend();
@@ -132,60 +132,6 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
   }
 }
 
-std::string_view circuit_of(const Report::Backend& backend, SteadyTime now) {
-  switch (backend.state->gate->breaker.state(now)) {
-    case CircuitBreaker::State::open:
-      return "open";
-    case CircuitBreaker::State::half_open:
-      return "half_open";
-    case CircuitBreaker::State::closed:
-      break;
-  }
-  return "closed";
-}
-
-void endpoint_metrics(telemetry::Page& page, const Report::Backend& backend, Side side) {
-  if (!backend.state) return;
-  const SteadyTime now = std::chrono::steady_clock::now();
-  const std::pair<std::string, std::string> label{"backend", to_string(side)};
-  for (const auto& endpoint : backend.state->endpoints) {
-    const telemetry::Labels labels{label, {"endpoint", endpoint->name}};
-    page.gauge(kPrefix + "endpoint_up", "1 while it gets requests and the latest connect worked.", labels,
-               endpoint->state(now) == "up" ? 1 : 0);
-    page.counter(kPrefix + "endpoint_ejections_total", "Ejections after failures in a row.", labels,
-                 static_cast<double>(endpoint->ejections));
-  }
-  for (const std::string_view state : {"closed", "open", "half_open"}) {
-    page.gauge(kPrefix + "circuit_state", "1 for the state that the circuit breaker is in.",
-               {label, {"state", std::string(state)}}, state == circuit_of(backend, now) ? 1 : 0);
-  }
-  for (const Refusal refusal : {Refusal::connect_failed, Refusal::in_flight, Refusal::circuit_open}) {
-    page.counter(kPrefix + "backend_refused_total", "Serving legs that got no connection.",
-                 {label, {"reason", std::string(to_string(refusal))}},
-                 static_cast<double>(backend.state->gate->refused[static_cast<std::size_t>(refusal)]));
-  }
-}
-
-nlohmann::json backend_json(const Report::Backend& backend) {
-  const SteadyTime now = std::chrono::steady_clock::now();
-  nlohmann::json json{{"circuit", circuit_of(backend, now)},
-                      {"refused", nlohmann::json::object()},
-                      {"endpoints", nlohmann::json::array()}};
-  for (const Refusal refusal : {Refusal::connect_failed, Refusal::in_flight, Refusal::circuit_open}) {
-    json["refused"][std::string(to_string(refusal))] =
-        backend.state->gate->refused[static_cast<std::size_t>(refusal)].load();
-  }
-  for (std::size_t i = 0; i < backend.endpoints.size(); ++i) {
-    const EndpointState& endpoint = *backend.state->endpoints[i];
-    json["endpoints"].push_back({{"name", endpoint.name},
-                                 {"state", endpoint.state(now)},
-                                 {"ejections", endpoint.ejections.load()},
-                                 {"idle", backend.endpoints[i].idle},
-                                 {"active", backend.endpoints[i].active}});
-  }
-  return json;
-}
-
 void event_metrics(telemetry::Page& page, const ProducerStats& producer) {
   page.gauge(kPrefix + "event_spool_bytes", "Events waiting for the log.", {},
              static_cast<double>(producer.queued_bytes));
@@ -267,8 +213,8 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
   }
   json["keys"] = keys;
   for (const Side side : kSides) {
-    const Report::Backend& backend = report.backends[static_cast<std::size_t>(index(side))];
-    if (backend.state) json["backends"][std::string(to_string(side))] = backend_json(backend);
+    const BackendReport& backend = report.backends[static_cast<std::size_t>(index(side))];
+    if (backend.state) json["backends"][std::string(to_string(side))] = to_json(backend);
   }
   json["connections"] = report.sessions;
   json["rejected"] = report.rejected;
@@ -286,7 +232,7 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
     slice_metrics(page, slice_names[i], policy.slices[i], report.side_deferred[i], report.keys[i]);
   for (const Side side : kSides) {
     backend_metrics(page, report, side);
-    endpoint_metrics(page, report.backends[static_cast<std::size_t>(index(side))], side);
+    add_backend_metrics(page, report.backends[static_cast<std::size_t>(index(side))]);
   }
   for (const auto& [status, count] : report.rejected)
     page.counter(kPrefix + "rejected_total", "Requests refused before routing.", {{"code", status}},

@@ -11,6 +11,7 @@
 
 #include "core/events/control_events.hpp"
 #include "core/events/event_log.hpp"
+#include "gateway/backend_report.hpp"
 #include "gateway/event_loop.hpp"
 
 namespace phoenix::gateway {
@@ -26,15 +27,8 @@ struct Report {
     RouteCounters counters;
     std::array<Histogram, 2> duration;
   };
-  struct Endpoint {
-    std::size_t idle = 0, active = 0;  // connections
-  };
-  struct Backend {
-    BackendStatePtr state;  // null: not configured
-    std::vector<Endpoint> endpoints;
-  };
   std::vector<Route> routes;
-  std::array<Backend, 2> backends;  // by side
+  std::array<BackendReport, 2> backends;  // by side
   std::vector<std::uint64_t> side_deferred;
   std::map<std::string, std::uint64_t> rejected;
   std::array<std::uint64_t, 2> tunnels{}, served{}, serving_errors{}, shadow_legs{}, shadow_errors{}, backlog{}, idle{},

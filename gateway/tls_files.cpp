@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 
+#include <cstring>
+
 namespace phoenix::gateway {
 
 Error tls_file_error(const std::string& where, const char* key, const std::string& file, const char* what) {
-  const unsigned long code = ERR_peek_last_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  const unsigned long first = ERR_peek_error();  // a system error is told first, then where it occurred
+  const char* reason =
+      ERR_SYSTEM_ERROR(first) ? std::strerror(ERR_GET_REASON(first)) : ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
   return invalid_input(
-      fmt::format("{}.{}: {} {}: {}", where, key, file, what, reason != nullptr ? reason : "unreadable or not PEM"));
+      fmt::format("{}.{}: {}: {}: {}", where, key, file, what, reason != nullptr ? reason : "unreadable or not PEM"));
 }
 
 std::optional<Error> use_certificate(SSL_CTX* context, const std::string& certificate, const std::string& private_key,

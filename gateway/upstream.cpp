@@ -6,6 +6,7 @@ namespace phoenix::gateway {
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kRecordBytes = 16 * 1024;  // of plain text, at most (RFC 8446, 5.1)
 
 // The business key, or the exchange where there is none: such requests go anywhere.
 std::uint64_t key_hash_of(const Exchange& exchange) {
@@ -174,6 +175,12 @@ template <std::size_t N>
 Awaitable<LegOutcome> Upstream::write(UpstreamConnection& connection, std::array<std::string_view, N> parts) {
   std::array<asio::const_buffer, N> buffers;
   for (std::size_t i = 0; i < N; ++i) buffers[i] = asio::buffer(parts[i]);
+  // Over TLS each part would become a record and a packet of its own.
+  std::string joined;
+  if (connection.stream.tls() != nullptr && N > 1 && asio::buffer_size(buffers) <= kRecordBytes) {
+    for (const std::string_view part : parts) joined.append(part);
+    buffers = {asio::buffer(joined)};
+  }
   connection.deadline.arm(options_.timeouts.idle);
   const auto [error, bytes] = co_await asio::async_write(connection.stream, buffers, kAwait);
   connection.deadline.disarm();

@@ -12,7 +12,8 @@ using namespace phoenix::test;
 namespace {
 
 const std::string kTold =
-    "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: bank.example\r\nForwarded: for=192.0.2.1\r\n";
+    "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: bank.example\r\nForwarded: "
+    "for=192.0.2.1\r\n";
 
 /// "for proto host forwarded" of the latest request.
 std::string told(const FakeBackend& backend) {
@@ -52,7 +53,8 @@ TEST_CASE("X-Forwarded-* of a client is not believed, that of a trusted proxy is
     REQUIRE(client.exchange(get("/free/x")).status == 200);
     CHECK(told(world.legacy) == "127.0.0.1 | http | bank.test | ");
     // Nominated by Connection they are for this hop only, whoever sends them.
-    REQUIRE(client.exchange(get("/free/x", "Connection: x-forwarded-for, x-forwarded-proto\r\n" + kTold)).status == 200);
+    REQUIRE(client.exchange(get("/free/x", "Connection: x-forwarded-for, x-forwarded-proto\r\n" + kTold)).status ==
+            200);
     CHECK(told(world.legacy) == "127.0.0.1 | http | bank.example | for=192.0.2.1");
   }
 }
@@ -68,8 +70,8 @@ TEST_CASE("the PROXY protocol tells the client's address, and trust counts for t
   CHECK(told_with("PROXY TCP4 192.0.2.1 127.0.0.1 4000 443\r\n") == "192.0.2.1");
   CHECK(told_with("PROXY TCP4 192.0.2.9 127.0.0.1 4000 443\r\n") == "192.0.2.1, 192.0.2.9");
   CHECK(told_with("PROXY UNKNOWN\r\n") == "127.0.0.1");
-  CHECK(told_with(std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\x7f\x00\x00\x01\x30\x39\x01\xbb", 28)) ==
-        "192.0.2.7");
+  CHECK(told_with(std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x07\x7f\x00\x00\x01\x30\x39\x01\xbb",
+                              28)) == "192.0.2.7");
   SECTION("in pieces") {
     RawClient client(world.port());
     const std::string bytes = "PROXY TCP4 192.0.2.1 127.0.0.1 4000 443\r\n" + get("/free/x");

@@ -104,7 +104,8 @@ TEST_CASE_METHOD(
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "a client that leaves in the middle of a long answer makes no difference, and stays in the denominator") {
+TEST_CASE_METHOD(
+    World, "a client that leaves in the middle of a long answer makes no difference, and stays in the denominator") {
   const auto endless = [&](const SeenRequest&) {
     return Reply{"HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n" + std::string(29'000'000, 'x'),
                  false,

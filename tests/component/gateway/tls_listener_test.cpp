@@ -135,7 +135,7 @@ TEST_CASE("files of TLS that are not right are errors that name key and file") {
   };
   const std::string good = certificates.authority.certificate("server");
   const std::string key = certificates.authority.key("server");
-  CHECK_THAT(error("/nowhere.pem", key), Catch::Contains("gateway.tls.certificate: /nowhere.pem cannot be read"));
+  CHECK_THAT(error("/nowhere.pem", key), Catch::Contains("gateway.tls.certificate: /nowhere.pem: cannot be read"));
   CHECK_THAT(error(good, other.key("server")), Catch::Contains("gateway.tls.private_key: " + other.key("server")));
   CHECK_THAT(error(good, key, ", client_ca: /nowhere.pem"), Catch::Contains("gateway.tls.client_ca: /nowhere.pem"));
 }

@@ -47,19 +47,20 @@ TEST_CASE("PROXY protocol version 2") {
   CHECK(address_of(v2("\x21\x11", kV4Addresses + "\x03\x00\x04more")) == "192.0.2.1");  // with extensions
   const std::string v6 = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + "\x01" + std::string(20, '\0');
   CHECK(address_of(v2("\x21\x21", v6)) == "2001:db8::1");
-  CHECK(address_of(v2(std::string("\x20\x00", 2), "")) == "none");                 // LOCAL
-  CHECK(address_of(v2("\x21\x31", std::string(216, 'u'))) == "none");              // Unix addresses
-  CHECK(address_of(v2(std::string("\x21\x00", 2), "")) == "none");                 // unspecified
-  CHECK(address_of(v2("\x31\x11", kV4Addresses)) == "malformed");                  // version
-  CHECK(address_of(v2("\x22\x11", kV4Addresses)) == "malformed");                  // command
-  CHECK(address_of(v2("\x21\x41", kV4Addresses)) == "malformed");                  // family
-  CHECK(address_of(v2("\x21\x11", kV4Addresses.substr(1))) == "malformed");        // addresses cut short
-  CHECK(address_of(kV2 + "\x21\x11\x7f\xff") == "malformed");                      // longer than anybody needs
+  CHECK(address_of(v2(std::string("\x20\x00", 2), "")) == "none");           // LOCAL
+  CHECK(address_of(v2("\x21\x31", std::string(216, 'u'))) == "none");        // Unix addresses
+  CHECK(address_of(v2(std::string("\x21\x00", 2), "")) == "none");           // unspecified
+  CHECK(address_of(v2("\x31\x11", kV4Addresses)) == "malformed");            // version
+  CHECK(address_of(v2("\x22\x11", kV4Addresses)) == "malformed");            // command
+  CHECK(address_of(v2("\x21\x41", kV4Addresses)) == "malformed");            // family
+  CHECK(address_of(v2("\x21\x11", kV4Addresses.substr(1))) == "malformed");  // addresses cut short
+  CHECK(address_of(kV2 + "\x21\x11\x7f\xff") == "malformed");                // longer than anybody needs
   CHECK(parse_proxy_header(v2("\x21\x11", kV4Addresses) + "GET /").length == 28);
 }
 
 TEST_CASE("every beginning of a PROXY header is incomplete and never over-long") {
-  for (const std::string& whole : {std::string("PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n"), v2("\x21\x11", kV4Addresses)}) {
+  for (const std::string& whole :
+       {std::string("PROXY TCP4 192.0.2.1 127.0.0.1 12345 443\r\n"), v2("\x21\x11", kV4Addresses)}) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const ProxyHeader header = parse_proxy_header(std::string_view(whole).substr(0, size));
       CHECK(header.state == State::incomplete);
