@@ -1,5 +1,6 @@
 #include "gateway/upstream.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace phoenix::gateway {
@@ -166,8 +167,11 @@ void Upstream::close_idle() {
 
 void Upstream::close_old(SteadyTime now) {
   for (auto& pool : pools_) {
-    while (!pool.idle.empty() && now - pool.idle.front()->idle_since >= backend_->config.keep_idle)
-      pool.idle.pop_front();
+    auto& idle = pool.idle;
+    const auto young = std::find_if(idle.begin(), idle.end(), [&](const auto& connection) {
+      return now - connection->idle_since < backend_->config.keep_idle;
+    });
+    idle.erase(idle.begin(), young);
   }
 }
 

@@ -97,7 +97,7 @@ class Upstream {
   struct Pool {
     explicit Pool(Dialer with) : dialer(std::move(with)) {}
     Dialer dialer;
-    std::deque<ConnectionPtr> idle;  // the latest at the back
+    std::vector<ConnectionPtr> idle;  // the latest at the back
     std::size_t active = 0;
   };
   std::optional<std::size_t> pick(std::uint64_t key_hash, const std::vector<bool>& tried, SteadyTime now);
