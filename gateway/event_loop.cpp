@@ -36,10 +36,21 @@ void EventLoop::adopt(const SettingsPtr& shared) {
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
     const auto& backend = side == Side::legacy ? gateway.legacy : gateway.modern;
-    serving[at] = make_upstream(*this, backend, kMostIdleServing);
-    shadow_upstream[at] = make_upstream(*this, backend, gateway.limits.shadow_connections);
+    replace(side, serving[at], make_upstream(*this, backend, kMostIdleServing));
+    replace(side, shadow_upstream[at], make_upstream(*this, backend, gateway.limits.shadow_connections));
     if (shadow_upstream[at] && !shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
   }
+}
+
+// What is out on the old upstream ends there; nothing new begins on it, and its idle connections are closed.
+void EventLoop::replace(Side side, UpstreamPtr& held, UpstreamPtr next) {
+  auto& old = replaced[static_cast<std::size_t>(index(side))];
+  std::erase_if(old, [](const std::weak_ptr<Upstream>& upstream) { return upstream.expired(); });
+  if (held) {
+    held->retire();
+    old.push_back(held);
+  }
+  held = std::move(next);
 }
 
 EventLoop::~EventLoop() {

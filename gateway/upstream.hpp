@@ -83,6 +83,11 @@ class Upstream {
   [[nodiscard]] std::size_t idle_count() const { return idle_.size(); }
   [[nodiscard]] std::size_t active_count() const { return active_; }
   void close_idle() { idle_.clear(); }
+  /// Another one takes its place: closes what is idle, and keeps nothing that comes back.
+  void retire() {
+    max_idle_ = 0;
+    close_idle();
+  }
 
  private:
   void check_out(UpstreamConnection& connection);

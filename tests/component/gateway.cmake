@@ -3,5 +3,5 @@ target_link_libraries(gateway_fixture PUBLIC phoenix_gateway_lib)
 phoenix_test(test_gateway component
   SOURCES gateway/forwarding_test.cpp gateway/streaming_test.cpp gateway/refusal_test.cpp gateway/shadow_test.cpp
           gateway/shadow_outage_test.cpp gateway/canary_test.cpp gateway/kill_test.cpp gateway/drain_test.cpp
-          gateway/metrics_test.cpp
+          gateway/metrics_test.cpp gateway/reload_test.cpp gateway/access_log_test.cpp
   DEPS gateway_fixture TIMEOUT 300)

@@ -1,5 +1,5 @@
 phoenix_test(test_gateway_pure unit
   SOURCES gateway/message_head_test.cpp gateway/chunked_body_test.cpp gateway/route_table_test.cpp
           gateway/canary_selector_test.cpp gateway/sequencer_test.cpp gateway/policy_store_test.cpp
-          gateway/http_date_test.cpp
+          gateway/http_date_test.cpp gateway/reload_test.cpp gateway/access_line_test.cpp
   DEPS phoenix_gateway_lib)
