@@ -1,4 +1,5 @@
-// What one line of the access log says. Written by hand: a JSON document per exchange would cost more than the exchange.
+// What one line of the access log says. Written by hand: a JSON document per exchange would cost more than the
+// exchange.
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -90,7 +91,9 @@ std::string access_line(const Exchange& exchange, std::string_view slice_name) {
   const Leg& shadow = exchange.shadow;
   const bool was_sent = serving.outcome != LegOutcome::none;
   Line line(exchange.received_at_us);
-  line.add("exchange_id", exchange.id_text).add("request_id", exchange.request_id).add("client", exchange.client_address);
+  line.add("exchange_id", exchange.id_text)
+      .add("request_id", exchange.request_id)
+      .add("client", exchange.client_address);
   add_request(line, exchange.request);
   line.add("route", exchange.route->name).add("slice", slice_name);
   line.add("stage", to_string(exchange.slice.stage));

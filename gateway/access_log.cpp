@@ -132,10 +132,12 @@ void AccessLog::write_batch(const std::string& text) {
     return (give_up == 0 || steady_ms() < give_up) && to == file();
   });
   if (left > 0) {
-    const auto lost = std::count(text.end() - static_cast<std::ptrdiff_t>(std::min(left, text.size())), text.end(), '\n');
+    const auto lost =
+        std::count(text.end() - static_cast<std::ptrdiff_t>(std::min(left, text.size())), text.end(), '\n');
     dropped_.fetch_add(static_cast<std::uint64_t>(lost), std::memory_order_relaxed);
     if (!failing_)
-      log::error("access log '{}': {}; lines are lost and counted until it can be written again", to->path(), to->error());
+      log::error("access log '{}': {}; lines are lost and counted until it can be written again", to->path(),
+                 to->error());
   } else if (failing_) {
     log::info("access log '{}' is written again", to->path());
   }

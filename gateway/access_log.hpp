@@ -1,6 +1,6 @@
 // The access log: one JSON line for each sampled exchange and for each request that was refused before it became one.
-// Lines are made on the event loops and written by one thread of its own, in batches, through a bounded queue: a slow or
-// full disk costs lines, which are counted, and never a request. docs/operating.md describes the fields.
+// Lines are made on the event loops and written by one thread of its own, in batches, through a bounded queue: a slow
+// or full disk costs lines, which are counted, and never a request. docs/operating.md describes the fields.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@ namespace phoenix::gateway {
 
 struct Exchange;
 
-/// Whether an exchange is logged: the same answer for the same id on every gateway (XXH3-64 of the id, compared with the
-/// share). Never when no path is configured.
+/// Whether an exchange is logged: the same answer for the same id on every gateway (XXH3-64 of the id, compared with
+/// the share). Never when no path is configured.
 [[nodiscard]] bool wants_access_line(const config::GatewayConfig::AccessLog& config, std::string_view exchange_id);
 
 /// What an exchange that has ended says of itself, with the line feed. No header value, body or query is in it. Pure.
@@ -85,7 +85,7 @@ class AccessLog {
   std::atomic<std::uint64_t> dropped_{0};
   mutable std::mutex file_mutex_;
   AccessLogFilePtr file_;
-  bool failing_ = false;  // told already; of the writing thread
+  bool failing_ = false;                        // told already; of the writing thread
   std::atomic<std::int64_t> give_up_at_ms_{0};  // steady clock; 0: not closing
   std::thread thread_;
 };

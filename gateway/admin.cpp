@@ -26,8 +26,7 @@ http::Router Gateway::Impl::admin_router() {
   });
   router.add("GET", "/status", [this](const auto&, const auto&) {
     const Report now = report();
-    return http::json_text(
-        200, to_status_json(now, to_status(now, policy.current(), slice_names, identity, leaving)));
+    return http::json_text(200, to_status_json(now, to_status(now, policy.current(), slice_names, identity, leaving)));
   });
   router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
   router.add("POST", "/reload", [this](const auto&, const auto&) { return post_reload(); });
@@ -57,8 +56,7 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
              {"unchanged_retired", outcome->unchanged_retired}};
   for (const auto& latch : outcome->latched) {
     const auto at =
-        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) -
-                                 slice_names.begin());
+        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) - slice_names.begin());
     if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
     const auto keys = sequencers[at]->summary();
     const auto legacy = static_cast<std::size_t>(index(Side::legacy));

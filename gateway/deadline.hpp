@@ -101,7 +101,8 @@ inline void Deadline::mark(Idle idle) {
 }
 inline void DeadlineSweep::expire_idle(bool fresh_too) {
   for (Deadline* deadline : armed_) {
-    const bool meant = deadline->idle_ == Deadline::Idle::reused || (fresh_too && deadline->idle_ == Deadline::Idle::fresh);
+    const bool meant =
+        deadline->idle_ == Deadline::Idle::reused || (fresh_too && deadline->idle_ == Deadline::Idle::fresh);
     if (meant && deadline->at_ != SteadyTime::max() && deadline->stream_.is_quiet()) cut(*deadline);
   }
 }

@@ -73,7 +73,7 @@ struct Exchange {
   std::string_view excluded;
   std::string_view dropped;
   std::int64_t received_at_us = 0;
-  bool access_logged = false;   // a line of the access log is wanted at its end
+  bool access_logged = false;  // a line of the access log is wanted at its end
   std::string client_address;  // of a logged one alone
   Exchange* older = nullptr;  // neighbours in the loop's list of exchanges that have not ended
   Exchange* newer = nullptr;

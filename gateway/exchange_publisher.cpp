@@ -128,7 +128,8 @@ void ExchangePublisher::publish(Exchange& exchange, RouteCounters& route) {
 
 void ExchangePublisher::log(const Exchange& exchange) {
   const int slice = exchange.route->slice_index;
-  access_log_.write(access_line(exchange, slice < 0 ? std::string_view() : slice_names_[static_cast<std::size_t>(slice)]));
+  access_log_.write(
+      access_line(exchange, slice < 0 ? std::string_view() : slice_names_[static_cast<std::size_t>(slice)]));
 }
 
 }  // namespace phoenix::gateway

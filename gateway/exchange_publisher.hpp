@@ -17,7 +17,8 @@ namespace phoenix::gateway {
 class ExchangePublisher {
  public:
   ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
-                    const std::vector<std::string>& slice_names, std::vector<int> slice_partitions, AccessLog& access_log);
+                    const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
+                    AccessLog& access_log);
 
   /// Once per exchange, on its loop. Never blocks: a full queue counts the exchange as dropped(event_log_full).
   void finish(Exchange& exchange, LoopCounters& counters);

@@ -237,10 +237,11 @@ Result<void> PolicyStore::narrow(const std::vector<bool>& slice_may_leave_shadow
     const Stage stage = effective_locked(i).stage;
     const bool moves_traffic = stage == Stage::canary || stage == Stage::promoted;
     if (moves_traffic && !slice_may_leave_shadow[i]) {
-      return Error{ErrorCode::conflict,
-                   fmt::format("slice '{}' is in stage {}, which needs shadow: dual on each of its routes that may write; "
-                               "bring the slice back to stage shadow first",
-                               names_[i], to_string(stage))};
+      return Error{
+          ErrorCode::conflict,
+          fmt::format("slice '{}' is in stage {}, which needs shadow: dual on each of its routes that may write; "
+                      "bring the slice back to stage shadow first",
+                      names_[i], to_string(stage))};
     }
   }
   for (std::size_t i = 0; i < names_.size(); ++i)
@@ -262,9 +263,7 @@ void PolicyStore::tick() {
   const bool holds = on_control_loss_ == config::OnControlLoss::hold;
   publish_and_wait(lock);
   const bool is = current().lease_live;
-  if (was && !is)
-    log::warn("the policy's lease has lapsed: {}",
-              holds ? "holding the last policy" : "serving legacy");
+  if (was && !is) log::warn("the policy's lease has lapsed: {}", holds ? "holding the last policy" : "serving legacy");
 }
 
 std::chrono::nanoseconds PolicyStore::lease_left() const {

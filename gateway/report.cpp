@@ -136,8 +136,8 @@ void reload_metrics(telemetry::Page& page, const Report& report) {
     page.counter(kPrefix + "reloads_total", "Reloads of the configuration.", {{"result", result}},
                  static_cast<double>(count));
   }
-  page.gauge(kPrefix + "config_loaded_timestamp_seconds", "When the configuration in force was loaded, as Unix time.", {},
-             static_cast<double>(report.reloads.loaded_at_us) / 1e6);
+  page.gauge(kPrefix + "config_loaded_timestamp_seconds", "When the configuration in force was loaded, as Unix time.",
+             {}, static_cast<double>(report.reloads.loaded_at_us) / 1e6);
   page.counter(kPrefix + "access_log_dropped_total", "Lines of the access log that could not be written.", {},
                static_cast<double>(report.access_log_dropped));
 }

@@ -168,7 +168,8 @@ int gateway_reload(const Options& options, std::ostream& out, std::ostream& err)
   else
     out << table.render();
   if (missing == 0) return 0;
-  fmt::print(err, "phoenixctl: {} of {} gateways go on with the configuration that they had\n", missing, replies.size());
+  fmt::print(err, "phoenixctl: {} of {} gateways go on with the configuration that they had\n", missing,
+             replies.size());
   return 1;
 }
 

@@ -81,7 +81,8 @@ TEST_CASE_METHOD(LoggedWorld, "the gateway's own answers are logged as well") {
   CHECK(RawClient(port()).exchange(get("/free/x")).status == 503);
   CHECK(RawClient(port()).exchange("GET /bad HTTP/1.1\r\nHost: a\r\nBad Field: x\r\n\r\n").status == 400);
   CHECK(RawClient(port()).exchange("OPTIONS /last?q HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").status == 204);
-  CHECK(RawClient(port()).exchange("POST /accounts/7/deposits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+  CHECK(RawClient(port())
+            .exchange("POST /accounts/7/deposits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
             .status == 400);
   REQUIRE(has_lines(4));
   const auto lines = lines_of(path());
@@ -135,7 +136,8 @@ TEST_CASE_METHOD(LoggedWorld, "a reload opens the file again, also one that is r
   CHECK(lines_of(dir.path() + "/other.log")[0]["path"] == "/free/5");
 }
 
-TEST_CASE_METHOD(LoggedWorld, "every exchange of a busy gateway has exactly one line, also those that a stop cuts short") {
+TEST_CASE_METHOD(LoggedWorld,
+                 "every exchange of a busy gateway has exactly one line, also those that a stop cuts short") {
   modern.hold();
   std::vector<std::thread> clients;
   for (int c = 0; c < 4; ++c) {

@@ -121,7 +121,8 @@ TEST_CASE_METHOD(World, "a drain that is announced says not ready, and serves as
 TEST_CASE_METHOD(World, "a drain closes idle connections at once and waits for a long answer") {
   legacy.script([](const SeenRequest& seen) {
     if (seen.target != "/free/stream") return Reply::ok("{}");
-    return Reply{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
+    return Reply{
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
   });
   RawClient idle(port()), fresh(port()), half_head(port()), streaming(port());
   CHECK(idle.exchange(get("/free/x")).status == 200);

@@ -19,9 +19,7 @@ struct ReloadWorld : World {
     replace_config(from, to);
     return reload();
   }
-  std::string detail(const http::ClientResponse& response) {
-    return Json::parse(response.body).value("detail", "");
-  }
+  std::string detail(const http::ClientResponse& response) { return Json::parse(response.body).value("detail", ""); }
 };
 
 const std::string kReports = R"(    - {name: reports, match: {methods: [GET], path: "/reports/*"}, shadow: "off"})";
@@ -119,10 +117,12 @@ TEST_CASE_METHOD(ReloadWorld, "per-route counters follow the routes through remo
   check_accounts();
 }
 
-TEST_CASE_METHOD(ReloadWorld, "a body that is half sent, an answer that streams and a hung shadow leg end as they began") {
+TEST_CASE_METHOD(ReloadWorld,
+                 "a body that is half sent, an answer that streams and a hung shadow leg end as they began") {
   legacy.script([](const SeenRequest& seen) {
     if (seen.target != "/free/stream") return Reply::ok("{}");
-    return Reply{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
+    return Reply{
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
   });
   modern.hold();
   RawClient uploading(port()), streaming(port()), shadowed(port());
@@ -134,12 +134,13 @@ TEST_CASE_METHOD(ReloadWorld, "a body that is half sent, an answer that streams 
   REQUIRE(eventually([&] { return route("deposits")["in_flight"] == 4; }));
   REQUIRE(streaming.send(get("/free/stream")));
   REQUIRE(streaming.wait_for("\r\n\r\n"));
-  FakeBackend other;  // where legacy is from now on
+  FakeBackend other;             // where legacy is from now on
   for (int i = 0; i < 2; ++i) {  // two in a row; every route in another place, the uploaded one gone
     config_text = config_text.substr(0, config_text.find("  routes:\n")) +
                   "  routes:\n    - {name: free, match: {path: \"/free/*\"}, shadow: dual}\n";
-    replace_config(fmt::format("legacy: {{endpoints: [\"http://127.0.0.1:{}\"]}}", i == 0 ? legacy.port() : other.port()),
-                   fmt::format("legacy: {{endpoints: [\"http://127.0.0.1:{}\"]}}", other.port()));
+    replace_config(
+        fmt::format("legacy: {{endpoints: [\"http://127.0.0.1:{}\"]}}", i == 0 ? legacy.port() : other.port()),
+        fmt::format("legacy: {{endpoints: [\"http://127.0.0.1:{}\"]}}", other.port()));
     REQUIRE(reload().status == 200);
   }
   legacy.release_piece();
@@ -190,7 +191,8 @@ TEST_CASE_METHOD(ReloadWorld, "twenty reloads under load cost nobody an error an
       RawClient client(port());
       int wrong = 0;
       for (int i = 0; !done || i < 20; ++i) {
-        const std::string target = i % 3 == 0 ? fmt::format("/free/{}", c) : fmt::format("/accounts/{}/deposits", i % 50);
+        const std::string target =
+            i % 3 == 0 ? fmt::format("/free/{}", c) : fmt::format("/accounts/{}/deposits", i % 50);
         wrong += client.exchange(i % 3 == 0 ? get(target) : post(target)).status == 200 ? 0 : 1;
         ++sent;
       }

@@ -14,7 +14,8 @@ namespace {
 
 struct Sample {
   explicit Sample(const std::string& target = "/accounts/7?token=secret", const std::string& fields = "") {
-    exchange.head_text = "POST " + target + " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n" + fields + "\r\n";
+    exchange.head_text =
+        "POST " + target + " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\n" + fields + "\r\n";
     refused = parse_request_head(exchange.head_text, exchange.request);
     exchange.id_text = "01980000-0000-7000-8000-000000000001";
     exchange.request_id = "req-1";
@@ -63,8 +64,8 @@ TEST_CASE("what does not apply is absent") {
   Sample sample("/x");
   sample.exchange.excluded = "client_aborted";
   const Json json = sample.json();
-  for (const char* absent : {"query_bytes", "status", "target_side", "serving_side", "serving_ms", "shadow_outcome",
-                             "shadow_ms", "dropped"})
+  for (const char* absent :
+       {"query_bytes", "status", "target_side", "serving_side", "serving_ms", "shadow_outcome", "shadow_ms", "dropped"})
     CHECK_FALSE(json.contains(absent));
   CHECK(json["excluded"] == "client_aborted");
   sample.exchange.serving.outcome = LegOutcome::timeout;

@@ -196,7 +196,8 @@ TEST_CASE_METHOD(Fixture,
   CHECK(payments().killed);
 }
 
-TEST_CASE_METHOD(Fixture, "a reload narrows who may leave shadow before it widens, and never under a slice that has left") {
+TEST_CASE_METHOD(Fixture,
+                 "a reload narrows who may leave shadow before it widens, and never under a slice that has left") {
   REQUIRE(apply(1, 1, Stage::canary, 2500).has_value());
   int barriers = 0;
   store->set_barrier([&] { ++barriers; });
