@@ -39,6 +39,7 @@ void EventLoop::adopt(const SettingsPtr& shared) {
     replace(side, serving[at], make_upstream(*this, backend, kMostIdleServing));
     replace(side, shadow_upstream[at], make_upstream(*this, backend, gateway.limits.shadow_connections));
     if (shadow_upstream[at] && !shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
+    if (shadow[at]) shadow[at]->settings_changed();
   }
 }
 

@@ -46,6 +46,11 @@ void ShadowDispatcher::start_workers() {
   asio::co_spawn(loop_.io, work(), asio::detached);
 }
 
+void ShadowDispatcher::settings_changed() {
+  const std::size_t allowed = loop_.settings->gateway.limits.shadow_connections;
+  for (std::size_t i = std::min(ready_.size(), allowed); i > 0; --i) start_workers();
+}
+
 // One connection's worth of work: sends what is ready, one exchange after the other, and ends when nothing is.
 Awaitable<void> ShadowDispatcher::work() {
   // A reload may allow fewer connections than there are.

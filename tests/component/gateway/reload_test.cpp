@@ -164,6 +164,40 @@ TEST_CASE_METHOD(ReloadWorld,
   REQUIRE(eventually([&] { return legacy.open_connections() == 0; }));
 }
 
+TEST_CASE_METHOD(ReloadWorld,
+                 "shadow legs that wait go to where modern is after the reload, with the connections it allows") {
+  FakeBackend moved;
+  const auto to_moved = [&] {
+    replace_config(fmt::format("modern: {{endpoints: [\"http://127.0.0.1:{}\"]}}", modern.port()),
+                   fmt::format("modern: {{endpoints: [\"http://127.0.0.1:{}\"]}}", moved.port()));
+    return reload().status;
+  };
+  SECTION("because it hangs") {
+    REQUIRE(reload_with("  threads: 2\n", "  threads: 2\n  limits: {shadow_connections: 1}\n").status == 200);
+    modern.hold();
+    RawClient client(port());
+    CHECK(client.exchange(post("/accounts/7/deposits")).status == 200);
+    REQUIRE(modern.wait_for(1));
+    CHECK(client.exchange(post("/accounts/8/deposits")).status == 200);  // waits for the only connection
+    replace_config("shadow_connections: 1", "shadow_connections: 2");
+    CHECK(to_moved() == 200);
+    REQUIRE(moved.wait_for(1));
+    CHECK(moved.targets()[0] == "/accounts/8/deposits");
+    CHECK(modern.count() == 1);
+    modern.release();
+  }
+  SECTION("because it refuses connections") {
+    modern.refuse();
+    CHECK(RawClient(port()).exchange(post("/accounts/8/deposits")).status == 200);
+    REQUIRE(eventually([&] { return status()["backend_up"]["modern"] == false; }));
+    CHECK(to_moved() == 200);
+    REQUIRE(moved.wait_for(1));
+  }
+  REQUIRE(settle());
+  for (const auto& event : events()) CHECK(event.shadow.status == 200);
+  check_accounts();
+}
+
 TEST_CASE_METHOD(ReloadWorld, "modern may be added by a reload, but not taken away") {
   const std::string with_modern = fmt::format("  modern: {{endpoints: [\"http://127.0.0.1:{}\"]}}\n", modern.port());
   stop();
