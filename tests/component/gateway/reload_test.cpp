@@ -124,16 +124,20 @@ TEST_CASE_METHOD(ReloadWorld,
     return Reply{
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
   });
+  stop();
+  replace_config("threads: 2", "threads: 1");  // one pool, so that the stream's has an idle connection as well
+  start();
   modern.hold();
   RawClient uploading(port()), streaming(port()), shadowed(port());
+  REQUIRE(streaming.send(get("/free/stream")));
+  REQUIRE(streaming.wait_for("\r\n\r\n"));
   CHECK(shadowed.exchange(post("/accounts/7/deposits")).status == 200);
   CHECK(shadowed.exchange(post("/accounts/7/deposits")).status == 200);  // waits behind the first
   CHECK(shadowed.exchange(post("/accounts/8/deposits")).status == 200);
   REQUIRE(modern.wait_for(2));
   REQUIRE(uploading.send("POST /accounts/9/deposits HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf"));
   REQUIRE(eventually([&] { return route("deposits")["in_flight"] == 4; }));
-  REQUIRE(streaming.send(get("/free/stream")));
-  REQUIRE(streaming.wait_for("\r\n\r\n"));
+  REQUIRE(legacy.open_connections() == 2);
   FakeBackend other;             // where legacy is from now on
   for (int i = 0; i < 2; ++i) {  // two in a row; every route in another place, the uploaded one gone
     config_text = config_text.substr(0, config_text.find("  routes:\n")) +
@@ -143,6 +147,7 @@ TEST_CASE_METHOD(ReloadWorld,
         fmt::format("legacy: {{endpoints: [\"http://127.0.0.1:{}\"]}}", other.port()));
     REQUIRE(reload().status == 200);
   }
+  REQUIRE(eventually([&] { return legacy.open_connections() == 1; }));  // the stream's alone
   legacy.release_piece();
   REQUIRE(streaming.wait_for("data: 1"));
   REQUIRE(uploading.send("done"));
@@ -160,7 +165,6 @@ TEST_CASE_METHOD(ReloadWorld,
   for (const auto& event : events()) {
     if (event.route == "deposits") CHECK(event.shadow.status == 200);
   }
-  // The old connections are closed, those in use as soon as they were free.
   REQUIRE(eventually([&] { return legacy.open_connections() == 0; }));
 }
 
