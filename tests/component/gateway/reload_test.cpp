@@ -42,6 +42,7 @@ TEST_CASE_METHOD(ReloadWorld, "a reload applies to the next request of a connect
   CHECK_THAT(metrics, Contains("phoenix_gateway_reloads_total{result=\"applied\"} 1\n") &&
                           Contains("phoenix_gateway_reloads_total{result=\"refused\"} 0\n") &&
                           Contains("phoenix_gateway_config_loaded_timestamp_seconds 1"));
+  REQUIRE(settle());
   check_accounts();
 }
 
