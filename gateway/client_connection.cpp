@@ -59,11 +59,13 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
       if (end.length > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
       exchange.head_text.assign(buffer_, 0, end.length);
       buffer_.erase(0, end.length);
+      used_ = true;
       break;
     }
     if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
     const bool idle = buffer_.empty();
     if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
+    if (idle) deadline_.mark_idle(used_);
     if (co_await fill(idle ? timeouts.keep_alive : left_until(until))) continue;
     if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
     co_return ReadResult{};

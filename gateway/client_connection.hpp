@@ -63,6 +63,7 @@ class ClientConnection {
   SettingsPtr settings_;  // of the request that is being read or answered
   std::string buffer_;
   ChunkedDecoder chunks_;
+  bool used_ = false;  // a request has come
   bool chunked_ = false;
   bool body_done_ = true;
   std::uint64_t body_left_ = 0;

@@ -28,18 +28,26 @@ class Deadline {
   }
   /// Whatever is armed from here on passes no later than this; SteadyTime::max(): no limit.
   void limit(SteadyTime latest) { limit_ = latest; }
-  void disarm() { at_ = SteadyTime::max(); }
+  void disarm() {
+    at_ = SteadyTime::max();
+    mark(Idle::no);
+  }
+  /// Until disarm(): the stream waits for a peer from whom nothing is owed. `reused` when something came before.
+  void mark_idle(bool reused) { mark(reused ? Idle::reused : Idle::fresh); }
   /// The stream's operations were cancelled because the deadline passed.
   [[nodiscard]] bool expired() const { return expired_; }
 
  private:
   friend class DeadlineSweep;
+  enum class Idle { no, fresh, reused };
+  void mark(Idle idle);
   DeadlineSweep& sweep_;
   Stream& stream_;
   SteadyTime at_ = SteadyTime::max();
   SteadyTime limit_ = SteadyTime::max();
   std::size_t position_ = 0;
   bool expired_ = false;
+  Idle idle_ = Idle::no;
 };
 
 class DeadlineSweep {
@@ -55,6 +63,10 @@ class DeadlineSweep {
   std::function<void(SteadyTime)> also;
   /// As if every deadline that is armed had passed: whoever waits for a peer goes on with a time-out.
   void expire_all() { expire(SteadyTime::max()); }
+  /// The same for streams that are marked idle, unless their peer has just said something; without `fresh_too` only
+  /// those that something came from before.
+  void expire_idle(bool fresh_too);
+  [[nodiscard]] std::size_t idle_count() const { return idle_; }
 
  private:
   friend class Deadline;
@@ -71,22 +83,42 @@ class DeadlineSweep {
   void expire(SteadyTime now) {
     for (Deadline* deadline : armed_) {
       if (deadline->at_ == SteadyTime::max() || deadline->at_ > now) continue;
-      deadline->at_ = SteadyTime::max();
-      deadline->expired_ = true;
-      deadline->stream_.cancel();
+      cut(*deadline);
     }
+  }
+  static void cut(Deadline& deadline) {
+    // It stays armed until its owner disarms it: an operation made of several (a handshake, a write of many pieces) may
+    // be between two of them, with nothing to cancel.
+    deadline.at_ = SteadyTime::min();
+    deadline.expired_ = true;
+    deadline.stream_.cancel();
   }
 
   Timer timer_;
   bool stopped_ = false;
   std::vector<Deadline*> armed_;
+  std::size_t idle_ = 0;
 };
 
 inline Deadline::Deadline(DeadlineSweep& sweep, Stream& stream)
     : sweep_(sweep), stream_(stream), position_(sweep.armed_.size()) {
   sweep_.armed_.push_back(this);
 }
+inline void Deadline::mark(Idle idle) {
+  if (idle_ == idle) return;
+  if (idle_ == Idle::no) ++sweep_.idle_;
+  if (idle == Idle::no) --sweep_.idle_;
+  idle_ = idle;
+}
+inline void DeadlineSweep::expire_idle(bool fresh_too) {
+  for (Deadline* deadline : armed_) {
+    const bool meant =
+        deadline->idle_ == Deadline::Idle::reused || (fresh_too && deadline->idle_ == Deadline::Idle::fresh);
+    if (meant && deadline->at_ != SteadyTime::max() && deadline->stream_.is_quiet()) cut(*deadline);
+  }
+}
 inline Deadline::~Deadline() {
+  mark(Idle::no);
   sweep_.armed_[position_] = sweep_.armed_.back();
   sweep_.armed_[position_]->position_ = position_;
   sweep_.armed_.pop_back();

@@ -9,6 +9,7 @@ namespace phoenix::gateway {
 namespace {
 
 UpstreamPtr make_upstream(EventLoop& loop, const BackendStatePtr& backend, Upstream::Use use) {
+  if (!backend) return nullptr;
   constexpr std::size_t kMostIdleServing = 1024;
   const auto& gateway = loop.settings->gateway;
   const auto& timeouts = gateway.timeouts;
@@ -47,15 +48,26 @@ void EventLoop::adopt(const SettingsPtr& shared) {
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
     const auto& backend = side == Side::legacy ? gateway.legacy : gateway.modern;
-    serving[at] = shadow_upstream[at] = nullptr;
     checker_[at] = nullptr;
-    if (backend.empty()) continue;
-    const BackendStatePtr state = context.backends.find(side, backend);
-    serving[at] = make_upstream(*this, state, Upstream::Use::serving);
-    shadow_upstream[at] = make_upstream(*this, state, Upstream::Use::shadow);
+    const BackendStatePtr state = backend.empty() ? nullptr : context.backends.find(side, backend);
+    replace(side, serving[at], make_upstream(*this, state, Upstream::Use::serving));
+    replace(side, shadow_upstream[at], make_upstream(*this, state, Upstream::Use::shadow));
+    if (!state) continue;
     if (!shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
+    shadow[at]->settings_changed();
     if (number_ == 0) checker_[at] = std::make_unique<HealthChecker>(io, sweep, state, settings->backend_tls[at]);
   }
+}
+
+// What is out on the old upstream ends there; nothing new begins on it, and its idle connections are closed.
+void EventLoop::replace(Side side, UpstreamPtr& held, UpstreamPtr next) {
+  auto& old = replaced[static_cast<std::size_t>(index(side))];
+  std::erase_if(old, [](const std::weak_ptr<Upstream>& upstream) { return upstream.expired(); });
+  if (held) {
+    held->retire();
+    old.push_back(held);
+  }
+  held = std::move(next);
 }
 
 EventLoop::~EventLoop() {

@@ -26,6 +26,7 @@ namespace phoenix::gateway {
 
 class ShadowDispatcher;
 class ExchangePublisher;
+class AccessLog;
 
 /// What all event loops share. Immutable, or thread-safe by itself.
 struct GatewayContext {
@@ -34,8 +35,9 @@ struct GatewayContext {
   PolicyStore& policy;
   std::vector<std::unique_ptr<Sequencer>>& sequencers;  // by slice index
   ExchangePublisher& publisher;
+  AccessLog& access_log;
   std::atomic<std::uint64_t> connections{0};
-  std::atomic<bool> draining{false};
+  std::atomic<bool> draining{false};  // connections end with the exchange that they carry
   BackendRegistry backends{};
 };
 
@@ -73,10 +75,13 @@ class EventLoop {
   std::array<UpstreamPtr, 2> serving;
   std::array<UpstreamPtr, 2> shadow_upstream;  // apart, so that a slow shadow takes no serving connection
   std::array<std::unique_ptr<ShadowDispatcher>, 2> shadow;
+  std::array<std::vector<std::weak_ptr<Upstream>>, 2> replaced;  // by reloads, and still in use by an exchange
   UnsettledList unsettled;
   std::uint64_t open_sessions = 0;
 
  private:
+  void replace(Side side, UpstreamPtr& held, UpstreamPtr next);
+
   const int number_;
   std::array<std::unique_ptr<HealthChecker>, 2> checker_;  // of the first loop, by side
   asio::executor_work_guard<Executor> work_;

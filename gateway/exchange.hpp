@@ -76,7 +76,9 @@ struct Exchange {
   std::string_view excluded;
   std::string_view dropped;
   std::int64_t received_at_us = 0;
-  Exchange* older = nullptr;  // neighbours in the loop's list of exchanges that have not ended
+  bool access_logged = false;  // a line of the access log is wanted at its end
+  std::string client_address;  // of a logged one alone
+  Exchange* older = nullptr;   // neighbours in the loop's list of exchanges that have not ended
   Exchange* newer = nullptr;
   UnsettledList* listed = nullptr;
   Leg serving;

@@ -59,12 +59,14 @@ std::int64_t unix_us() {
 }
 
 ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
-                                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions)
+                                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
+                                     AccessLog& access_log)
     : producer_(producer),
       gateway_id_(std::move(gateway_id)),
       incarnation_(std::move(incarnation)),
       slice_names_(slice_names),
-      slice_partitions_(std::move(slice_partitions)) {}
+      slice_partitions_(std::move(slice_partitions)),
+      access_log_(access_log) {}
 
 ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   ExchangeEvent event;
@@ -109,8 +111,13 @@ void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
   UnsettledList::remove(exchange);
   if (is_outside(exchange.excluded)) {
     route.excluded.count(exchange.excluded);
-    return;
+  } else {
+    publish(exchange, route);
   }
+  if (exchange.access_logged) log(exchange);
+}
+
+void ExchangePublisher::publish(Exchange& exchange, RouteCounters& route) {
   ExchangeEvent event = event_of(exchange);
   std::string key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
   const bool published = producer_.publish_to(slice_partitions_[static_cast<std::size_t>(exchange.route->slice_index)],
@@ -120,10 +127,17 @@ void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
   } else if (!exchange.dropped.empty()) {
     route.dropped.count(exchange.dropped);
   } else if (!published) {
-    route.dropped.count("event_log_full");
+    exchange.dropped = "event_log_full";
+    route.dropped.count(exchange.dropped);
   } else {
     ++route.handed_over;
   }
+}
+
+void ExchangePublisher::log(const Exchange& exchange) {
+  const int slice = exchange.route->slice_index;
+  access_log_.write(
+      access_line(exchange, slice < 0 ? std::string_view() : slice_names_[static_cast<std::size_t>(slice)]));
 }
 
 }  // namespace phoenix::gateway

@@ -1,25 +1,13 @@
 #include "gateway/gateway.hpp"
 
-#include <fmt/format.h>
-
-#include <condition_variable>
-#include <nlohmann/json.hpp>
-#include <thread>
-
-#include "core/http/server.hpp"
 #include "core/model/exchange_id.hpp"
 #include "core/runtime/log.hpp"
-#include "gateway/event_loop.hpp"
-#include "gateway/exchange_publisher.hpp"
-#include "gateway/listener.hpp"
-#include "gateway/policy_feed.hpp"
-#include "gateway/report.hpp"
+#include "gateway/gateway_impl.hpp"
+#include "gateway/reload.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
 namespace {
-
-using Json = nlohmann::json;
 
 std::string new_incarnation() {
   RandomSource random(random_seed());
@@ -54,153 +42,143 @@ std::vector<int> partitions_of(const config::Config& config) {
 
 }  // namespace
 
-struct Gateway::Impl {
-  Impl(config::Config configuration, EventLog& log)
-      : config(with_threads(std::move(configuration))),
-        slice_names(slice_names_of(config)),
-        settings(std::make_shared<const Settings>(config.gateway, config.slices)),
-        policy(config, may_leave_shadow(settings->routes), clock),
-        identity{config.gateway.id, new_incarnation()},
-        producer(log.make_producer()),
-        publisher(*producer, identity.gateway, identity.incarnation, slice_names, partitions_of(config)),
-        context{config, slice_names, policy, sequencers, publisher},
-        feed(policy, log, *producer, [this] { return status(); }) {
-    for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
-    for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, settings, i));
-    config::Endpoint endpoint = config.gateway.listen;
-    require_free(endpoint);
-    for (auto& loop : loops) {
-      listeners.push_back(std::make_unique<Listener>(*loop, endpoint));
-      endpoint.port = listeners.front()->port();  // port 0: the rest share what the first was given
-    }
-    policy.set_barrier([this] { barrier(); });
+Gateway::Impl::Impl(config::Config configuration, EventLog& log)
+    : config(with_threads(std::move(configuration))),
+      slice_names(slice_names_of(config)),
+      settings(std::make_shared<const Settings>(config.gateway, config.slices)),
+      reloads{config.hash, unix_us(), 0, 0},
+      policy(config, may_leave_shadow(settings->routes), clock),
+      identity{config.gateway.id, new_incarnation()},
+      producer(log.make_producer()),
+      publisher(*producer, identity.gateway, identity.incarnation, slice_names, partitions_of(config), access_log),
+      context{config, slice_names, policy, sequencers, publisher, access_log},
+      feed(policy, log, *producer, [this] { return status(); }) {
+  for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
+  for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, settings, i));
+  config::Endpoint endpoint = config.gateway.listen;
+  require_free(endpoint);
+  for (auto& loop : loops) {
+    listeners.push_back(std::make_unique<Listener>(*loop, endpoint));
+    endpoint.port = listeners.front()->port();  // port 0: the rest share what the first was given
   }
-
-  // Every loop has run something after the snapshot changed: whatever it decides from here on obeys the new one.
-  void barrier() {
-    if (!running) return;
-    for (auto& loop : loops) loop->run_and_wait([] {});
-    feed.announce();
-  }
-
-  bool sessions_or_legs_left() {
-    const Report now = report();
-    return now.sessions > 0 || now.active[0] + now.active[1] > 0;
-  }
-  Report report() { return take_report(context, settings->routes.labels(), loops, *producer); }
-  GatewayStatus status() { return to_status(report(), policy.current(), slice_names, identity, context.draining); }
-
-  void start() {
-    for (auto& listener : listeners) listener->start();
-    for (auto& loop : loops) threads.emplace_back([&loop] { loop->run(); });
-    running = true;
-    admin = std::make_unique<http::Server>(
-        http::ServerOptions{config.gateway.admin_listen, 2, 1 << 20, std::chrono::milliseconds(60'000)},
-        admin_router());
-    feed.start();
-  }
-
-  http::Router admin_router();
-  http::Response post_kill(const http::Request& request);
-  http::Response put_policy(const http::Request& request);
-  void drain_and_stop(std::chrono::milliseconds deadline);
-
-  SystemClock clock;
-  const config::Config config;
-  const std::vector<std::string> slice_names;
-  SettingsPtr settings;
-  PolicyStore policy;
-  const Identity identity;
-  std::unique_ptr<Producer> producer;
-  ExchangePublisher publisher;
-  std::vector<std::unique_ptr<Sequencer>> sequencers;
-  GatewayContext context;
-  PolicyFeed feed;
-  std::vector<std::unique_ptr<EventLoop>> loops;
-  std::vector<std::unique_ptr<Listener>> listeners;
-  std::vector<std::thread> threads;
-  std::unique_ptr<http::Server> admin;
-  std::atomic<bool> running{false};
-};
-
-http::Router Gateway::Impl::admin_router() {
-  http::Router router;
-  router.add("GET", "/healthz",
-             [](const auto&, const auto&) { return http::json_text(200, "{\"status\":\"alive\"}\n"); });
-  router.add("GET", "/readyz", [this](const auto&, const auto&) {
-    if (context.draining) return http::problem(503, "draining", "the gateway is shutting down");
-    return http::json_text(200, "{\"status\":\"ready\"}\n");
-  });
-  router.add("GET", "/metrics", [this](const auto&, const auto&) {
-    http::Response response;
-    response.content_type = "text/plain; version=0.0.4";
-    response.body = to_metrics(report(), policy.current(), policy.lease_left(), slice_names);
-    return response;
-  });
-  router.add("GET", "/status", [this](const auto&, const auto&) {
-    const Report now = report();
-    return http::json_text(
-        200, to_status_json(now, to_status(now, policy.current(), slice_names, identity, context.draining)));
-  });
-  router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
-  router.add("PUT", "/policy", [this](const auto& request, const auto&) { return put_policy(request); });
-  return router;
+  access_log.use(AccessLog::open(config.gateway.access_log.path));
+  policy.set_barrier([this] { barrier(); });
 }
 
-http::Response Gateway::Impl::post_kill(const http::Request& request) {
-  const Json body = Json::parse(request.body, nullptr, false);
-  if (!body.is_object())
-    return http::problem(400, "invalid request", "send {\"slice\":\"NAME or *\",\"reason\":\"TEXT\"}");
-  const auto text = [&](const char* name) {
-    return body.contains(name) && body[name].is_string() ? body[name].get<std::string>() : std::string();
-  };
-  const std::string slice = text("slice").empty() ? "*" : text("slice");
-  if (text("reason").empty()) return http::problem(400, "invalid request", "a kill needs a reason");
-  const std::string by = text("by").empty() ? "admin" : text("by");
-  const auto outcome = policy.kill(slice, text("reason"), by, text("kill_id"));
-  if (!outcome) return http::problem_of(outcome.error());
-  const bool accept_stale =
-      body.contains("accept_stale") && body["accept_stale"].is_boolean() && body["accept_stale"].get<bool>();
-  log::warn("kill of '{}' by {}: {}{}", slice, by, text("reason"), accept_stale ? " (accepting stale keys)" : "");
-  Json reply{{"acknowledged", true},
-             {"gateway", identity.gateway},
-             {"latched", Json::array()},
-             {"unchanged_bypass", outcome->unchanged_bypass},
-             {"unchanged_retired", outcome->unchanged_retired}};
-  for (const auto& latch : outcome->latched) {
-    const auto at =
-        static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) - slice_names.begin());
-    if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
-    const auto keys = sequencers[at]->summary();
-    const auto legacy = static_cast<std::size_t>(index(Side::legacy));
-    reply["latched"].push_back({{"slice", latch.slice},
-                                {"kill_id", latch.kill_id},
-                                {"keys_legacy_behind", keys.behind_keys[legacy]},
-                                {"keys_legacy_incomplete", keys.incomplete_keys[legacy]},
-                                {"examples", keys.examples[legacy]}});
-  }
-  return http::json_text(200, reply.dump(2) + "\n");
+void Gateway::Impl::start() {
+  for (auto& listener : listeners) listener->start();
+  for (auto& loop : loops) threads.emplace_back([&loop] { loop->run(); });
+  running = true;
+  admin = std::make_unique<http::Server>(
+      http::ServerOptions{config.gateway.admin_listen, 2, 1 << 20, std::chrono::milliseconds(60'000)}, admin_router());
+  feed.start();
 }
 
-http::Response Gateway::Impl::put_policy(const http::Request& request) {
-  const auto decoded = decode_traffic_policy(request.body);
-  if (!decoded) return http::problem_of(decoded.error());
-  const auto applied = policy.apply(*decoded, PolicySource::live);
-  if (!applied) return http::problem_of(applied.error());
-  return http::json_text(200, Json{{"applied_epoch", decoded->epoch}, {"gateway", identity.gateway}}.dump() + "\n");
+// Every loop has run something after the snapshot changed: whatever it decides from here on obeys the new one.
+void Gateway::Impl::barrier() {
+  if (!running) return;
+  on_every_loop([](EventLoop&) {});
+  feed.announce();
+}
+
+void Gateway::Impl::on_every_loop(const std::function<void(EventLoop&)>& task) {
+  for (auto& loop : loops) loop->run_and_wait([&] { task(*loop); });
+}
+
+// --- report --------------------------------------------------------------------------------------------------------
+
+SettingsPtr Gateway::Impl::settings_now() const {
+  const std::lock_guard lock(settings_mutex);
+  return settings;
+}
+
+Report::Reloads Gateway::Impl::reloads_now() const {
+  const std::lock_guard lock(settings_mutex);
+  return reloads;
+}
+
+Report Gateway::Impl::report() {
+  Report now = take_report(context, settings_now()->routes.labels(), loops, *producer);
+  now.reloads = reloads_now();
+  now.access_log_dropped = access_log.dropped();
+  return now;
+}
+
+GatewayStatus Gateway::Impl::status() {
+  return to_status(report(), policy.current(), slice_names, identity, leaving);
+}
+
+// --- reload --------------------------------------------------------------------------------------------------------
+
+Result<void> Gateway::Impl::reload() {
+  const std::lock_guard one_at_a_time(reload_mutex);
+  const auto outcome = try_reload();
+  if (outcome) {
+    log::info("configuration {} reloaded, hash {}", config.path, reloads_now().config_hash);
+    return outcome;
+  }
+  log::error("reload refused, the configuration stays as it was: {}", outcome.error().message);
+  access_log.reopen();  // it may have been renamed all the same
+  const std::lock_guard lock(settings_mutex);
+  ++reloads.refused;
+  return outcome;
+}
+
+Result<void> Gateway::Impl::try_reload() {
+  if (!running || leaving) return Error{ErrorCode::conflict, "the gateway is shutting down"};
+  auto loaded = config::load(config.path);
+  if (!loaded) return loaded.error();
+  const config::Config next = with_threads(std::move(*loaded));
+  const SettingsPtr now = settings_now();
+  if (auto error = needs_restart(config, now->has_modern(), next)) return *error;
+  // All that can fail comes first.
+  SettingsPtr fresh;
+  AccessLogFilePtr log_file;
+  try {
+    fresh = std::make_shared<const Settings>(next.gateway, config.slices, now->routes.labels());
+    log_file = AccessLog::open(next.gateway.access_log.path);
+  } catch (const Failure& failure) {
+    return Error{failure.code(), failure.what()};
+  }
+  // No slice may move by routes that some loop does not know yet.
+  const auto may = may_leave_shadow(fresh->routes);
+  if (const auto narrowed = policy.narrow(may); !narrowed) return narrowed.error();
+  on_every_loop([&](EventLoop& loop) { loop.adopt(fresh); });
+  policy.widen(may, next.gateway.on_control_loss);
+  access_log.use(std::move(log_file));
+  const std::lock_guard lock(settings_mutex);
+  settings = fresh;
+  reloads.config_hash = next.hash;
+  reloads.loaded_at_us = unix_us();
+  ++reloads.applied;
+  return boost::system::in_place_value;
+}
+
+// --- drain ---------------------------------------------------------------------------------------------------------
+
+void Gateway::Impl::announce_drain() {
+  leaving = true;
+  feed.announce();
+}
+
+bool Gateway::Impl::sessions_or_legs_left() {
+  const Report now = report();
+  return now.sessions > 0 || now.active[0] + now.active[1] > 0;
 }
 
 void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
+  {
+    const std::lock_guard after_a_reload(reload_mutex);  // those that come now are refused
+    announce_drain();
+  }
   context.draining = true;
-  feed.announce();
   for (std::size_t i = 0; i < loops.size(); ++i) loops[i]->run_and_wait([&] { listeners[i]->stop(); });
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  while (report().in_flight() > 0 && std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  on_every_loop([](EventLoop& loop) { loop.sweep.expire_idle(false); });
+  finish_exchanges(std::chrono::steady_clock::now() + deadline);
   // What is still under way ends as timed out, so that it is answered, accounted and published like any other.
   const auto last = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   while (sessions_or_legs_left() && std::chrono::steady_clock::now() < last) {
-    for (auto& loop : loops) loop->run_and_wait([&] { loop->sweep.expire_all(); });
+    on_every_loop([](EventLoop& loop) { loop.sweep.expire_all(); });
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   feed.stop();
@@ -209,7 +187,25 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   for (auto& loop : loops) loop->stop();
   for (auto& thread : threads) thread.join();
   threads.clear();
-  // No loop runs any more: nobody else touches what is still held.
+  drop_what_is_left();
+  access_log.close();
+  if (!producer->flush(std::chrono::seconds(5)))
+    log::warn("{} events could not be flushed to the event log", producer->stats().queued);
+}
+
+// A connection on which nothing has come yet may be about to send its only request: it is closed when all else is done.
+void Gateway::Impl::finish_exchanges(std::chrono::steady_clock::time_point until) {
+  while (std::chrono::steady_clock::now() < until) {
+    const Report now = report();
+    const bool busy = now.in_flight() > 0 || now.sessions > now.idle_sessions;
+    if (!busy && now.sessions == 0) return;
+    if (!busy) on_every_loop([](EventLoop& loop) { loop.sweep.expire_idle(true); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(busy ? 20 : 1));
+  }
+}
+
+// No loop runs any more: nobody else touches what is still held.
+void Gateway::Impl::drop_what_is_left() {
   std::uint64_t left = 0;
   for (auto& loop : loops) {
     for (auto& dispatcher : loop->shadow) {
@@ -220,8 +216,6 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   }
   if (left > 0)
     log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", left);
-  if (!producer->flush(std::chrono::seconds(5)))
-    log::warn("{} events could not be flushed to the event log", producer->stats().queued);
 }
 
 Gateway::Gateway(config::Config config, EventLog& event_log)
@@ -233,6 +227,15 @@ Gateway::~Gateway() {
 
 void Gateway::start() {
   impl_->start();
+}
+Result<void> Gateway::reload() {
+  return impl_->reload();
+}
+void Gateway::announce_drain() {
+  impl_->announce_drain();
+}
+config::GatewayConfig::Drain Gateway::drain() const {
+  return impl_->settings_now()->gateway.drain;
 }
 void Gateway::drain_and_stop(std::chrono::milliseconds deadline) {
   impl_->drain_and_stop(deadline);

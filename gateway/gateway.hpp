@@ -22,7 +22,17 @@ class Gateway {
   Gateway& operator=(const Gateway&) = delete;
 
   void start();
-  /// Stops accepting, lets exchanges and shadow legs finish for at most `deadline`, counts what is left as dropped.
+  /// Reads the configuration file again and applies its section `gateway` to requests whose head is complete from here
+  /// on; connections and exchanges under way go on. Whole or not at all: `invalid_input` for a configuration that is
+  /// not valid or needs a restart, `conflict` where the state of the gateway forbids it now. Both are logged. Any
+  /// thread but an event loop's.
+  Result<void> reload();
+  /// Not ready from here on (/readyz, heartbeat), but serving as before: what stands in front has time to notice.
+  void announce_drain();
+  /// gateway.drain of the configuration in force.
+  [[nodiscard]] config::GatewayConfig::Drain drain() const;
+  /// Stops accepting, closes idle connections, lets exchanges and shadow legs finish for at most `deadline`, counts
+  /// what is left as dropped.
   void drain_and_stop(std::chrono::milliseconds deadline);
 
   [[nodiscard]] std::uint16_t port() const;

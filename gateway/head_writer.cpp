@@ -29,7 +29,9 @@ bool is_replaced_in_request(std::string_view name, bool trusted) {
                                           "x-forwarded-proto", "x-forwarded-host", "via"}) {
     if (equals_ignoring_case(name, replaced)) return true;
   }
-  return starts_with_phoenix(name) || (!trusted && equals_ignoring_case(name, "forwarded"));
+  if (starts_with_phoenix(name)) return true;
+  return !trusted &&
+         (equals_ignoring_case(name, "forwarded") || equals_ignoring_case(name.substr(0, 12), "x-forwarded-"));
 }
 
 // A field that proxies append to: all values so far, then ours.

@@ -41,9 +41,9 @@ TrafficPolicy read_state(const std::string& path) {
 PolicyStore::PolicyStore(const config::Config& config, std::vector<bool> slice_may_leave_shadow, const Clock& clock)
     : clock_(clock),
       state_dir_(config.gateway.state_dir),
-      on_control_loss_(config.gateway.on_control_loss),
       configured_(config.slices),
-      may_leave_shadow_(std::move(slice_may_leave_shadow)) {
+      may_leave_shadow_(std::move(slice_may_leave_shadow)),
+      on_control_loss_(config.gateway.on_control_loss) {
   for (const auto& slice : configured_) names_.push_back(slice.name);
   load_state();
   const std::lock_guard lock(mutex_);
@@ -231,15 +231,39 @@ Result<KillOutcome> PolicyStore::kill(std::string_view slice, const std::string&
   return outcome;
 }
 
+Result<void> PolicyStore::narrow(const std::vector<bool>& slice_may_leave_shadow) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const Stage stage = effective_locked(i).stage;
+    const bool moves_traffic = stage == Stage::canary || stage == Stage::promoted;
+    if (moves_traffic && !slice_may_leave_shadow[i]) {
+      return Error{
+          ErrorCode::conflict,
+          fmt::format("slice '{}' is in stage {}, which needs shadow: dual on each of its routes that may write; "
+                      "bring the slice back to stage shadow first",
+                      names_[i], to_string(stage))};
+    }
+  }
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    may_leave_shadow_[i] = may_leave_shadow_[i] && slice_may_leave_shadow[i];
+  return boost::system::in_place_value;
+}
+
+void PolicyStore::widen(const std::vector<bool>& slice_may_leave_shadow, config::OnControlLoss on_control_loss) {
+  std::unique_lock lock(mutex_);
+  may_leave_shadow_ = slice_may_leave_shadow;
+  on_control_loss_ = on_control_loss;
+  publish_and_wait(lock);
+}
+
 void PolicyStore::tick() {
   std::unique_lock lock(mutex_);
   static_cast<void>(save_unsaved_locked());  // a disk that was full may have room by now
   const bool was = current_.load(std::memory_order_relaxed)->lease_live;
+  const bool holds = on_control_loss_ == config::OnControlLoss::hold;
   publish_and_wait(lock);
   const bool is = current().lease_live;
-  if (was && !is)
-    log::warn("the policy's lease has lapsed: {}",
-              on_control_loss_ == config::OnControlLoss::hold ? "holding the last policy" : "serving legacy");
+  if (was && !is) log::warn("the policy's lease has lapsed: {}", holds ? "holding the last policy" : "serving legacy");
 }
 
 std::chrono::nanoseconds PolicyStore::lease_left() const {

@@ -66,6 +66,11 @@ class PolicyStore {
   /// known.
   Result<KillOutcome> kill(std::string_view slice, const std::string& reason, const std::string& by,
                            const std::string& kill_id = {});
+  /// First half of a reload: from now on no slice may leave stage `shadow` that `slice_may_leave_shadow` does not let.
+  /// `conflict` names a slice that has left it and would no longer be allowed to; nothing has changed then.
+  Result<void> narrow(const std::vector<bool>& slice_may_leave_shadow);
+  /// Second half, once every event loop routes by the new configuration. On return all obey.
+  void widen(const std::vector<bool>& slice_may_leave_shadow, config::OnControlLoss on_control_loss);
   /// Re-evaluates the lease; call every 100 ms or so.
   void tick();
   /// How long the lease still runs without a renewal; 0 when it lapsed or never ran. Takes the writers' lock: not for
@@ -91,13 +96,13 @@ class PolicyStore {
 
   const Clock& clock_;
   const std::string state_dir_;
-  const config::OnControlLoss on_control_loss_;
   std::vector<std::string> names_;
   std::vector<config::SliceConfig> configured_;
-  std::vector<bool> may_leave_shadow_;
   std::function<void()> barrier_;
 
   mutable std::mutex mutex_;
+  std::vector<bool> may_leave_shadow_;
+  config::OnControlLoss on_control_loss_;
   TrafficPolicy policy_;   // epoch 0: none yet
   bool was_live_ = false;  // live in this process, or the state file says so
   std::uint64_t newest_renewal_ = 0;

@@ -42,6 +42,7 @@ void add_loop(Report& report, EventLoop& loop) {
   for (const auto& [status, count] : loop.counters.rejected) report.rejected[status] += count;
   report.sessions += loop.open_sessions;
   report.certificate_expires_at_s = loop.settings->listener_tls.expires_at_s;
+  report.idle_sessions += loop.sweep.idle_count();
   report.settled_until_us =
       std::min(report.settled_until_us, loop.unsettled.oldest_received_at_us().value_or(report.settled_until_us));
   for (std::size_t side = 0; side < 2; ++side) {
@@ -53,6 +54,9 @@ void add_loop(Report& report, EventLoop& loop) {
     if (loop.shadow[side]) report.backlog[side] += loop.shadow[side]->backlog();
     for (const auto* upstream : {loop.serving[side].get(), loop.shadow_upstream[side].get()}) {
       if (upstream != nullptr) add_upstream(report, side, *upstream);
+    }
+    for (const auto& replaced : loop.replaced[side]) {
+      if (const UpstreamPtr upstream = replaced.lock()) report.active[side] += upstream->active_count();
     }
   }
 }
@@ -145,6 +149,18 @@ void event_metrics(telemetry::Page& page, const ProducerStats& producer) {
   lost("failed", producer.failed);
 }
 
+void reload_metrics(telemetry::Page& page, const Report& report) {
+  for (const auto& [result, count] :
+       {std::pair{"applied", report.reloads.applied}, std::pair{"refused", report.reloads.refused}}) {
+    page.counter(kPrefix + "reloads_total", "Reloads of the configuration.", {{"result", result}},
+                 static_cast<double>(count));
+  }
+  page.gauge(kPrefix + "config_loaded_timestamp_seconds", "When the configuration in force was loaded, as Unix time.",
+             {}, static_cast<double>(report.reloads.loaded_at_us) / 1e6);
+  page.counter(kPrefix + "access_log_dropped_total", "Lines of the access log that could not be written.", {},
+               static_cast<double>(report.access_log_dropped));
+}
+
 }  // namespace
 
 std::uint64_t Report::in_flight() const {
@@ -218,6 +234,11 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
   }
   json["connections"] = report.sessions;
   json["rejected"] = report.rejected;
+  json["config_hash"] = report.reloads.config_hash;
+  json["reloads"] = {{"applied", report.reloads.applied},
+                     {"refused", report.reloads.refused},
+                     {"loaded_at_unix_ms", report.reloads.loaded_at_us / 1000}};
+  json["access_log_dropped"] = report.access_log_dropped;
   json["event_log"] = {{"accepted", report.producer.accepted}, {"acknowledged", report.producer.acknowledged},
                        {"failed", report.producer.failed},     {"refused", report.producer.refused},
                        {"queued", report.producer.queued},     {"queued_bytes", report.producer.queued_bytes}};
@@ -247,6 +268,7 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
     page.gauge(kPrefix + "tls_certificate_expiry_seconds", "Unix time at which the listener's certificate ends.", {},
                static_cast<double>(report.certificate_expires_at_s));
   event_metrics(page, report.producer);
+  reload_metrics(page, report);
   return page.render();
 }
 

@@ -36,9 +36,17 @@ struct Report {
   std::array<bool, 2> up{true, true};
   std::uint64_t sessions = 0;
   std::int64_t certificate_expires_at_s = 0;  // Unix time; 0: no TLS towards clients
+  std::uint64_t idle_sessions = 0;            // waiting for a request, of which nothing has come yet
   std::int64_t settled_until_us = 0;
   std::vector<Sequencer::Summary> keys;  // by slice
   ProducerStats producer;
+  std::uint64_t access_log_dropped = 0;
+  struct Reloads {
+    std::string config_hash;        // of the configuration in force
+    std::int64_t loaded_at_us = 0;  // Unix time
+    std::uint64_t applied = 0;
+    std::uint64_t refused = 0;
+  } reloads;
 
   [[nodiscard]] std::uint64_t in_flight() const;
 };

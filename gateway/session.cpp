@@ -7,6 +7,7 @@
 
 #include <optional>
 
+#include "gateway/access_log.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
 #include "gateway/client_connection.hpp"
@@ -54,6 +55,7 @@ class Session {
           choose_side(exchange->slice, *exchange->route, exchange->request.is_safe(), KeyState::none_configured, 0)
               .excluded;
       if (exchange->excluded.empty()) exchange->excluded = "client_aborted";
+      exchange->serving.head.status = body.status;  // for the access log
       context_.publisher.finish(*exchange, loop_.counters);
       co_return co_await reject(*exchange, body);
     }
@@ -80,6 +82,7 @@ class Session {
   Awaitable<bool> reject(const Exchange& exchange, ReadResult result) {
     if (result.status != 0) {
       ++loop_.counters.rejected[std::to_string(result.status)];
+      log_refusal(exchange, result.status, result.reason);
       co_await client_.write(problem_for(exchange, result.status, reason_phrase(result.status), result.reason, false));
       co_await client_.close_gently();
     }
@@ -91,7 +94,15 @@ class Session {
     const ReadResult body = co_await read_body(exchange, false);
     if (!body.ok) co_return co_await reject(exchange, body);
     const bool keep = wants_keep_alive(exchange);
-    co_return co_await client_.write(last_recipient_response(exchange.request.method, keep)) && keep;
+    const std::string answer = last_recipient_response(exchange.request.method, keep);
+    log_refusal(exchange, exchange.request.method == "OPTIONS" ? 204 : 405, "Max-Forwards is 0");
+    co_return co_await client_.write(answer) && keep;
+  }
+
+  // An exchange has its line when it ends (ExchangePublisher::finish).
+  void log_refusal(const Exchange& exchange, int status, std::string_view reason) {
+    if (!exchange.id_text.empty() || loop_.settings->gateway.access_log.path.empty()) return;
+    context_.access_log.write(refusal_line(exchange, client_.peer().address, unix_us(), status, reason));
   }
 
   void begin(Exchange& exchange) {
@@ -102,6 +113,8 @@ class Session {
     exchange.id_text = exchange.id.to_string();
     const std::string_view request_id = valid_request_id(exchange.request.find("x-request-id"));
     exchange.request_id = request_id.empty() ? exchange.id_text : std::string(request_id);
+    exchange.access_logged = wants_access_line(exchange.settings->gateway.access_log, exchange.id_text);
+    if (exchange.access_logged) exchange.client_address = client_.peer().address;
     exchange.route = &exchange.settings->routes.match(exchange.request.method, exchange.request.target);
     RouteCounters& counters = counters_of(exchange);
     ++counters.received;
@@ -328,6 +341,7 @@ class Session {
         problem_for(exchange, 503, behind ? "legacy_behind" : "key_not_current",
                     "a write of this key is still on its way to the side that must serve it; retry shortly", keep);
     exchange.excluded = "gate_wait";
+    exchange.serving.head.status = 503;  // for the access log
     ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
     context_.publisher.finish(exchange, loop_.counters);
     co_return co_await client_.write(answer) && keep;

@@ -46,9 +46,15 @@ void ShadowDispatcher::start_workers() {
   asio::co_spawn(loop_.io, work(), asio::detached);
 }
 
+void ShadowDispatcher::settings_changed() {
+  const std::size_t allowed = loop_.settings->gateway.limits.shadow_connections;
+  for (std::size_t i = std::min(ready_.size(), allowed); i > 0; --i) start_workers();
+}
+
 // One connection's worth of work: sends what is ready, one exchange after the other, and ends when nothing is.
 Awaitable<void> ShadowDispatcher::work() {
-  while (!ready_.empty() && !backing_off_) {
+  // A reload may allow fewer connections than there are.
+  while (!ready_.empty() && !backing_off_ && workers_ <= loop_.settings->gateway.limits.shadow_connections) {
     Exchange& exchange = *ready_.front();
     ready_.pop_front();
     const UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];

@@ -27,6 +27,8 @@ class ShadowDispatcher {
   void run(Exchange& exchange);
   /// The serving leg of a held exchange has ended; its event may go out once both legs are over.
   void serving_ended(Exchange& exchange);
+  /// New settings may allow more connections than before.
+  void settings_changed();
   /// At shutdown: everything still held is counted as dropped and published as such.
   void drop_all(std::string_view reason);
   [[nodiscard]] std::size_t backlog() const { return held_.size(); }

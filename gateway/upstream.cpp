@@ -156,9 +156,15 @@ void Upstream::release(ConnectionPtr connection) {
   connection->lease.end();
   connection->deadline.limit(SteadyTime::max());
   auto& idle = pools_[connection->endpoint].idle;
-  if (idle.size() >= options_.max_idle) return;
+  if (retired_ || idle.size() >= options_.max_idle) return;
   connection->idle_since = std::chrono::steady_clock::now();
   idle.push_back(std::move(connection));
+}
+
+std::size_t Upstream::active_count() const {
+  std::size_t sum = 0;
+  for (const auto& pool : pools_) sum += pool.active;
+  return sum;
 }
 
 void Upstream::close_idle() {
@@ -231,7 +237,7 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
       co_return note(connection, LegOutcome::malformed, 0);
     }
     if (end.state == HeadEnd::State::incomplete) {
-      // An expired deadline is no longer armed: what came at the last moment must not be waited on without one.
+      // What came at the last moment came too late all the same.
       if (!co_await fill(connection) && !connection.deadline.expired()) continue;
       const bool late = connection.deadline.expired();
       connection.deadline.disarm();

@@ -89,7 +89,13 @@ class Upstream {
   [[nodiscard]] const BackendStatePtr& backend() const { return backend_; }
   [[nodiscard]] std::size_t idle_count(std::size_t endpoint) const { return pools_[endpoint].idle.size(); }
   [[nodiscard]] std::size_t active_count(std::size_t endpoint) const { return pools_[endpoint].active; }
+  [[nodiscard]] std::size_t active_count() const;  // of all endpoints
   void close_idle();
+  /// Another one takes its place: closes what is idle, and keeps nothing that comes back.
+  void retire() {
+    retired_ = true;
+    close_idle();
+  }
   /// Closes what has been idle for `keep_idle`.
   void close_old(SteadyTime now);
 
@@ -111,7 +117,8 @@ class Upstream {
   const Options options_;
   const std::string host_line_;  // empty: Host as it was sent
   Balancer balancer_;
-  std::deque<Pool> pools_;           // by endpoint
+  std::deque<Pool> pools_;  // by endpoint
+  bool retired_ = false;
   std::vector<EndpointView> views_;  // what pick() looks at, kept for its memory
 };
 using UpstreamPtr = std::shared_ptr<Upstream>;

@@ -1,11 +1,7 @@
 #include "orchestrator/kill_switch.hpp"
 
-#include <fmt/format.h>
-
-#include <future>
 #include <nlohmann/json.hpp>
 
-#include "core/http/client.hpp"
 #include "core/runtime/log.hpp"
 
 namespace phoenix::orchestrator {
@@ -14,25 +10,6 @@ namespace {
 constexpr std::size_t kMaxOrders = 64;
 constexpr std::chrono::seconds kTimeout{2};
 
-/// The `detail` of problem JSON, else the body's first line.
-std::string detail_of(const std::string& body) {
-  const auto document = nlohmann::json::parse(body, nullptr, false);
-  if (document.is_object()) {
-    for (const char* key : {"detail", "title"}) {
-      if (document.contains(key) && document[key].is_string()) return document[key].get<std::string>();
-    }
-  }
-  return body.substr(0, std::min<std::size_t>(body.find('\n'), 200));
-}
-
-KillReply kill_gateway(const config::Endpoint& gateway, const std::string& body, std::chrono::milliseconds timeout) {
-  http::Client client(gateway, timeout);
-  const auto response = client.request("POST", "/kill", body, {{"Content-Type", "application/json"}});
-  if (!response) return {gateway.to_string(), false, response.error().message};
-  if (response->status / 100 == 2) return {gateway.to_string(), true, "killed"};
-  return {gateway.to_string(), false, fmt::format("answered {}: {}", response->status, detail_of(response->body))};
-}
-
 }  // namespace
 
 std::vector<KillReply> kill_gateways(const std::vector<config::Endpoint>& gateways, const KillOrder& order,
@@ -40,16 +17,7 @@ std::vector<KillReply> kill_gateways(const std::vector<config::Endpoint>& gatewa
   nlohmann::json document{{"slice", order.slice}, {"reason", order.reason}, {"by", order.by}};
   if (!order.kill_id.empty()) document["kill_id"] = order.kill_id;
   const std::string body = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  std::vector<std::future<KillReply>> asked;
-  asked.reserve(gateways.size());
-  for (const auto& gateway : gateways) {
-    asked.push_back(
-        std::async(std::launch::async, [&gateway, &body, timeout] { return kill_gateway(gateway, body, timeout); }));
-  }
-  std::vector<KillReply> replies;
-  replies.reserve(asked.size());
-  for (auto& reply : asked) replies.push_back(reply.get());
-  return replies;
+  return post_to_gateways(gateways, "/kill", body, "killed", timeout);
 }
 
 KillSwitch::KillSwitch(std::vector<config::Endpoint> gateways)

@@ -9,6 +9,7 @@
 
 #include "core/runtime/bounded_queue.hpp"
 #include "core/runtime/config.hpp"
+#include "orchestrator/gateway_calls.hpp"
 
 namespace phoenix::orchestrator {
 
@@ -19,11 +20,7 @@ struct KillOrder {
   std::string kill_id = {};  ///< the latch's, where one is set already; empty: each gateway mints one
 };
 
-struct KillReply {
-  std::string gateway;  ///< its admin address
-  bool acknowledged = false;
-  std::string detail;  ///< what it answered, or why it could not be asked
-};
+using KillReply = GatewayReply;
 
 /// Asks all gateways at once and returns when each has answered or `timeout` is over.
 std::vector<KillReply> kill_gateways(const std::vector<config::Endpoint>& gateways, const KillOrder& order,

@@ -23,19 +23,23 @@ struct EventLogConfig {
     std::string path = "var/events.db";
     std::chrono::seconds retain_age{7 * 24 * 3600};
     std::uint64_t retain_bytes = 4ull << 30;
+    friend bool operator==(const Sqlite&, const Sqlite&) = default;
   } sqlite;
   struct Kafka {
     std::string brokers = "127.0.0.1:9092";
     int partitions = 4;
     std::string topic_prefix;                       // of topics and consumer groups
     std::map<std::string, std::string> properties;  // handed to librdkafka as they are
+    friend bool operator==(const Kafka&, const Kafka&) = default;
   } kafka;
+  friend bool operator==(const EventLogConfig&, const EventLogConfig&) = default;
 };
 
 struct SliceConfig {
   std::string name = "default";
   Stage stage = Stage::shadow;
   std::uint32_t weight_basis_points = 0;
+  friend bool operator==(const SliceConfig&, const SliceConfig&) = default;
 };
 
 struct LedgerConfig {

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -18,14 +19,31 @@
 namespace phoenix {
 namespace {
 
-// An event descriptor that is written and never read: once readable it stays so, for any number of waiting threads.
+int make_event() {
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) throw Failure(ErrorCode::internal, "cannot create an event descriptor");
+  return fd;
+}
+
+// Event descriptors that are written and never read: once readable they stay so, for any number of waiting threads.
 int stop_event() {
-  static const int descriptor = [] {
-    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) throw Failure(ErrorCode::internal, "cannot create an event descriptor");
-    return fd;
-  }();
+  static const int descriptor = make_event();
   return descriptor;
+}
+int second_stop_event() {
+  static const int descriptor = make_event();
+  return descriptor;
+}
+// This one is read by who waits for it.
+int reload_event() {
+  static const int descriptor = make_event();
+  return descriptor;
+}
+
+void notify(int event) {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then it is readable already.
+  [[maybe_unused]] const auto written = write(event, &one, sizeof one);
 }
 
 extern "C" void on_stop_signal(int) {
@@ -34,10 +52,28 @@ extern "C" void on_stop_signal(int) {
   errno = saved_errno;
 }
 
-/// True when a stop was requested. A negative time waits for ever.
-bool poll_stop(int timeout_ms) {
-  pollfd entry{stop_event(), POLLIN, 0};
+extern "C" void on_reload_signal(int) {
+  const int saved_errno = errno;
+  notify(reload_event());
+  errno = saved_errno;
+}
+
+/// True when the event has come. A negative time waits for ever.
+bool poll_event(int event, int timeout_ms) {
+  pollfd entry{event, POLLIN, 0};
   return poll(&entry, 1, timeout_ms) > 0;
+}
+bool poll_stop(int timeout_ms) {
+  return poll_event(stop_event(), timeout_ms);
+}
+
+bool poll_until(int event, std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (poll_event(event, left > 0 ? static_cast<int>(std::min<std::int64_t>(left, 3'600'000)) : 0)) return true;
+    if (left <= 0) return false;
+  }
 }
 
 enum class Action { run, check_config, print_version, print_help };
@@ -102,6 +138,7 @@ int guarded(const std::string& name, const std::function<int()>& body) {
 
 void StopSignal::install() {
   stop_event();  // created here, because a signal handler may not do it
+  second_stop_event();
   struct sigaction action {};
   action.sa_handler = on_stop_signal;
   action.sa_flags = SA_RESTART;
@@ -114,9 +151,8 @@ void StopSignal::install() {
 }
 
 void StopSignal::request() {
-  const std::uint64_t one = 1;
-  // Fails only when the counter is full, and then it is readable already.
-  [[maybe_unused]] const auto written = write(stop_event(), &one, sizeof one);
+  static std::atomic<int> requests{0};
+  notify(requests.fetch_add(1) == 0 ? stop_event() : second_stop_event());
 }
 
 bool StopSignal::requested() {
@@ -129,11 +165,29 @@ void StopSignal::wait() {
 }
 
 bool StopSignal::wait_for(std::chrono::milliseconds timeout) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  return poll_until(stop_event(), timeout);
+}
+
+bool StopSignal::wait_again_for(std::chrono::milliseconds timeout) {
+  return poll_until(second_stop_event(), timeout);
+}
+
+void ReloadSignal::install() {
+  reload_event();
+  struct sigaction action {};
+  action.sa_handler = on_reload_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGHUP, &action, nullptr);
+}
+
+bool ReloadSignal::wait_or_stop() {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    if (poll_stop(left > 0 ? static_cast<int>(std::min<std::int64_t>(left, 3'600'000)) : 0)) return true;
-    if (left <= 0) return false;
+    std::array<pollfd, 2> entries{pollfd{stop_event(), POLLIN, 0}, pollfd{reload_event(), POLLIN, 0}};
+    if (poll(entries.data(), entries.size(), -1) <= 0) continue;
+    if (entries[0].revents != 0) return false;
+    std::uint64_t requests = 0;
+    if (read(reload_event(), &requests, sizeof requests) == sizeof requests) return true;
   }
 }
 

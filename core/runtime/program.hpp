@@ -19,8 +19,20 @@ class StopSignal {
   /// Blocks until a stop is requested or the time is over; true if stopped.
   static bool wait_for(std::chrono::milliseconds timeout);
   [[nodiscard]] static bool requested();
+  /// Blocks until a stop is requested once more after the first time, or the time is over; true if it was. For programs
+  /// whose stop has a phase that a second signal cuts short.
+  static bool wait_again_for(std::chrono::milliseconds timeout);
   /// Also safe in a signal handler.
   static void request();
+};
+
+/// For programs that read their configuration again on SIGHUP. Without install() the signal keeps its default.
+class ReloadSignal {
+ public:
+  /// Directs SIGHUP here. After StopSignal::install().
+  static void install();
+  /// Blocks until a reload or a stop is requested; true: reload. Requests that came together are one. One thread.
+  static bool wait_or_stop();
 };
 
 /// Exit statuses of every program.

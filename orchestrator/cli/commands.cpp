@@ -23,6 +23,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::seconds kDirectTimeout{3};
+constexpr std::chrono::seconds kReloadTimeout{10};
 
 json parsed(const std::string& body) {
   auto document = json::parse(body, nullptr, false);
@@ -143,6 +144,35 @@ int kill(const Options& options, std::ostream& out, std::ostream& err) {
   return 1;
 }
 
+// Each gateway reads its own file: the one here only says where they are.
+int gateway_reload(const Options& options, std::ostream& out, std::ostream& err) {
+  std::vector<config::Endpoint> asked;
+  if (const std::string one = options.value("gateway"); !one.empty()) {
+    const auto endpoint = config::parse_endpoint(one);
+    if (!endpoint) fail("--gateway: " + endpoint.error().message);
+    asked.push_back(*endpoint);
+  } else {
+    asked = gateway_addresses(load_config(options));
+  }
+  const auto replies = post_to_gateways(asked, "/reload", "", "reloaded", kReloadTimeout);
+  json gateways = json::array();
+  std::size_t missing = 0;
+  Table table({"GATEWAY", "RELOADED", "DETAIL"});
+  for (const auto& reply : replies) {
+    missing += reply.acknowledged ? 0 : 1;
+    gateways.push_back({{"gateway", reply.gateway}, {"reloaded", reply.acknowledged}, {"detail", reply.detail}});
+    table.add({reply.gateway, reply.acknowledged ? "yes" : "NO", reply.detail});
+  }
+  if (options.has("json"))
+    out << dump({{"reloaded", missing == 0}, {"gateways", gateways}}) << "\n";
+  else
+    out << table.render();
+  if (missing == 0) return 0;
+  fmt::print(err, "phoenixctl: {} of {} gateways go on with the configuration that they had\n", missing,
+             replies.size());
+  return 1;
+}
+
 int verdicts(const Options& options, std::ostream& out) {
   std::string query;
   for (const char* filter : {"slice", "route", "kind", "account", "since", "limit"}) {
@@ -260,6 +290,7 @@ int run_command(const Options& options, std::ostream& out, std::ostream& err) {
     if (command == "explain") return explain(options, out);
     if (command == "drift") return drift(options, out);
     if (command == "history") return history(options, out, err);
+    if (command == "gateway reload") return gateway_reload(options, out, err);
     if (command == "config check") return config_check(options, out);
     return act(options, out, command);  // pause, resume, approve, reset, promote, retire
   } catch (const Failure& failure) {

@@ -55,6 +55,12 @@ const std::vector<Command>& commands() {
        {"verify"},
        {},
        "who moved traffic, when, on which evidence; --verify checks the chain"},
+      {"gateway reload",
+       {},
+       {"gateway"},
+       {},
+       {},
+       "let the gateways read their configuration file again; --gateway HOST:PORT (admin address) asks one alone"},
       {"config check", {"FILE"}, {}, {}, {}, "validate a configuration"},
   };
   return kCommands;

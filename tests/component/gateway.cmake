@@ -5,4 +5,5 @@ phoenix_test(test_gateway component
           gateway/clients_test.cpp gateway/refusal_test.cpp gateway/shadow_test.cpp
           gateway/shadow_outage_test.cpp gateway/canary_test.cpp gateway/kill_test.cpp gateway/drain_test.cpp
           gateway/metrics_test.cpp gateway/upstream_endpoints_test.cpp gateway/upstream_transport_test.cpp
+          gateway/reload_test.cpp gateway/access_log_test.cpp
   DEPS gateway_fixture TIMEOUT 300)

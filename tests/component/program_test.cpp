@@ -166,6 +166,35 @@ TEST_CASE("SIGTERM and SIGINT request a stop in every waiting thread, and SIGPIP
   }
 }
 
+TEST_CASE("SIGHUP asks for a reload where a program wants it, and a second SIGTERM is told from the first") {
+  const ConfigFile file(kValid);
+  int ready[2];
+  REQUIRE(pipe(ready) == 0);
+  const auto tell = [&](const char* step) { return write(ready[1], step, 1) == 1; };
+  const auto outcome = run(
+      {"--config", file.path()},
+      [&](const config::Config&) {
+        ReloadSignal::install();
+        raise(SIGHUP);
+        raise(SIGHUP);  // together they are one
+        if (!ReloadSignal::wait_or_stop() || !tell("1")) return 1;
+        if (!ReloadSignal::wait_or_stop() || !tell("2")) return 2;
+        if (ReloadSignal::wait_or_stop()) return 3;
+        if (StopSignal::wait_again_for(std::chrono::milliseconds(1)) || !tell("3")) return 4;
+        return StopSignal::wait_again_for(std::chrono::hours(1)) ? 7 : 5;
+      },
+      [&](pid_t child) {
+        char byte = 0;
+        for (const int signal : {SIGHUP, SIGTERM, SIGTERM}) {
+          REQUIRE(read(ready[0], &byte, 1) == 1);
+          kill(child, signal);
+        }
+      });
+  CHECK(outcome.status == 7);
+  close(ready[0]);
+  close(ready[1]);
+}
+
 TEST_CASE("a log event is one line with time, level and program") {
   const ConfigFile file(kValid);
   const auto outcome = run({"--config", file.path()}, [](const config::Config&) {

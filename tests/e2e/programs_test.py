@@ -2,10 +2,12 @@
 import http.server
 import json
 import os
+import signal
 import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.error
 import urllib.request
 
 from support import BIN, StackTest, free_port, http as call, wait_until
@@ -84,6 +86,62 @@ gateway:
         self.assertEqual(status["routes"][0]["excluded"], {"unmatched": 2})
         process.terminate()
         self.assertEqual(process.wait(timeout=15), 0)
+
+    def gateway_in_operation(self):
+        port, admin = free_port(), free_port()
+        config = self.gateway_config(port, admin)
+        with open(config, "a") as file:
+            file.write("  access_log: {path: \"-\"}\n  drain: {delay: 60s, deadline: 5s}\n")
+        return port, admin, config, self.start_gateway(config)
+
+    def ctl(self, *arguments):
+        return subprocess.run([os.path.join(BIN, "phoenixctl"), *arguments], capture_output=True, text=True, timeout=20)
+
+    def test_sighup_reloads_and_sigterm_drains(self):
+        port, admin, config, process = self.gateway_in_operation()
+
+        def reloads():
+            return call("GET", f"http://127.0.0.1:{admin}/status")["reloads"]
+
+        process.send_signal(signal.SIGHUP)
+        wait_until("the reload", lambda: reloads()["applied"] == 1)
+        with open(config, "a") as file:
+            file.write("  nonsense: 1\n")
+        process.send_signal(signal.SIGHUP)
+        wait_until("the refusal", lambda: reloads()["refused"] == 1)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/a?pin=secret").read()
+        line = json.loads(process.stdout.readline())
+        self.assertEqual((line["path"], line["status"], line["route"], line["query_bytes"]), ("/a", 200, "unmatched", 10))
+        process.terminate()
+
+        def not_ready():
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{admin}/readyz").read()
+            except urllib.error.HTTPError as error:
+                return error.code == 503
+            return False
+
+        wait_until("readiness to go", not_ready)
+        self.assertEqual(urllib.request.urlopen(f"http://127.0.0.1:{port}/b").status, 200)  # within the delay of 60 s
+        process.terminate()  # which a second signal ends
+        self.assertEqual(process.wait(timeout=20), 0)
+        errors = process.stderr.read()
+        self.assertIn("phoenix.yml:", errors)
+        self.assertIn("nonsense", errors)
+
+    def test_phoenixctl_reloads_gateways(self):
+        _, admin, config, _ = self.gateway_in_operation()
+        done = self.ctl("--config", config, "gateway", "reload")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn(f"127.0.0.1:{admin}", done.stdout)
+        with open(config, "a") as file:
+            file.write("  nonsense: 1\n")
+        refused = self.ctl("gateway", "reload", "--gateway", f"127.0.0.1:{admin}", "--json")
+        self.assertEqual(refused.returncode, 1)
+        answer = json.loads(refused.stdout)
+        self.assertFalse(answer["reloaded"])
+        self.assertIn("nonsense", answer["gateways"][0]["detail"])
+        self.assertEqual(refused.stderr.count("\n"), 1)
 
     def test_kill_direct_needs_no_orchestrator_no_database_and_no_log(self):
         port, admin = free_port(), free_port()

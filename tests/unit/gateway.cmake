@@ -3,5 +3,5 @@ phoenix_test(test_gateway_pure unit
           gateway/canary_selector_test.cpp gateway/sequencer_test.cpp gateway/policy_store_test.cpp
           gateway/http_date_test.cpp gateway/balancer_test.cpp gateway/circuit_breaker_test.cpp
           gateway/backend_state_test.cpp gateway/proxy_header_test.cpp gateway/address_blocks_test.cpp
-          gateway/address_cache_test.cpp
+          gateway/address_cache_test.cpp gateway/reload_test.cpp gateway/access_line_test.cpp
   DEPS phoenix_gateway_lib)

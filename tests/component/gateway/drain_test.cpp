@@ -102,3 +102,57 @@ TEST_CASE_METHOD(World, "a gateway that is stopped while everything hangs leaves
   RawClient client(port());
   CHECK(client.exchange(get("/free/x")).status == 200);
 }
+
+TEST_CASE_METHOD(World, "a drain that is announced says not ready, and serves as before") {
+  RawClient before(port());
+  CHECK(before.exchange(get("/free/x")).status == 200);
+  CHECK(admin("GET", "/readyz").status == 200);
+  gateway->announce_drain();
+  CHECK(admin("GET", "/readyz").status == 503);
+  CHECK(status()["draining"] == true);
+  CHECK(before.exchange(get("/free/x")).header("Connection").empty());
+  RawClient late(port());
+  const auto answer = late.exchange(get("/free/x"));
+  CHECK(answer.status == 200);
+  CHECK(answer.header("Connection").empty());
+  CHECK(admin("POST", "/reload").status == 409);
+}
+
+TEST_CASE_METHOD(World, "a drain closes idle connections at once and waits for a long answer") {
+  legacy.script([](const SeenRequest& seen) {
+    if (seen.target != "/free/stream") return Reply::ok("{}");
+    return Reply{
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", true, false, {"data: 1\n\n", "data: 2\n\n"}};
+  });
+  RawClient idle(port()), fresh(port()), half_head(port()), streaming(port());
+  CHECK(idle.exchange(get("/free/x")).status == 200);
+  REQUIRE(streaming.send(get("/free/stream")));
+  REQUIRE(streaming.wait_for("\r\n\r\n"));
+  REQUIRE(half_head.send("GET /free/half HTTP/1.1\r\nHost: a\r\n"));
+  REQUIRE(eventually([&] { return status()["connections"] == 4; }));
+  auto stopping = std::async(std::launch::async, [this] { stop(std::chrono::seconds(30)); });
+  CHECK(idle.closed_by_peer());  // while the stream goes on
+  REQUIRE(eventually([&] { return status()["connections"] == 3; }));
+  const auto first = fresh.exchange(get("/free/x"));  // its only request was perhaps on the way
+  CHECK(first.status == 200);
+  CHECK(first.header("Connection") == "close");
+  REQUIRE(half_head.send("\r\n"));
+  CHECK(half_head.response().status == 200);
+  legacy.release_piece();
+  REQUIRE(streaming.wait_for("data: 1"));
+  CHECK(stopping.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  legacy.release_piece();
+  REQUIRE(streaming.wait_for("data: 2"));
+  CHECK(streaming.response().complete);
+  CHECK(stopping.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(events().size() == 4);
+}
+
+TEST_CASE_METHOD(World, "a connection on which nothing has come does not hold up a drain") {
+  RawClient silent(port());
+  REQUIRE(eventually([&] { return status()["connections"] == 1; }));
+  const auto started = std::chrono::steady_clock::now();
+  stop(std::chrono::seconds(30));
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(15));
+  CHECK(silent.closed_by_peer());
+}

@@ -298,6 +298,11 @@ std::size_t FakeBackend::count() const {
   const std::lock_guard lock(mutex_);
   return seen_.size();
 }
+std::size_t FakeBackend::open_connections() const {
+  const std::lock_guard lock(mutex_);
+  return open_.size();
+}
+
 bool FakeBackend::wait_for(std::size_t count) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return seen_.size() >= count; });

@@ -70,6 +70,7 @@ class FakeBackend {
   [[nodiscard]] std::size_t count() const;
   /// Waits until `count` requests have been seen in all.
   bool wait_for(std::size_t count) const;
+  [[nodiscard]] std::size_t open_connections() const;
   /// Bytes that came on any connection, whether or not they made a request.
   [[nodiscard]] std::size_t bytes_received() const { return bytes_; }
   /// One piece of a Reply with pieces may go out.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "core/runtime/config.hpp"
 
 namespace phoenix::test {
@@ -49,11 +51,23 @@ World::~World() {
 }
 
 void World::start() {
-  const auto config = config::parse(config_text, "test.yml");
+  write_config();
+  const auto config = config::load(config_path());
   if (!config) throw std::runtime_error(config.error().message);
   log = open_event_log(*config);
   gateway = std::make_unique<phoenix::gateway::Gateway>(*config, *log);
   gateway->start();
+}
+
+void World::write_config() {
+  std::ofstream(config_path()) << config_text;
+}
+
+void World::replace_config(const std::string& from, const std::string& to) {
+  const auto at = config_text.find(from);
+  if (at == std::string::npos) throw std::runtime_error("not in the configuration: " + from);
+  config_text.replace(at, from.size(), to);
+  write_config();
 }
 
 void World::stop(std::chrono::milliseconds deadline) {

@@ -38,6 +38,11 @@ struct World {
   ~World();
 
   void start();
+  [[nodiscard]] std::string config_path() const { return dir.path() + "/phoenix.yml"; }
+  /// Writes `config_text` where a reload reads it.
+  void write_config();
+  /// The same with the first `from` replaced.
+  void replace_config(const std::string& from, const std::string& to);
   void stop(std::chrono::milliseconds deadline = std::chrono::seconds(10));
   [[nodiscard]] std::uint16_t port() const { return gateway->port(); }
 

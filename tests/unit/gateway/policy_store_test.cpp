@@ -195,3 +195,33 @@ TEST_CASE_METHOD(Fixture,
   open();
   CHECK(payments().killed);
 }
+
+TEST_CASE_METHOD(Fixture,
+                 "a reload narrows who may leave shadow before it widens, and never under a slice that has left") {
+  REQUIRE(apply(1, 1, Stage::canary, 2500).has_value());
+  int barriers = 0;
+  store->set_barrier([&] { ++barriers; });
+  const auto refused = store->narrow({false, true, true});
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().code == ErrorCode::conflict);
+  CHECK_THAT(refused.error().message, Catch::Contains("'payments'") && Catch::Contains("canary"));
+  CHECK(payments().stage == Stage::canary);
+  REQUIRE(apply(2, 2, Stage::shadow, 0).has_value());
+  REQUIRE(store->narrow({false, true, true}).has_value());
+  REQUIRE(apply(3, 3, Stage::canary, 2500).has_value());
+  CHECK(payments().stage == Stage::shadow);  // the loops may route by the new configuration already
+  barriers = 0;
+  store->widen({true, true, true}, config::OnControlLoss::legacy);
+  CHECK(payments().stage == Stage::canary);
+  CHECK(barriers == 1);
+  clock.advance(31s);
+  store->tick();
+  CHECK(payments().stage == Stage::shadow);  // on_control_loss is the new one
+}
+
+TEST_CASE_METHOD(Fixture, "narrowing is no matter for slices in bypass, retired, or killed") {
+  REQUIRE(apply(1, 1, Stage::canary, 2500).has_value());
+  REQUIRE(store->kill("payments", "r", "me").has_value());
+  CHECK(store->narrow({false, false, false}).has_value());
+  CHECK(store->current().slices[2].stage == Stage::retired);
+}

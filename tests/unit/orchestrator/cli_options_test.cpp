@@ -19,6 +19,7 @@ TEST_CASE("commands, arguments and options in any order") {
   CHECK(parse_options({"kill", "payments", "--direct", "--reason", "fire"})->has("direct"));
   CHECK(parse_options({"retire", "payments", "--yes-retire-payments"})->has("yes-retire-payments"));
   CHECK(parse_options({"explain", "--", "--odd"})->arguments == std::vector<std::string>{"--odd"});
+  CHECK(parse_options({"gateway", "reload", "--gateway", "127.0.0.1:9100"})->command == "gateway reload");
   CHECK(parse_options({"status", "--help"})->has("help"));
 }
 
