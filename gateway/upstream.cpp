@@ -95,6 +95,10 @@ Awaitable<ConnectionPtr> Upstream::acquire() {
 }
 
 Awaitable<ConnectionPtr> Upstream::dial() {
+  if (dialer_) {
+    auto played = dialer_();
+    co_return played ? std::make_unique<UpstreamConnection>(io_, sweep_, std::move(played)) : nullptr;
+  }
   auto connection = std::make_unique<UpstreamConnection>(io_, sweep_);
   const config::Endpoint& endpoint = backend_.endpoints.front().address;
   boost::system::error_code error;

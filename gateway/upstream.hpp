@@ -2,6 +2,7 @@
 // Everything here runs on the loop that owns the pool.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,8 @@ namespace phoenix::gateway {
 
 /// One connection and what was read ahead from it.
 struct UpstreamConnection {
-  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep) : stream(io), deadline(sweep, stream) {}
+  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep, std::unique_ptr<Transport> played = nullptr)
+      : stream(io, std::move(played)), deadline(sweep, stream) {}
   ~UpstreamConnection() {
     if (active != nullptr) --*active;
   }
@@ -83,6 +85,8 @@ class Upstream {
   [[nodiscard]] std::size_t idle_count() const { return idle_.size(); }
   [[nodiscard]] std::size_t active_count() const { return active_; }
   void close_idle() { idle_.clear(); }
+  /// For tests: from here on connections come from `dialer` instead of the network; null is a connect that failed.
+  void set_dialer(std::function<std::unique_ptr<Transport>()> dialer) { dialer_ = std::move(dialer); }
 
  private:
   void check_out(UpstreamConnection& connection);
@@ -95,6 +99,7 @@ class Upstream {
   std::size_t max_idle_;
   std::vector<ConnectionPtr> idle_;
   std::size_t active_ = 0;
+  std::function<std::unique_ptr<Transport>()> dialer_;
   bool up_ = true;
 };
 using UpstreamPtr = std::shared_ptr<Upstream>;
