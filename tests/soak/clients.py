@@ -19,13 +19,18 @@ HABITS = {"keep_alive": 40, "pipelined": 12, "chunked": 8, "upload": 4, "downloa
 
 
 class Broken(Exception):
-    """The connection ended before the answer: as it may while a backend is restarted, and must not otherwise."""
+    """The connection ended before the answer: as it may while legacy is restarted, and must not otherwise."""
+
+
+class Closed(Exception):
+    """An answer said that the connection ends with it."""
 
 
 class _Client:
     def __init__(self, port, seed, writes):
         self.port, self.random, self.writes = port, random.Random(seed), writes
         self.counts, self.accepted, self.problems = collections.Counter(), array.array("Q"), []
+        self.failures = []  # (when, what): own statuses of the gateway, connections that broke off
 
     async def connect(self, receive_buffer=None):
         sock = socket.socket()
@@ -71,7 +76,7 @@ class _Client:
                 break
         self.check(message, target, expected)
         if message.fields.get("connection") == "close":
-            raise Broken
+            raise Closed
         if message.status == 503:
             await asyncio.sleep(0.05)
 
@@ -79,7 +84,9 @@ class _Client:
         self.counts[message.status] += 1
         if message.status == 200 and message.body != expected:
             self.problems.append(f"{target}: a wrong body of {len(message.body)} bytes")
-        elif message.status != 200 and message.status not in OWN_STATUSES:
+        elif message.status in OWN_STATUSES:
+            self.failures.append((time.monotonic(), f"{target}: {message.status}"))
+        elif message.status != 200:
             self.problems.append(f"{target}: {message.status} {message.body[:200]!r}")
         if message.status == 200 and "/w" in target:
             self.accepted.append(int(target.split("/w")[1].split("/")[0]))
@@ -183,8 +190,11 @@ class _Client:
             try:
                 await self.connect(16_384 if habit == "slow_reader" else None)
                 await getattr(self, habit)()
+            except Closed:
+                pass
             except Broken:
                 self.counts["broken off"] += 1
+                self.failures.append((time.monotonic(), f"{habit}: the connection ended before the answer"))
             except wire.Malformed as error:
                 self.problems.append(f"{habit}: {error}")
             finally:
@@ -199,7 +209,7 @@ async def _all(port, seed, number, seconds, writes):
     for client in clients:
         counts.update(client.counts)
     return {"counts": counts, "accepted": sum((client.accepted for client in clients), array.array("Q")),
-            "problems": [problem for client in clients for problem in client.problems][:20], "writes": next(writes) - 1}
+            "failures": [failure for client in clients for failure in client.failures], "problems": [problem for client in clients for problem in client.problems][:20], "writes": next(writes) - 1}
 
 
 def _run(pipe, *arguments):

@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
 MOST_GROWTH_SHARE, MOST_GROWTH_MB = 0.10, 16  # of the resident memory, from the end of the warm-up to the end
 LONGEST_OUTAGE_S = 0.8
+RECOVERY_S = 1.5  # until every client has seen that legacy is back
 COUNTED_ONLY = ("unmatched", "bypass", "retired", "event_log_full")  # no event in the log
 
 CONFIG = """
@@ -106,7 +107,7 @@ class Trouble:
     def __init__(self, gateway, backends, seed):
         self.gateway, self.backends, self.random = gateway, backends, random.Random(seed)
         self.reloads = self.refused = 0
-        self.problems = []
+        self.problems, self.legacy_away = [], []
         # Without the call there is no signal handler either, and SIGHUP would end the program.
         self.can_reload = gateway.request("/reload", "POST")[0] == 200
         self.next_restart, self.next_reload = time.monotonic() + 1, time.monotonic() + 2
@@ -117,7 +118,10 @@ class Trouble:
         now = time.monotonic()
         if now > self.next_restart:
             backend, seconds = self.first.pop() if self.first else (self.random.choice(self.backends), self.random.uniform(0.05, LONGEST_OUTAGE_S))
+            started = time.monotonic()
             backend.restart(seconds)
+            if backend is self.backends[0]:
+                self.legacy_away.append((started, time.monotonic()))
             self.next_restart = time.monotonic() + self.random.uniform(2, 5)
         if self.can_reload and now > self.next_reload:
             self.reload()
@@ -171,6 +175,13 @@ def check_accounts(status, directory, problems):
     if logged != published:
         problems.append(f"the log has {logged} events, the accounts say {published}")
     return received, logged
+
+
+def check_failures(failures, away, problems):
+    """Clients may fail while legacy is away and a moment later: not by a reload, not because the shadow is away."""
+    unexcused = [what for when, what in failures if not any(start - 0.1 <= when <= end + RECOVERY_S for start, end in away)]
+    if unexcused:
+        problems.append(f"{len(unexcused)} failures while legacy was up, like {unexcused[0]}")
 
 
 def check_writes(clients, legacy, modern, problems):
@@ -230,6 +241,7 @@ def main():
         problems.append(f"resident memory grew from {warm:.1f} MB after the warm-up to {end:.1f} MB")
     received, logged = check_accounts(status, directory, problems)
     legacy, modern = (backend.report() for backend in backends)
+    check_failures(seen["failures"], trouble.legacy_away, problems)
     check_writes(seen, legacy, modern, problems)
     ended = gateway.stop()
     if ended != 0:
@@ -245,7 +257,7 @@ def main():
         ("seconds, seed", f"{options.seconds:.0f}, {options.seed}"),
         ("client connections", f"{counts['connections']}, of these {counts['aborts']} aborted by the client"),
         ("answers", f"{answered} ({answered / options.seconds:.0f}/s): " + ", ".join(f"{key}: {counts[key]}" for key in sorted(k for k in counts if isinstance(k, int)))),
-        ("broken off while a backend restarted", f"{counts['broken off']}"),
+        ("broken off while legacy restarted", f"{counts['broken off']}"),
         ("restarts", f"legacy {legacy['restarts']}, modern {modern['restarts']}"),
         ("reloads", f"{trouble.reloads}, and {trouble.refused} refused as invalid" if trouble.can_reload else "not offered by this gateway"),
         ("exchanges received", f"{received}, events in the log {logged}"),
