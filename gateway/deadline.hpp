@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/system/error_code.hpp>
+#include <functional>
 #include <vector>
 
 #include "gateway/stream.hpp"
@@ -46,6 +47,8 @@ class DeadlineSweep {
     timer_.cancel();
     stopped_ = true;
   }
+  /// Called at every sweep, on the loop; set before start().
+  std::function<void(SteadyTime)> also;
   /// As if every deadline that is armed had passed: whoever waits for a peer goes on with a time-out.
   void expire_all() { expire(SteadyTime::max()); }
 
@@ -55,7 +58,9 @@ class DeadlineSweep {
     timer_.expires_after(kPeriod);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error || stopped_) return;
-      expire(std::chrono::steady_clock::now());
+      const SteadyTime now = std::chrono::steady_clock::now();
+      expire(now);
+      if (also) also(now);
       wait();
     });
   }

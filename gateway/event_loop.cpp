@@ -8,13 +8,17 @@
 namespace phoenix::gateway {
 namespace {
 
-UpstreamPtr make_upstream(EventLoop& loop, const config::BackendConfig& backend, std::size_t max_idle) {
-  if (backend.empty()) return nullptr;
+UpstreamPtr make_upstream(EventLoop& loop, const BackendStatePtr& backend, Upstream::Use use) {
+  constexpr std::size_t kMostIdleServing = 1024;
   const auto& gateway = loop.settings->gateway;
+  const auto& timeouts = gateway.timeouts;
   return std::make_shared<Upstream>(
-      loop.io, loop.sweep, backend,
-      Upstream::Timeouts{gateway.timeouts.connect, gateway.timeouts.response, gateway.timeouts.idle},
-      gateway.limits.head_bytes, max_idle);
+      loop.io, loop.sweep, loop.random, backend,
+      Upstream::Options{use,
+                        {timeouts.connect, timeouts.response, timeouts.idle},
+                        gateway.limits.head_bytes,
+                        use == Upstream::Use::serving ? kMostIdleServing : gateway.limits.shadow_connections,
+                        loop.settings->backend_tls[static_cast<std::size_t>(index(backend->side))]});
 }
 
 }  // namespace
@@ -23,12 +27,19 @@ EventLoop::EventLoop(GatewayContext& shared, const SettingsPtr& first, int numbe
     : context(shared),
       random(random_seed() + static_cast<std::uint64_t>(number)),
       counters(first->routes.labels().size(), shared.slice_names.size()),
+      number_(number),
       work_(asio::make_work_guard(io)) {
+  sweep.also = [this](SteadyTime now) {
+    for (auto* upstreams : {&serving, &shadow_upstream}) {
+      for (const auto& upstream : *upstreams) {
+        if (upstream) upstream->close_old(now);
+      }
+    }
+  };
   adopt(first);
 }
 
 void EventLoop::adopt(const SettingsPtr& shared) {
-  constexpr std::size_t kMostIdleServing = 1024;
   // A count of its own for each loop: one shared by all would be contended at every request.
   settings = SettingsPtr(shared.get(), [keep = shared](const Settings*) {});
   counters.resize(settings->routes.labels().size());
@@ -36,9 +47,14 @@ void EventLoop::adopt(const SettingsPtr& shared) {
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));
     const auto& backend = side == Side::legacy ? gateway.legacy : gateway.modern;
-    serving[at] = make_upstream(*this, backend, kMostIdleServing);
-    shadow_upstream[at] = make_upstream(*this, backend, gateway.limits.shadow_connections);
-    if (shadow_upstream[at] && !shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
+    serving[at] = shadow_upstream[at] = nullptr;
+    checker_[at] = nullptr;
+    if (backend.empty()) continue;
+    const BackendStatePtr state = context.backends.find(side, backend);
+    serving[at] = make_upstream(*this, state, Upstream::Use::serving);
+    shadow_upstream[at] = make_upstream(*this, state, Upstream::Use::shadow);
+    if (!shadow[at]) shadow[at] = std::make_unique<ShadowDispatcher>(*this, side);
+    if (number_ == 0) checker_[at] = std::make_unique<HealthChecker>(io, sweep, state, settings->backend_tls[at]);
   }
 }
 

@@ -16,9 +16,10 @@
 #include "gateway/asio.hpp"
 #include "gateway/deadline.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/health_checker.hpp"
 #include "gateway/policy_store.hpp"
-#include "gateway/settings.hpp"
 #include "gateway/sequencer.hpp"
+#include "gateway/settings.hpp"
 #include "gateway/upstream.hpp"
 
 namespace phoenix::gateway {
@@ -35,6 +36,7 @@ struct GatewayContext {
   ExchangePublisher& publisher;
   std::atomic<std::uint64_t> connections{0};
   std::atomic<bool> draining{false};
+  BackendRegistry backends{};
 };
 
 /// An io_context whose owner can destroy what is suspended on it (sessions, shadow workers) while the members that
@@ -75,6 +77,8 @@ class EventLoop {
   std::uint64_t open_sessions = 0;
 
  private:
+  const int number_;
+  std::array<std::unique_ptr<HealthChecker>, 2> checker_;  // of the first loop, by side
   asio::executor_work_guard<Executor> work_;
 };
 

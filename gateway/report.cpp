@@ -11,6 +11,23 @@ namespace {
 
 constexpr std::array<Side, 2> kSides{Side::legacy, Side::modern};
 
+void add_upstream(Report& report, std::size_t side, const Upstream& upstream) {
+  BackendReport& backend = report.backends[side];
+  // During a reload loops may still have different endpoints: those of the first loop are shown.
+  if (!backend.state) {
+    backend.state = upstream.backend();
+    backend.endpoints.resize(backend.state->endpoints.size());
+  }
+  for (std::size_t i = 0; i < upstream.backend()->endpoints.size(); ++i) {
+    report.idle[side] += upstream.idle_count(i);
+    report.active[side] += upstream.active_count(i);
+    if (upstream.backend() != backend.state) continue;
+    backend.endpoints[i].idle += upstream.idle_count(i);
+    backend.endpoints[i].active += upstream.active_count(i);
+  }
+  report.up[side] = report.up[side] && upstream.backend()->is_up();
+}
+
 void add_loop(Report& report, EventLoop& loop) {
   for (std::size_t i = 0; i < report.routes.size(); ++i) {
     const RouteCounters& counters = loop.counters.routes[i];
@@ -33,10 +50,7 @@ void add_loop(Report& report, EventLoop& loop) {
     report.shadow_errors[side] += loop.counters.shadow_errors[side];
     if (loop.shadow[side]) report.backlog[side] += loop.shadow[side]->backlog();
     for (const auto* upstream : {loop.serving[side].get(), loop.shadow_upstream[side].get()}) {
-      if (upstream == nullptr) continue;
-      report.idle[side] += upstream->idle_count();
-      report.active[side] += upstream->active_count();
-      report.up[side] = report.up[side] && upstream->up();
+      if (upstream != nullptr) add_upstream(report, side, *upstream);
     }
   }
 }
@@ -98,7 +112,8 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
   const auto at = static_cast<std::size_t>(index(side));
   const telemetry::Labels backend{{"backend", std::string(to_string(side))}};
   page.gauge(kPrefix + "backlog", "Shadow legs waiting.", backend, static_cast<double>(report.backlog[at]));
-  page.gauge(kPrefix + "backend_up", "1 when the latest connect worked.", backend, report.up[at] ? 1 : 0);
+  page.gauge(kPrefix + "backend_up", "1 when the latest connect to some endpoint worked.", backend,
+             report.up[at] ? 1 : 0);
   const auto legs = [&](const char* leg, std::uint64_t count, std::uint64_t errors) {
     const telemetry::Labels labels{backend.front(), {"leg", leg}};
     page.counter(kPrefix + "legs_total", "Legs that ended.", labels, static_cast<double>(count));
@@ -193,6 +208,10 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
     }
   }
   json["keys"] = keys;
+  for (const Side side : kSides) {
+    const BackendReport& backend = report.backends[static_cast<std::size_t>(index(side))];
+    if (backend.state) json["backends"][std::string(to_string(side))] = to_json(backend);
+  }
   json["connections"] = report.sessions;
   json["rejected"] = report.rejected;
   json["event_log"] = {{"accepted", report.producer.accepted}, {"acknowledged", report.producer.acknowledged},
@@ -207,7 +226,10 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
   for (const auto& route : report.routes) route_metrics(page, route);
   for (std::size_t i = 0; i < slice_names.size(); ++i)
     slice_metrics(page, slice_names[i], policy.slices[i], report.side_deferred[i], report.keys[i]);
-  for (const Side side : kSides) backend_metrics(page, report, side);
+  for (const Side side : kSides) {
+    backend_metrics(page, report, side);
+    add_backend_metrics(page, report.backends[static_cast<std::size_t>(index(side))]);
+  }
   for (const auto& [status, count] : report.rejected)
     page.counter(kPrefix + "rejected_total", "Requests refused before routing.", {{"code", status}},
                  static_cast<double>(count));

@@ -11,6 +11,7 @@
 
 #include "core/events/control_events.hpp"
 #include "core/events/event_log.hpp"
+#include "gateway/backend_report.hpp"
 #include "gateway/event_loop.hpp"
 
 namespace phoenix::gateway {
@@ -27,6 +28,7 @@ struct Report {
     std::array<Histogram, 2> duration;
   };
   std::vector<Route> routes;
+  std::array<BackendReport, 2> backends;  // by side
   std::vector<std::uint64_t> side_deferred;
   std::map<std::string, std::uint64_t> rejected;
   std::array<std::uint64_t, 2> served{}, serving_errors{}, shadow_legs{}, shadow_errors{}, backlog{}, idle{}, active{};

@@ -151,13 +151,16 @@ class Session {
       const UpstreamPtr held = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       Upstream& upstream = *held;
       const auto started = std::chrono::steady_clock::now();
-      ConnectionPtr connection = co_await upstream.acquire();
+      Acquired acquired = co_await upstream.acquire(*exchange);
+      ConnectionPtr& connection = acquired.connection;
       while (may_still_serve(*exchange)) {
+        refusal_ = acquired.refusal;
         exchange->serving.outcome = LegOutcome::connect_failed;
         if (connection) exchange->serving.outcome = co_await send_and_read_head(*exchange, upstream, *connection);
         if (!may_send_again(*exchange, connection))
           co_return co_await respond(exchange, upstream, std::move(connection), started);
-        connection = co_await upstream.acquire();
+        connection.reset();  // its place is free before another is asked for
+        acquired = co_await upstream.acquire(*exchange);
       }
       if (connection) upstream.release(std::move(connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
@@ -179,8 +182,8 @@ class Session {
     const bool rechunk = !exchange.body_complete && !exchange.request.framing.content_length;
     std::string first_chunk;
     if (rechunk) append_chunk(first_chunk, exchange.body);
-    LegOutcome outcome = co_await upstream.send(connection, exchange.forwarded_head, serving_leg_tail(),
-                                                rechunk ? first_chunk : exchange.body);
+    LegOutcome outcome = co_await upstream.send_request(connection, exchange.forwarded_head, serving_leg_tail(),
+                                                        rechunk ? first_chunk : exchange.body);
     if (outcome == LegOutcome::ok && !exchange.body_complete)
       outcome = co_await stream_request(upstream, connection, rechunk);
     // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
@@ -215,13 +218,13 @@ class Session {
       if (client_broke_off_) co_return LegOutcome::reset;  // the backend sees a cut request
       framed.clear();
       if (rechunk) append_chunk(framed, piece);
-      const LegOutcome sent = co_await upstream.send(connection, rechunk ? framed : piece, {}, {});
+      const LegOutcome sent = co_await upstream.send_more(connection, rechunk ? framed : piece);
       if (sent != LegOutcome::ok) co_return sent;
     }
     if (!rechunk) co_return LegOutcome::ok;
     framed.clear();
     append_last_chunk(framed);
-    co_return co_await upstream.send(connection, framed, {}, {});
+    co_return co_await upstream.send_more(connection, framed);
   }
 
   // --- respond -----------------------------------------------------------------------------------------------------
@@ -303,7 +306,9 @@ class Session {
                                                                : 502;
     const std::string_view backend = to_string(exchange->serving_side());
     const bool keep = wants_keep_alive(*exchange);
-    const std::string detail = refused ? std::string(cut_.reason) : fmt::format("{}: {}", backend, to_string(outcome));
+    const std::string_view why =
+        outcome == LegOutcome::connect_failed ? to_string(refusal_) : std::string_view(to_string(outcome));
+    const std::string detail = refused ? std::string(cut_.reason) : fmt::format("{}: {}", backend, why);
     const std::string answer = problem_for(*exchange, status, reason_phrase(status), detail, keep);
     exchange->serving.head.status = status;
     record(exchange, started, {});
@@ -365,6 +370,7 @@ class Session {
   GatewayContext& context_;
   ClientConnection client_;
   std::uint32_t bucket_ = 0;
+  Refusal refusal_ = Refusal::none;  // why the latest exchange got no connection
   bool served_any_ = false;
   bool client_broke_off_ = false;  // in the middle of its request: no fault of the backend
   ReadResult cut_;                 // how

@@ -52,7 +52,7 @@ Awaitable<void> ShadowDispatcher::work() {
     Exchange& exchange = *ready_.front();
     ready_.pop_front();
     const UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
-    ConnectionPtr connection = co_await upstream->acquire();
+    ConnectionPtr connection = (co_await upstream->acquire(exchange)).connection;
     if (!connection) {
       ready_.push_front(&exchange);  // nothing was delivered: it keeps its turn
       if (!backing_off_) co_await back_off();
@@ -65,8 +65,8 @@ Awaitable<void> ShadowDispatcher::work() {
     const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
     if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
       upstream->close_idle();
-      if (ConnectionPtr fresh = co_await upstream->acquire())
-        outcome = co_await attempt(exchange, *upstream, std::move(fresh));
+      Acquired again = co_await upstream->acquire(exchange);
+      if (again.connection) outcome = co_await attempt(exchange, *upstream, std::move(again.connection));
     }
     shadow_over(exchange, outcome);
   }
@@ -86,7 +86,7 @@ Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, Upstream& up
   exchange.shadow.sent_at_us = unix_us();
   exchange.shadow.head_text.clear();
   const std::string tail = shadow_leg_tail(exchange.assigned_id);
-  LegOutcome outcome = co_await upstream.send(*connection, exchange.forwarded_head, tail, exchange.body);
+  LegOutcome outcome = co_await upstream.send_request(*connection, exchange.forwarded_head, tail, exchange.body);
   if (outcome == LegOutcome::ok)
     outcome = co_await upstream.read_head(*connection, exchange.request.method, exchange.shadow);
   bool reusable = false;

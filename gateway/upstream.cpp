@@ -1,14 +1,20 @@
 #include "gateway/upstream.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/address.hpp>
+#include <array>
 
 namespace phoenix::gateway {
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kRecordBytes = 16 * 1024;  // of plain text, at most (RFC 8446, 5.1)
 
-// Reads what is there into the connection's buffer; the error is `eof` at the end of the stream.
+// The business key, or the exchange where there is none: such requests go anywhere.
+std::uint64_t key_hash_of(const Exchange& exchange) {
+  return hash_of_key(exchange.keys.empty() ? std::string_view(exchange.id_text) : exchange.keys.front());
+}
+
+}  // namespace
+
 Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
   const std::size_t size = connection.buffer.size();
   connection.buffer.resize(size + kReadBytes);
@@ -17,8 +23,6 @@ Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
   connection.buffer.resize(size + bytes);
   co_return error;
 }
-
-}  // namespace
 
 ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& head, std::string_view request_method)
     : connection_(connection),
@@ -43,6 +47,7 @@ void ResponseBody::take_buffered(std::string& out) {
     if (decoded == ChunkedDecoder::State::malformed) {
       state_ = State::failed;
       outcome_ = LegOutcome::malformed;
+      connection_.lease.judge(Lease::Verdict::bad);
     }
   } else {
     const std::size_t take =
@@ -67,104 +72,165 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
     const bool ended = close_delimited_ && error == asio::error::eof;
     state_ = ended ? State::done : State::failed;
     outcome_ = ended ? LegOutcome::ok : connection_.deadline.expired() ? LegOutcome::timeout : LegOutcome::reset;
+    if (!ended) connection_.lease.judge(Lease::Verdict::bad);
   }
   co_return state_;
 }
 
-Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, config::BackendConfig backend, Timeouts timeouts,
-                   std::size_t head_limit, std::size_t max_idle)
-    : io_(io),
-      sweep_(sweep),
+Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, RandomSource& random, BackendStatePtr backend,
+                   Options options)
+    : random_(random),
       backend_(std::move(backend)),
-      timeouts_(timeouts),
-      head_limit_(head_limit),
-      max_idle_(max_idle) {}
-
-Awaitable<ConnectionPtr> Upstream::acquire() {
-  while (!idle_.empty()) {
-    ConnectionPtr connection = std::move(idle_.back());
-    idle_.pop_back();
-    if (!connection->stream.is_quiet()) continue;
-    connection->reused = true;
-    check_out(*connection);
-    co_return connection;
-  }
-  ConnectionPtr connection = co_await dial();
-  if (connection) check_out(*connection);
-  co_return connection;
+      options_(std::move(options)),
+      host_line_(backend_->config.host.empty() ? "" : "Host: " + backend_->config.host + "\r\n"),
+      balancer_(backend_->config.balance, backend_->config.endpoints) {
+  for (const auto& endpoint : backend_->config.endpoints)
+    pools_.emplace_back(Dialer(io, sweep, endpoint, backend_->config, options_.tls));
+  views_.resize(pools_.size());
 }
 
-Awaitable<ConnectionPtr> Upstream::dial() {
-  if (dialer_) {
-    auto played = dialer_();
-    co_return played ? std::make_unique<UpstreamConnection>(io_, sweep_, std::move(played)) : nullptr;
+Awaitable<Acquired> Upstream::acquire(const Exchange& exchange) {
+  SteadyTime now = std::chrono::steady_clock::now();
+  Acquired out;
+  Lease lease;
+  if (options_.use == Use::shadow) {
+    lease.enter_ungated(*backend_);
+  } else if (out.refusal = lease.enter(*backend_, now); out.refusal != Refusal::none) {
+    ++backend_->gate->refused[static_cast<std::size_t>(out.refusal)];
+    co_return out;
   }
-  auto connection = std::make_unique<UpstreamConnection>(io_, sweep_);
-  const config::Endpoint& endpoint = backend_.endpoints.front().address;
-  boost::system::error_code error;
-  std::vector<Tcp::endpoint> targets;
-  if (const auto address = asio::ip::make_address(endpoint.host, error); !error) {
-    targets.emplace_back(address, endpoint.port);
-  } else {
-    asio::ip::basic_resolver<Tcp, Executor> resolver(io_.get_executor());
-    const auto [failed, results] =
-        co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kAwait);
-    if (!failed) {
-      for (const auto& result : results) targets.push_back(result.endpoint());
+  const std::uint64_t key_hash = balancer_.policy() == config::Balance::consistent_hash ? key_hash_of(exchange) : 0;
+  std::vector<bool> tried;  // empty until one has failed
+  while (const auto endpoint = pick(key_hash, tried, now)) {
+    Pool& pool = pools_[*endpoint];
+    out.connection = take_idle(pool, now);
+    if (!out.connection) {
+      Dialled dialled = co_await pool.dialer.dial(options_.timeouts.connect);
+      now = std::chrono::steady_clock::now();
+      backend_->note_connect(*endpoint, dialled.connection != nullptr, dialled.why);
+      out.connection = std::move(dialled.connection);
     }
+    if (out.connection) {
+      lease.attach(*endpoint, pool.active);
+      out.connection->endpoint = *endpoint;
+      out.connection->lease = std::move(lease);
+      co_return out;
+    }
+    backend_->failed(*endpoint, now);
+    tried.resize(pools_.size());
+    tried[*endpoint] = true;
   }
-  for (const auto& target : targets) {
-    connection->stream.close();
-    connection->deadline.arm(timeouts_.connect);
-    const auto [failed] = co_await connection->stream.socket().async_connect(target, kAwait);
-    connection->deadline.disarm();
-    if (failed) continue;
-    connection->stream.socket().set_option(Tcp::no_delay(true), error);
-    up_ = true;
-    co_return connection;
-  }
-  up_ = false;
-  co_return nullptr;
+  lease.judge(Lease::Verdict::bad);
+  out.refusal = Refusal::connect_failed;
+  if (options_.use == Use::serving) ++backend_->gate->refused[static_cast<std::size_t>(out.refusal)];
+  co_return out;
 }
 
-void Upstream::check_out(UpstreamConnection& connection) {
-  connection.active = &active_;
-  ++active_;
+std::optional<std::size_t> Upstream::pick(std::uint64_t key_hash, const std::vector<bool>& tried, SteadyTime now) {
+  if (pools_.size() == 1) return tried.empty() ? std::optional<std::size_t>(0) : std::nullopt;
+  const config::Balance policy = balancer_.policy();
+  for (std::size_t i = 0; i < views_.size(); ++i) {
+    const EndpointState& state = *backend_->endpoints[i];
+    views_[i].weight = backend_->config.endpoints[i].weight;
+    views_[i].usable = state.is_usable(now);
+    views_[i].tried = !tried.empty() && tried[i];
+    if (policy == config::Balance::least_requests)
+      views_[i].in_flight = state.in_flight.load(std::memory_order_relaxed);
+  }
+  return balancer_.pick(views_, key_hash, policy == config::Balance::weighted ? random_.next() : 0);
+}
+
+ConnectionPtr Upstream::take_idle(Pool& pool, SteadyTime now) {
+  while (!pool.idle.empty()) {
+    ConnectionPtr connection = std::move(pool.idle.back());
+    pool.idle.pop_back();
+    if (now - connection->idle_since >= backend_->config.keep_idle || !connection->stream.is_quiet()) continue;
+    connection->reused = true;
+    return connection;
+  }
+  return nullptr;
 }
 
 void Upstream::release(ConnectionPtr connection) {
-  connection->active = nullptr;
-  --active_;
-  if (idle_.size() < max_idle_) idle_.push_back(std::move(connection));
+  connection->lease.end();
+  auto& idle = pools_[connection->endpoint].idle;
+  if (idle.size() >= options_.max_idle) return;
+  connection->idle_since = std::chrono::steady_clock::now();
+  idle.push_back(std::move(connection));
 }
 
-Awaitable<LegOutcome> Upstream::send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
-                                     std::string_view body) {
-  const std::array<asio::const_buffer, 3> parts{asio::buffer(head), asio::buffer(tail), asio::buffer(body)};
-  connection.deadline.arm(timeouts_.idle);
-  const auto [error, bytes] = co_await asio::async_write(connection.stream, parts, kAwait);
+void Upstream::close_idle() {
+  for (auto& pool : pools_) pool.idle.clear();
+}
+
+void Upstream::close_old(SteadyTime now) {
+  for (auto& pool : pools_) {
+    while (!pool.idle.empty() && now - pool.idle.front()->idle_since >= backend_->config.keep_idle)
+      pool.idle.pop_front();
+  }
+}
+
+template <std::size_t N>
+Awaitable<LegOutcome> Upstream::write(UpstreamConnection& connection, std::array<std::string_view, N> parts) {
+  std::array<asio::const_buffer, N> buffers;
+  for (std::size_t i = 0; i < N; ++i) buffers[i] = asio::buffer(parts[i]);
+  // Over TLS each part would become a record and a packet of its own.
+  std::string joined;
+  if (connection.stream.tls() != nullptr && N > 1 && asio::buffer_size(buffers) <= kRecordBytes) {
+    for (const std::string_view part : parts) joined.append(part);
+    buffers = {asio::buffer(joined)};
+  }
+  connection.deadline.arm(options_.timeouts.idle);
+  const auto [error, bytes] = co_await asio::async_write(connection.stream, buffers, kAwait);
   connection.deadline.disarm();
-  if (!error) co_return LegOutcome::ok;
-  co_return connection.deadline.expired() ? LegOutcome::timeout : LegOutcome::reset;
+  co_return note(connection,
+                 !error                          ? LegOutcome::ok
+                 : connection.deadline.expired() ? LegOutcome::timeout
+                                                 : LegOutcome::reset,
+                 0);
+}
+
+Awaitable<LegOutcome> Upstream::send_request(UpstreamConnection& connection, std::string_view head,
+                                             std::string_view tail, std::string_view body) {
+  if (host_line_.empty()) return write<3>(connection, {head, tail, body});
+  const std::size_t host = head.find("\r\n") + 2;
+  const std::size_t rest = head.find("\r\n", host) + 2;
+  return write<5>(connection, {head.substr(0, host), host_line_, head.substr(rest), tail, body});
+}
+
+Awaitable<LegOutcome> Upstream::send_more(UpstreamConnection& connection, std::string_view bytes) {
+  return write<1>(connection, {bytes});
+}
+
+// What the endpoint's health learns. A pooled connection that was closed before any answer tells nothing: it was idle.
+LegOutcome Upstream::note(UpstreamConnection& connection, LegOutcome outcome, int status) {
+  const bool stale = outcome == LegOutcome::reset && connection.reused && connection.buffer.empty();
+  if (outcome == LegOutcome::ok) {
+    if (status >= 200)
+      connection.lease.judge(status >= 502 && status <= 504 ? Lease::Verdict::bad : Lease::Verdict::good);
+  } else {
+    connection.lease.judge(stale ? Lease::Verdict::unknown : Lease::Verdict::bad);
+  }
+  return outcome;
 }
 
 Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
                                           Interim interim) {
   std::size_t scanned = 0;
-  connection.deadline.arm(timeouts_.response);
+  connection.deadline.arm(options_.timeouts.response);
   while (true) {
     const HeadEnd end = find_head_end(connection.buffer, scanned);
     const std::size_t size = end.state == HeadEnd::State::complete ? end.length : connection.buffer.size();
-    if (end.state == HeadEnd::State::bare_line_feed || size > head_limit_) {
+    if (end.state == HeadEnd::State::bare_line_feed || size > options_.head_limit) {
       connection.deadline.disarm();
-      co_return LegOutcome::malformed;
+      co_return note(connection, LegOutcome::malformed, 0);
     }
     if (end.state == HeadEnd::State::incomplete) {
       // An expired deadline is no longer armed: what came at the last moment must not be waited on without one.
       if (!co_await fill(connection) && !connection.deadline.expired()) continue;
       const bool late = connection.deadline.expired();
       connection.deadline.disarm();
-      co_return late ? LegOutcome::timeout : LegOutcome::reset;
+      co_return note(connection, late ? LegOutcome::timeout : LegOutcome::reset, 0);
     }
     leg.head_text.assign(connection.buffer, 0, end.length);
     connection.buffer.erase(0, end.length);
@@ -172,12 +238,12 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
     // 101 would hand over the connection; nothing that we send asks for it.
     if (parse_response_head(leg.head_text, method, leg.head) || leg.head.status == 101) {
       connection.deadline.disarm();
-      co_return LegOutcome::malformed;
+      co_return note(connection, LegOutcome::malformed, 0);
     }
     if (leg.head.status >= 200 || interim == Interim::returned) break;
   }
   connection.deadline.disarm();
-  co_return LegOutcome::ok;
+  co_return note(connection, LegOutcome::ok, leg.head.status);
 }
 
 }  // namespace phoenix::gateway

@@ -1,35 +1,19 @@
-// Connections to the backends. One pool per event loop and backend; idle connections are reused last in, first out.
-// Everything here runs on the loop that owns the pool.
+// Connections to a backend, from one event loop: a pool for each endpoint, whose idle connections are reused last in,
+// first out. Everything here runs on the loop that owns the pools; what the loops share is BackendState.
 #pragma once
 
-#include <functional>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/runtime/config.hpp"
-#include "gateway/asio.hpp"
+#include "core/runtime/clock.hpp"
+#include "gateway/balancer.hpp"
 #include "gateway/chunked_body.hpp"
-#include "gateway/deadline.hpp"
+#include "gateway/dialer.hpp"
 #include "gateway/exchange.hpp"
-#include "gateway/stream.hpp"
 
 namespace phoenix::gateway {
-
-/// One connection and what was read ahead from it.
-struct UpstreamConnection {
-  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep, std::unique_ptr<Transport> played = nullptr)
-      : stream(io, std::move(played)), deadline(sweep, stream) {}
-  ~UpstreamConnection() {
-    if (active != nullptr) --*active;
-  }
-  Stream stream;
-  Deadline deadline;
-  std::string buffer;  // bytes read, not yet consumed
-  bool reused = false;
-  std::size_t* active = nullptr;  // counts this connection while it is out of the pool
-};
-using ConnectionPtr = std::unique_ptr<UpstreamConnection>;
 
 /// Reads the body that follows a response head, in whatever framing.
 class ResponseBody {
@@ -60,47 +44,76 @@ class ResponseBody {
 /// Whether read_head() waits for a final response (from 200 on) or returns interim ones as well.
 enum class Interim { skipped, returned };
 
+/// A connection, or why there is none. Nothing was sent in that case.
+struct Acquired {
+  ConnectionPtr connection;
+  Refusal refusal = Refusal::none;
+};
+
 class Upstream {
  public:
   struct Timeouts {
     std::chrono::milliseconds connect, response, idle;
   };
-  Upstream(asio::io_context& io, DeadlineSweep& sweep, config::BackendConfig backend, Timeouts timeouts,
-           std::size_t head_limit, std::size_t max_idle);
+  /// Serving legs pass the circuit breaker and count against `in_flight`; shadow legs have bounds of their own.
+  enum class Use { serving, shadow };
+  struct Options {
+    Use use = Use::serving;
+    Timeouts timeouts;
+    std::size_t head_limit = 0;
+    std::size_t max_idle = 0;         // connections, for each endpoint
+    std::shared_ptr<TlsContext> tls;  // null where no endpoint wants it
+  };
+  Upstream(asio::io_context& io, DeadlineSweep& sweep, RandomSource& random, BackendStatePtr backend, Options options);
 
-  /// A pooled connection that is still open, or a new one; null when none can be made (connect_failed).
-  Awaitable<ConnectionPtr> acquire();
+  /// To the endpoint that the balance policy picks: a pooled connection that is still open, or a new one. Where an
+  /// endpoint cannot be reached the next is tried, each at most once.
+  Awaitable<Acquired> acquire(const Exchange& exchange);
   /// Back into the pool; only when it stands exactly between two messages.
   void release(ConnectionPtr connection);
-  /// Writes a request: `ok`, `reset` or `timeout`; bytes may have left in every case.
-  Awaitable<LegOutcome> send(UpstreamConnection& connection, std::string_view head, std::string_view tail,
-                             std::string_view body);
+  /// Writes a request: `ok`, `reset` or `timeout`; bytes may have left in every case. `head` begins with the request
+  /// line and Host, as write_forwarded_head() writes it; where the backend has a `host`, that line is replaced on the
+  /// way.
+  Awaitable<LegOutcome> send_request(UpstreamConnection& connection, std::string_view head, std::string_view tail,
+                                     std::string_view body);
+  /// More of a request's body, as it stands.
+  Awaitable<LegOutcome> send_more(UpstreamConnection& connection, std::string_view bytes);
   /// Reads the next response head into `leg`. The response time-out runs from here.
   Awaitable<LegOutcome> read_head(UpstreamConnection& connection, std::string_view method, Leg& leg,
                                   Interim interim = Interim::skipped);
 
-  [[nodiscard]] const Timeouts& timeouts() const { return timeouts_; }
-  /// Did the latest connect work? Shown in /status; the shadow's backoff uses its own count.
-  [[nodiscard]] bool up() const { return up_; }
-  [[nodiscard]] std::size_t idle_count() const { return idle_.size(); }
-  [[nodiscard]] std::size_t active_count() const { return active_; }
-  void close_idle() { idle_.clear(); }
-  /// For tests: from here on connections come from `dialer` instead of the network; null is a connect that failed.
-  void set_dialer(std::function<std::unique_ptr<Transport>()> dialer) { dialer_ = std::move(dialer); }
+  [[nodiscard]] const Timeouts& timeouts() const { return options_.timeouts; }
+  [[nodiscard]] const BackendStatePtr& backend() const { return backend_; }
+  [[nodiscard]] std::size_t idle_count(std::size_t endpoint) const { return pools_[endpoint].idle.size(); }
+  [[nodiscard]] std::size_t active_count(std::size_t endpoint) const { return pools_[endpoint].active; }
+  void close_idle();
+  /// For tests: from here on connections come from `connect` instead of the network; null is a connect that failed.
+  void set_dialer(const std::function<std::unique_ptr<Transport>()>& connect) {
+    for (Pool& pool : pools_) pool.dialer.play(connect);
+  }
+  /// Closes what has been idle for `keep_idle`.
+  void close_old(SteadyTime now);
 
  private:
-  void check_out(UpstreamConnection& connection);
-  Awaitable<ConnectionPtr> dial();
-  asio::io_context& io_;
-  DeadlineSweep& sweep_;
-  config::BackendConfig backend_;
-  Timeouts timeouts_;
-  std::size_t head_limit_;
-  std::size_t max_idle_;
-  std::vector<ConnectionPtr> idle_;
-  std::size_t active_ = 0;
-  std::function<std::unique_ptr<Transport>()> dialer_;
-  bool up_ = true;
+  struct Pool {
+    explicit Pool(Dialer with) : dialer(std::move(with)) {}
+    Dialer dialer;
+    std::deque<ConnectionPtr> idle;  // the latest at the back
+    std::size_t active = 0;
+  };
+  std::optional<std::size_t> pick(std::uint64_t key_hash, const std::vector<bool>& tried, SteadyTime now);
+  ConnectionPtr take_idle(Pool& pool, SteadyTime now);
+  template <std::size_t N>
+  Awaitable<LegOutcome> write(UpstreamConnection& connection, std::array<std::string_view, N> parts);
+  LegOutcome note(UpstreamConnection& connection, LegOutcome outcome, int status);
+
+  RandomSource& random_;
+  const BackendStatePtr backend_;
+  const Options options_;
+  const std::string host_line_;  // empty: Host as it was sent
+  Balancer balancer_;
+  std::deque<Pool> pools_;           // by endpoint
+  std::vector<EndpointView> views_;  // what pick() looks at, kept for its memory
 };
 using UpstreamPtr = std::shared_ptr<Upstream>;
 

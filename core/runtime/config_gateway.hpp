@@ -51,17 +51,21 @@ struct BackendConfig {
     milliseconds interval{5'000}, timeout{2'000};
     int healthy_after = 2;    // good answers (status < 400) in a row
     int unhealthy_after = 3;  // bad ones in a row
+    friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
   } health_check;
   struct Ejection {
     int failures = 5;  // in a row: failed connects, resets, time-outs, 502..504; 0: never
     milliseconds duration{10'000};
     int max_percent = 50;  // of the endpoints at once; a single endpoint is never ejected
+    friend bool operator==(const Ejection&, const Ejection&) = default;
   } ejection;
   struct CircuitBreaker {
     int failures = 0;            // in a row, over all endpoints; 0: no breaker
     milliseconds open{5'000};    // then one request may try
+    friend bool operator==(const CircuitBreaker&, const CircuitBreaker&) = default;
   } circuit_breaker;
   [[nodiscard]] bool empty() const { return endpoints.empty(); }
+  friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
 
 enum class ShadowMode { off, reads, dual };

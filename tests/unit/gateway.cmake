@@ -1,5 +1,6 @@
 phoenix_test(test_gateway_pure unit
   SOURCES gateway/message_head_test.cpp gateway/chunked_body_test.cpp gateway/route_table_test.cpp
           gateway/canary_selector_test.cpp gateway/sequencer_test.cpp gateway/policy_store_test.cpp
-          gateway/http_date_test.cpp
+          gateway/http_date_test.cpp gateway/balancer_test.cpp gateway/circuit_breaker_test.cpp
+          gateway/backend_state_test.cpp gateway/address_cache_test.cpp
   DEPS phoenix_gateway_lib)

@@ -5,11 +5,14 @@
 #include <netinet/in.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <stdexcept>
+#include <system_error>
 
 #include "tests/support/raw_client.hpp"
 
@@ -32,8 +35,29 @@ Reply Reply::status(int status, const std::string& body) {
       fmt::format("HTTP/1.1 {} Scripted\r\nContent-Length: {}\r\n\r\n{}", status, body.size(), body), false, false, {}};
 }
 
-FakeBackend::FakeBackend() : script_([](const SeenRequest&) { return Reply::ok("{}"); }) {
+FakeBackend::FakeBackend(std::string address, std::optional<FakeTls> tls)
+    : address_(std::move(address)), tls_(std::move(tls)), script_([](const SeenRequest&) { return Reply::ok("{}"); }) {
+  if (tls_) {
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+    context_.reset(SSL_CTX_new(TLS_server_method()));
+    bool good = SSL_CTX_use_certificate_chain_file(context_.get(), tls_->certificate.c_str()) == 1 &&
+                SSL_CTX_use_PrivateKey_file(context_.get(), tls_->key.c_str(), SSL_FILETYPE_PEM) == 1;
+    if (!tls_->client_ca.empty()) {
+      SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+      good = good && SSL_CTX_load_verify_file(context_.get(), tls_->client_ca.c_str()) == 1;
+      SSL_CTX_set_session_id_context(context_.get(), reinterpret_cast<const unsigned char*>("t"), 1);
+    }
+    if (!good) throw std::runtime_error("bad certificate files");
+  }
   listen();
+}
+
+long FakeBackend::Peer::read(char* into, std::size_t size) const {
+  return ssl != nullptr ? SSL_read(ssl, into, static_cast<int>(size)) : ::recv(fd, into, size, 0);
+}
+long FakeBackend::Peer::write(std::string_view bytes) const {
+  return ssl != nullptr ? SSL_write(ssl, bytes.data(), static_cast<int>(bytes.size()))
+                        : ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
 FakeBackend::~FakeBackend() {
@@ -47,18 +71,34 @@ FakeBackend::~FakeBackend() {
 }
 
 void FakeBackend::listen() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_storage at{};
+  socklen_t size = 0;
+  if (address_.starts_with('/')) {
+    auto& local = reinterpret_cast<sockaddr_un&>(at);
+    local.sun_family = AF_UNIX;
+    address_.copy(local.sun_path, sizeof local.sun_path - 1);
+    ::unlink(address_.c_str());
+    size = sizeof local;
+  } else if (address_.find(':') != std::string::npos) {
+    auto& six = reinterpret_cast<sockaddr_in6&>(at);
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(port_);
+    ::inet_pton(AF_INET6, address_.c_str(), &six.sin6_addr);
+    size = sizeof six;
+  } else {
+    auto& four = reinterpret_cast<sockaddr_in&>(at);
+    four.sin_family = AF_INET;
+    four.sin_port = htons(port_);
+    ::inet_pton(AF_INET, address_.c_str(), &four.sin_addr);
+    size = sizeof four;
+  }
+  const int fd = ::socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(port_);
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || ::listen(fd, 1024) != 0)
-    throw std::runtime_error("cannot listen");
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(fd, 1024) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot listen on " + address_);
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
-  port_ = ntohs(at.sin_port);
+  if (at.ss_family != AF_UNIX) port_ = ntohs(reinterpret_cast<sockaddr_in&>(at).sin_port);  // at the same place in both
   listening_ = fd;
   acceptor_ = std::thread([this, fd] { accept_all(fd); });
 }
@@ -82,10 +122,10 @@ void FakeBackend::accept_all(int fd) {
   }
 }
 
-bool FakeBackend::read_request(int fd, std::string& buffer, SeenRequest& out) {
+bool FakeBackend::read_request(const Peer& peer, std::string& buffer, SeenRequest& out) {
   const auto fill = [&] {
     char bytes[65536];
-    const ssize_t n = ::recv(fd, bytes, sizeof bytes, 0);
+    const long n = peer.read(bytes, sizeof bytes);
     if (n > 0) {
       buffer.append(bytes, static_cast<std::size_t>(n));
       bytes_ += static_cast<std::size_t>(n);
@@ -126,10 +166,10 @@ bool FakeBackend::read_request(int fd, std::string& buffer, SeenRequest& out) {
   return true;
 }
 
-bool FakeBackend::write_reply(int fd, const Reply& reply) {
-  const auto write = [fd](std::string_view bytes) {
+bool FakeBackend::write_reply(const Peer& peer, const Reply& reply) {
+  const auto write = [&peer](std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const long n = peer.write(bytes);
       if (n <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
@@ -146,15 +186,51 @@ bool FakeBackend::write_reply(int fd, const Reply& reply) {
   }
   if (reply.reset) {
     const linger now{1, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    ::setsockopt(peer.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
   return !reply.reset && !reply.close;
 }
 
+bool FakeBackend::shake_hands(SSL* ssl) {
+  const bool done = SSL_accept(ssl) == 1;
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  X509* shown = done ? SSL_get1_peer_certificate(ssl) : nullptr;
+  char common[64] = "";
+  if (shown != nullptr) X509_NAME_get_text_by_NID(X509_get_subject_name(shown), NID_commonName, common, sizeof common);
+  X509_free(shown);
+  const std::lock_guard lock(mutex_);
+  server_names_.emplace_back(name != nullptr ? name : "");
+  if (common[0] != '\0') client_names_.emplace_back(common);
+  return done;
+}
+
 void FakeBackend::serve(int fd, int number) {
+  Peer peer{fd};
+  if (context_) {
+    peer.ssl = SSL_new(context_.get());
+    SSL_set_fd(peer.ssl, fd);
+  }
+  if (peer.ssl == nullptr || shake_hands(peer.ssl)) serve_requests(peer, number);
+  if (peer.ssl != nullptr && tls_->close_notify) SSL_shutdown(peer.ssl);
+  SSL_free(peer.ssl);
+  const std::lock_guard lock(mutex_);
+  open_.erase(fd);
+  ::close(fd);
+}
+
+void FakeBackend::send_ticket(SSL* ssl) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return pieces_ > 0 || stopping_; });
+    --pieces_;
+  }
+  if (SSL_new_session_ticket(ssl) == 1 && SSL_do_handshake(ssl) == 1) ++tickets_;
+}
+
+void FakeBackend::serve_requests(const Peer& peer, int number) {
   std::string buffer;
   SeenRequest request;
-  while (read_request(fd, buffer, request)) {
+  while (read_request(peer, buffer, request)) {
     Script script;
     {
       std::unique_lock lock(mutex_);
@@ -165,12 +241,23 @@ void FakeBackend::serve(int fd, int number) {
       changed_.wait(lock, [this] { return !held_ || stopping_; });
       script = script_;
     }
-    if (!write_reply(fd, script(request))) break;
+    if (!write_reply(peer, script(request))) break;
+    if (peer.ssl != nullptr && tls_->late_ticket) send_ticket(peer.ssl);
     request = {};
   }
+}
+
+std::vector<std::string> FakeBackend::server_names() const {
   const std::lock_guard lock(mutex_);
-  open_.erase(fd);
-  ::close(fd);
+  return server_names_;
+}
+std::vector<std::string> FakeBackend::client_names() const {
+  const std::lock_guard lock(mutex_);
+  return client_names_;
+}
+int FakeBackend::connections() const {
+  const std::lock_guard lock(mutex_);
+  return connections_;
 }
 
 void FakeBackend::script(Script script) {

@@ -1,12 +1,16 @@
 // A backend that the test scripts: it records what reaches it, byte by byte, and answers as it is told.
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,10 +37,20 @@ struct Reply {
   static Reply status(int status, const std::string& body = "{}");
 };
 
+/// What a backend shows and asks for over TLS. PEM files.
+struct FakeTls {
+  std::string certificate, key;
+  std::string client_ca;     // clients must show a certificate of this authority; empty: none is asked for
+  bool close_notify = true;  // false: connections just end, as if cut
+  bool late_ticket = false;  // after every answer and release_piece() a session ticket follows (TLS 1.3)
+};
+
 class FakeBackend {
  public:
   using Script = std::function<Reply(const SeenRequest&)>;
-  FakeBackend();
+  FakeBackend() : FakeBackend("127.0.0.1") {}
+  /// `address`: 127.0.0.1, ::1 or a path. Throws std::system_error where the machine does not have it.
+  explicit FakeBackend(std::string address, std::optional<FakeTls> tls = std::nullopt);
   ~FakeBackend();
   FakeBackend(const FakeBackend&) = delete;
   FakeBackend& operator=(const FakeBackend&) = delete;
@@ -60,6 +74,12 @@ class FakeBackend {
   [[nodiscard]] std::size_t bytes_received() const { return bytes_; }
   /// One piece of a Reply with pieces may go out.
   void release_piece();
+  /// Server names that clients asked for, in order; "" for none.
+  [[nodiscard]] std::vector<std::string> server_names() const;
+  /// Common names of the certificates that clients showed.
+  [[nodiscard]] std::vector<std::string> client_names() const;
+  [[nodiscard]] int connections() const;
+  [[nodiscard]] int tickets() const { return tickets_; }
   [[nodiscard]] static int now_order() { return orders_; }
 
  private:
@@ -67,9 +87,22 @@ class FakeBackend {
   void stop_listening();
   void accept_all(int fd);
   void serve(int fd, int number);
-  bool read_request(int fd, std::string& buffer, SeenRequest& out);
-  bool write_reply(int fd, const Reply& reply);
+  struct Peer {
+    int fd;
+    SSL* ssl = nullptr;
+    long read(char* into, std::size_t size) const;
+    long write(std::string_view bytes) const;
+  };
+  void serve_requests(const Peer& peer, int number);
+  bool shake_hands(SSL* ssl);
+  void send_ticket(SSL* ssl);
+  bool read_request(const Peer& peer, std::string& buffer, SeenRequest& out);
+  bool write_reply(const Peer& peer, const Reply& reply);
 
+  const std::string address_;
+  const std::optional<FakeTls> tls_;
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{nullptr, &SSL_CTX_free};
+  std::vector<std::string> server_names_, client_names_;
   static std::atomic<int> orders_;
   std::uint16_t port_ = 0;
   int listening_ = -1;
@@ -85,6 +118,7 @@ class FakeBackend {
   std::vector<std::thread> servers_;
   std::vector<SeenRequest> seen_;
   std::atomic<std::size_t> bytes_{0};
+  std::atomic<int> tickets_{0};
 };
 
 }  // namespace phoenix::test

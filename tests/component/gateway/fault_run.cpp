@@ -128,10 +128,10 @@ class Run {
     };
     expect(loop_->open_sessions == 0 && context_.connections == 0, "sessions are left");
     expect(network_.open(End::client) == 0, "the client's connection is left");
-    expect(loop_->serving[0]->active_count() == 0, "a serving connection is left");
-    expect(loop_->shadow_upstream[1]->active_count() == 0, "a shadow connection is left");
-    expect(network_.open(End::serving) == loop_->serving[0]->idle_count(), "serving connections are lost");
-    expect(network_.open(End::shadow) == loop_->shadow_upstream[1]->idle_count(), "shadow connections are lost");
+    expect(loop_->serving[0]->active_count(0) == 0, "a serving connection is left");
+    expect(loop_->shadow_upstream[1]->active_count(0) == 0, "a shadow connection is left");
+    expect(network_.open(End::serving) == loop_->serving[0]->idle_count(0), "serving connections are lost");
+    expect(network_.open(End::shadow) == loop_->shadow_upstream[1]->idle_count(0), "shadow connections are lost");
     expect(!loop_->unsettled.oldest_received_at_us(), "an exchange is left unsettled");
     std::uint64_t published = 0;
     for (const gw::RouteCounters& route : loop_->counters.routes) {

@@ -16,7 +16,9 @@ std::string post(const std::string& target, const std::string& body, const std::
                      fields, body);
 }
 
-World::World(std::string gateway_settings, std::string slice) {
+World::World(std::string gateway_settings, std::string slice, std::string legacy_settings) {
+  if (legacy_settings.empty())
+    legacy_settings = fmt::format(R"({{endpoints: ["http://127.0.0.1:{}"]}})", legacy.port());
   config_text = fmt::format(R"(
 event_log: {{sqlite: {{path: "{0}/events.db"}}}}
 slices: [{1}]
@@ -26,7 +28,7 @@ gateway:
   listen: 127.0.0.1:0
   admin_listen: 127.0.0.1:0
   threads: 2
-  legacy: {{endpoints: ["http://127.0.0.1:{2}"]}}
+  legacy: {2}
   modern: {{endpoints: ["http://127.0.0.1:{3}"]}}
 {4}
   routes:
@@ -37,7 +39,7 @@ gateway:
     - {{name: free, match: {{path: "/free/*"}}, shadow: dual}}
     - {{name: reports, match: {{methods: [GET], path: "/reports/*"}}, shadow: "off"}}
 )",
-                            dir.path(), slice, legacy.port(), modern.port(), gateway_settings);
+                            dir.path(), slice, legacy_settings, modern.port(), gateway_settings);
   start();
 }
 

@@ -32,7 +32,9 @@ std::string post(const std::string& target, const std::string& body = "{}", cons
 /// Routes: GET|… /accounts/{id}, POST /accounts/{id}/deposits, POST /accounts (creates /id),
 /// POST /transfers (keys /from and /to), /free/* (no key), /off/* (not shadowed, reads).
 struct World {
-  explicit World(std::string gateway_settings = "", std::string slice = "{name: s, stage: shadow}");
+  /// `legacy_settings`: in place of the section `legacy`, whose endpoint else is the backend `legacy`.
+  explicit World(std::string gateway_settings = "", std::string slice = "{name: s, stage: shadow}",
+                 std::string legacy_settings = "");
   ~World();
 
   void start();
