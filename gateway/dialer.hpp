@@ -57,6 +57,8 @@ class Dialer {
 
   /// `patience` is for each address, with its TLS handshake. The dialer must outlive the call.
   Awaitable<Dialled> dial(std::chrono::milliseconds patience);
+  /// For tests: from here on connections come from `connect` instead of the network; null is a connect that failed.
+  void play(std::function<std::unique_ptr<Transport>()> connect) { played_ = std::move(connect); }
 
  private:
   Awaitable<boost::system::error_code> connect(UpstreamConnection& connection, const AddressCache::Address& address);
@@ -65,6 +67,7 @@ class Dialer {
   AddressCache addresses_;
   const std::shared_ptr<TlsContext> tls_;  // null: without
   const std::string server_name_;
+  std::function<std::unique_ptr<Transport>()> played_;
 };
 
 }  // namespace phoenix::gateway

@@ -96,6 +96,10 @@ class Upstream {
     retired_ = true;
     close_idle();
   }
+  /// For tests: from here on connections come from `connect` instead of the network; null is a connect that failed.
+  void set_dialer(const std::function<std::unique_ptr<Transport>()>& connect) {
+    for (Pool& pool : pools_) pool.dialer.play(connect);
+  }
   /// Closes what has been idle for `keep_idle`.
   void close_old(SteadyTime now);
 

@@ -12,7 +12,8 @@
 namespace phoenix::gateway {
 
 struct UpstreamConnection {
-  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep) : stream(io), deadline(sweep, stream) {}
+  UpstreamConnection(asio::io_context& io, DeadlineSweep& sweep, std::unique_ptr<Transport> played = nullptr)
+      : stream(io, std::move(played)), deadline(sweep, stream) {}
   Stream stream;
   Deadline deadline;
   std::string buffer;  // bytes read, not yet consumed

@@ -1,22 +1,40 @@
 #!/usr/bin/env bash
-# Sets up everything and passes the tests:  ./tests/run.sh [--label LABEL] [--skip-setup] [--require-kafka]
-# unit, component, integration (real Postgres under build/), simulation and end-to-end, by ctest label. Where Apache Kafka
-# cannot be obtained, the tests that need it are named and left out, unless --require-kafka asks for them.
+# Sets up everything and passes the tests:
+#   ./tests/run.sh [--label LABEL] [--skip-setup] [--require-kafka] [--no-sanitizers] [--no-fuzz] [--full]
+# unit, component, integration (real Postgres under build/), simulation, end-to-end and soak, by ctest label; then the
+# gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone. --full adds TSan
+# and runs each fuzz target and the soak for ten minutes. Where Apache Kafka cannot be obtained, the tests that need it
+# are named and left out, unless --require-kafka asks for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=""
 setup=yes
 require_kafka=no
+sanitizers=yes
+fuzz=yes
+full=no
 while [ $# -gt 0 ]; do
   case $1 in
     --label) label=${2:?--label needs a name}; shift 2 ;;
     --skip-setup) setup=no; shift ;;
     --require-kafka) require_kafka=yes; shift ;;
-    *) sed -n '2,4p' "$0" | sed 's/^# //'; exit 2 ;;
+    --no-sanitizers) sanitizers=no; shift ;;
+    --no-fuzz) fuzz=no; shift ;;
+    --full) full=yes; shift ;;
+    *) sed -n '2,7p' "$0" | sed 's/^# //'; exit 2 ;;
   esac
 done
+[ -z "$label" ] || { sanitizers=no; fuzz=no; full=no; }
 
-step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+name=""
+started=0
+times=""
+step() {
+  [ -z "$name" ] || times+=$(printf '%6d s  %s' $((SECONDS - started)) "$name")$'\n'
+  name=$1
+  started=$SECONDS
+  printf '\n== %s (%ss)\n' "$name" "$SECONDS"
+}
 stop() {
   ./deploy/postgres.sh stop build/postgres-tests || true
   [ ! -d build/kafka-tests ] || ./deploy/kafka.sh stop build/kafka-tests
@@ -46,4 +64,19 @@ fi
 step "tests"
 export PHOENIX_BIN="$PWD/build/bin"
 ctest --preset release ${label:+-L "$label"} "${without[@]}" --no-tests=error --timeout 300
+if [ "$sanitizers" = yes ]; then
+  step "address and undefined-behaviour sanitizer"
+  ./tests/sanitizers.sh asan
+fi
+if [ "$full" = yes ]; then
+  step "thread sanitizer"
+  ./tests/sanitizers.sh tsan
+  step "soak, ten minutes"
+  python3 tests/soak/run.py --seconds 600
+fi
+if [ "$fuzz" = yes ]; then
+  step "fuzzers"
+  if [ "$full" = yes ]; then ./tests/fuzz/run.sh 600; else ./tests/fuzz/run.sh 30; fi
+fi
 step "done"
+printf '%s' "$times"

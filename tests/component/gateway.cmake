@@ -7,3 +7,8 @@ phoenix_test(test_gateway component
           gateway/metrics_test.cpp gateway/upstream_endpoints_test.cpp gateway/upstream_transport_test.cpp
           gateway/reload_test.cpp gateway/access_log_test.cpp
   DEPS gateway_fixture TIMEOUT 300)
+# Sessions between ends that are played in memory, with a fault at every operation in turn.
+phoenix_test(gateway_fault_sweep component
+  SOURCES gateway/fault_sweep_test.cpp gateway/fault_run.cpp gateway/fault_scenarios.cpp gateway/played_ends.cpp
+          gateway/memory_network.cpp gateway/strict_message.cpp
+  DEPS phoenix_gateway_lib TIMEOUT 300)
