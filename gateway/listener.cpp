@@ -108,8 +108,7 @@ Awaitable<void> Listener::accept_all() {
 
 Awaitable<void> Listener::serve(StreamPtr stream, asio::ip::address address) {
   const ConnectionCount counted(loop_.context);
-  const SettingsPtr settings = loop_.settings;
-  ClientPeer peer;
+  SettingsPtr settings = loop_.settings;
   if (settings->gateway.proxy_protocol || settings->listener_tls.context) {
     const Preamble preamble = co_await read_preamble(*stream, loop_, *settings);
     if (!preamble.problem.empty()) {
@@ -118,14 +117,17 @@ Awaitable<void> Listener::serve(StreamPtr stream, asio::ip::address address) {
     }
     if (preamble.client) address = *preamble.client;
   }
+  ClientPeer peer;
   peer.address = address.to_string();
   peer.protocol = stream->tls() != nullptr ? "https" : "http";
   peer.trusted = settings->trusted_proxies.contains(address);
+  settings.reset();  // the connection may outlive many of them
   co_await run_session(std::move(stream), std::move(peer), loop_);
 }
 
 Awaitable<void> Listener::turn_away(StreamPtr stream) {
   ++loop_.counters.rejected["503"];
+  if (loop_.settings->listener_tls.context) co_return;  // to say why would cost a handshake
   const std::string answer =
       problem_response(503, "too many connections", "limits.connections is reached; retry shortly", {}, false, true);
   co_await asio::async_write(*stream, asio::buffer(answer), kAwait);

@@ -1,6 +1,8 @@
 // TLS towards clients, by a real OpenSSL client.
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "fixture.hpp"
 #include "tests/support/test_certificates.hpp"
 #include "tests/support/tls_client.hpp"
@@ -118,6 +120,29 @@ TEST_CASE("who speaks plain HTTP to the TLS port is told, and who says nothing i
   RawClient silent(world.port());
   CHECK(silent.closed_by_peer());
   CHECK(world.legacy.bytes_received() == 0);
+}
+
+TEST_CASE("a reload brings a new certificate to new connections, and touches no open one") {
+  Certificates certificates;
+  World world(certificates.tls());
+  TlsClient open(world.port(), options_for(certificates));
+  REQUIRE(open.connected());
+  REQUIRE(open.send(get("/free/x")));
+  CHECK_THAT(open.read_until("{}"), Catch::StartsWith("HTTP/1.1 200"));
+  certificates.authority.issue("server", "DNS:bank.test,IP:127.0.0.1");  // the same files
+  REQUIRE(world.admin("POST", "/reload").status == 200);
+  const TlsClient renewed(world.port(), options_for(certificates));
+  REQUIRE(renewed.connected());
+  CHECK(renewed.serial() == open.serial() + 1);
+  REQUIRE(open.send(get("/free/x")));
+  CHECK_THAT(open.read_until("{}"), Catch::StartsWith("HTTP/1.1 200"));
+  SECTION("a broken file is refused, and the old certificate stays") {
+    std::ofstream(certificates.authority.certificate("server")) << "no PEM";
+    const auto refused = world.admin("POST", "/reload");
+    CHECK(refused.status == 422);
+    CHECK_THAT(refused.body, Catch::Contains("gateway.tls.certificate"));
+    CHECK(TlsClient(world.port(), options_for(certificates)).serial() == renewed.serial());
+  }
 }
 
 TEST_CASE("files of TLS that are not right are errors that name key and file") {
