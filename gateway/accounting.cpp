@@ -6,6 +6,7 @@ void RouteCounters::add(const RouteCounters& more) {
   received += more.received;
   in_flight += more.in_flight;
   handed_over += more.handed_over;
+  parachutes += more.parachutes;
   excluded.add(more.excluded);
   dropped.add(more.dropped);
   shadow.add(more.shadow);

@@ -65,7 +65,8 @@ void fill_ticket(Exchange& exchange) {
   ticket.strict = exchange.route->config.ordering == config::Ordering::strict;
   ticket.unordered = exchange.route->config.ordering == config::Ordering::none;
   ticket.target = exchange.choice.target;
-  ticket.other_side_allowed = exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted;
+  ticket.other_side_allowed =
+      !exchange.fell_back && (exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted);
   ticket.owner = &exchange;
   ticket.resume = &resume;
   ticket.run_shadow = &run_shadow;

@@ -73,6 +73,8 @@ struct Exchange {
   std::string assigned_id;      // made by the serving side, adopted by the shadow
 
   std::string forwarded_head;  // to the backends; each leg adds its own last lines
+  bool fell_back = false;      // modern failed before the client saw anything, and legacy serves in its place
+  LegOutcome failed_outcome = LegOutcome::none;  // how modern failed then
   std::string_view excluded;
   std::string_view dropped;
   std::int64_t received_at_us = 0;

@@ -85,7 +85,8 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   for (std::size_t i = 0; i < exchange.keys.size(); ++i) {
     event.keys.push_back({exchange.keys[i], i < exchange.ticket.sequences.size() ? exchange.ticket.sequences[i] : 0});
   }
-  event.target_side = exchange.choice.target;
+  event.target_side = exchange.fell_back ? Side::modern : exchange.choice.target;
+  event.parachute = exchange.fell_back;
   event.serving_side = exchange.serving_side();
   event.stage = exchange.slice.stage;
   event.policy_epoch = exchange.policy_epoch;

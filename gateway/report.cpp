@@ -89,6 +89,8 @@ void route_metrics(telemetry::Page& page, const Report::Route& route) {
   bucket("handed_over", c.handed_over);
   for (const auto& [reason, count] : c.excluded.all()) bucket("excluded_" + reason, count);
   for (const auto& [reason, count] : c.dropped.all()) bucket("dropped_" + reason, count);
+  page.counter(kPrefix + "parachutes_total", "Answered by legacy because modern failed before its first byte.",
+               {{"route", route.name}}, static_cast<double>(c.parachutes));
   page.counter(kPrefix + "received_total", "Exchanges received.", {{"route", route.name}},
                static_cast<double>(c.received));
   page.gauge(kPrefix + "in_flight", "Exchanges whose legs are not both over.", {{"route", route.name}},

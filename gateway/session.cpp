@@ -13,6 +13,7 @@
 #include "gateway/client_connection.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/parachute.hpp"
 #include "gateway/serving_leg.hpp"
 #include "gateway/settlement.hpp"
 #include "gateway/shadow_dispatcher.hpp"
@@ -188,26 +189,41 @@ class Session {
 
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
     while (true) {
-      if (!co_await admit(*exchange, loop_)) co_return co_await refuse_not_current(*exchange);
-      const UpstreamPtr held = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
-      Upstream& upstream = *held;
+      if (!co_await admit(*exchange, loop_)) co_return co_await refuse(exchange);
+      const UpstreamPtr upstream = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       const auto started = std::chrono::steady_clock::now();
-      Acquired acquired = co_await upstream.acquire(*exchange);
-      ConnectionPtr& connection = acquired.connection;
-      while (may_still_serve(*exchange)) {
+      Acquired acquired = co_await upstream->acquire(*exchange);
+      bool failed = false;
+      while (!failed && may_still_serve(*exchange)) {
         refusal_ = acquired.refusal;
         exchange->serving.outcome = LegOutcome::connect_failed;
-        if (connection) exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, upstream, *connection);
-        if (!may_send_again(*exchange, connection))
-          co_return co_await respond(exchange, upstream, std::move(connection), started);
-        connection.reset();  // its place is free before another is asked for
-        acquired = co_await upstream.acquire(*exchange);
+        if (acquired.connection)
+          exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, *upstream, *acquired.connection);
+        if (may_send_again(*exchange, acquired.connection)) {
+          acquired.connection.reset();  // its place is free before another is asked for
+          acquired = co_await upstream->acquire(*exchange);
+          continue;
+        }
+        const auto keep = co_await respond(exchange, *upstream, std::move(acquired.connection), started);
+        if (keep) co_return *keep;
+        failed = true;
+        if (leg_.client_broke_off() || !may_fall_back(*exchange)) co_return co_await respond_failed(exchange, started);
       }
-      if (connection) upstream.release(std::move(connection));
+      if (acquired.connection) upstream->release(std::move(acquired.connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
-      read_policy(*exchange);
-      choose(*exchange);
+      if (failed) {
+        fall_back(*exchange, loop_.counters, started);
+      } else {
+        read_policy(*exchange);
+        choose(*exchange);
+      }
     }
+  }
+
+  Awaitable<bool> refuse(ExchangePtr& exchange) {
+    if (!exchange->fell_back) co_return co_await refuse_not_current(*exchange);
+    undo_fall_back(*exchange, loop_.counters);
+    co_return co_await respond_failed(exchange, std::chrono::steady_clock::now());
   }
 
   // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
@@ -225,15 +241,17 @@ class Session {
     return exchange.request.minor_version == 1 || exchange.request.connection_keep_alive;
   }
 
-  Awaitable<bool> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection, SteadyTime started) {
-    if (exchange->serving.outcome != LegOutcome::ok) co_return co_await respond_failed(exchange, started);
+  // Nullopt when the backend failed before the client has seen anything.
+  Awaitable<std::optional<bool>> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection,
+                                         SteadyTime started) {
+    if (exchange->serving.outcome != LegOutcome::ok) co_return std::nullopt;
     if (exchange->serving.head.status == 101) co_return co_await tunnel(exchange, upstream, *connection, started);
     ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
     std::string content;
     while (!body.finished() && content.size() <= kWholeResponseBytes && !exchange->serving.head.is_event_stream()) {
       if (co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed) continue;
       exchange->serving.outcome = body.outcome();
-      co_return co_await respond_failed(exchange, started);
+      co_return std::nullopt;
     }
     if (!body.finished()) {
       const bool keep = co_await respond_streaming(exchange, upstream, body, content, started);

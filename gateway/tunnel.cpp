@@ -1,7 +1,5 @@
 #include "gateway/tunnel.hpp"
 
-#include <array>
-
 namespace phoenix::gateway {
 namespace {
 
@@ -46,7 +44,7 @@ class Tunnel {
       const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(to.unsent), kAwait);
       broken = static_cast<bool>(error);
     }
-    std::array<char, kWindow> window;
+    std::string window(kWindow, '\0');
     while (!broken) {
       const auto [ended, read] = co_await from.stream.async_read_some(asio::buffer(window), kAwait);
       if (ended) {
@@ -55,7 +53,7 @@ class Tunnel {
       }
       moved();
       count += read;
-      const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(window, read), kAwait);
+      const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(window.data(), read), kAwait);
       moved();
       broken = static_cast<bool>(error);
     }

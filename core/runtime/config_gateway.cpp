@@ -62,6 +62,7 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     route.read_choice("ordering", config.ordering,
                       {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
     route.read("idempotent", config.idempotent);
+    route.read_choice("parachute", config.parachute, {{"off", Parachute::off}, {"safe", Parachute::safe}});
     route.read("creates", config.creates);
     Section compare = route.section("compare");
     compare.read("ignore", config.compare.ignore);

@@ -70,6 +70,8 @@ struct BackendConfig {
 
 enum class ShadowMode { off, reads, dual };
 enum class Ordering { none, key, strict };
+/// Whether legacy answers when modern serves and fails before the client has seen a byte.
+enum class Parachute { off, safe };
 
 struct KeyConfig {
   std::vector<std::string> json;  // JSON pointers into the request body
@@ -96,6 +98,7 @@ struct RouteConfig {
   ShadowMode shadow = ShadowMode::reads;
   Ordering ordering = Ordering::key;
   bool idempotent = false;
+  Parachute parachute = Parachute::safe;
   std::string creates;  // JSON pointer of the id that the serving side assigns
   CompareConfig compare;
   int line = 0;
