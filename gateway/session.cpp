@@ -3,32 +3,24 @@
 // Everything that decides is a pure function elsewhere; everything that waits is awaited here.
 #include "gateway/session.hpp"
 
-#include <fmt/format.h>
-
 #include <optional>
 
 #include "gateway/access_log.hpp"
 #include "gateway/admission.hpp"
-#include "gateway/body_capture.hpp"
 #include "gateway/client_connection.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
 #include "gateway/parachute.hpp"
+#include "gateway/responder.hpp"
 #include "gateway/serving_leg.hpp"
-#include "gateway/settlement.hpp"
-#include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
 namespace {
 
-// An answer up to this size is read whole before any of it is sent, so that a backend failing in its middle can still
-// become a clean 502, and goes out in one write. Larger ones are streamed.
-constexpr std::size_t kWholeResponseBytes = 64 * 1024;
-
 class Session {
  public:
   Session(StreamPtr stream, ClientPeer peer, EventLoop& loop)
-      : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop), leg_(client_) {}
+      : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop) {}
 
   Awaitable<void> run() {
     bool open = true;
@@ -84,7 +76,8 @@ class Session {
     if (result.status != 0) {
       ++loop_.counters.rejected[std::to_string(result.status)];
       log_refusal(exchange, result.status, result.reason);
-      co_await client_.write(problem_for(exchange, result.status, reason_phrase(result.status), result.reason, false));
+      co_await client_.write(
+          Responder::problem_for(exchange, result.status, reason_phrase(result.status), result.reason, false));
       co_await client_.close_gently();
     }
     co_return false;
@@ -94,7 +87,7 @@ class Session {
   Awaitable<bool> answer_as_last(Exchange& exchange) {
     const ReadResult body = co_await read_body(exchange, false);
     if (!body.ok) co_return co_await reject(exchange, body);
-    const bool keep = wants_keep_alive(exchange);
+    const bool keep = responder_.wants_keep_alive(exchange);
     const std::string answer = last_recipient_response(exchange.request.method, keep);
     log_refusal(exchange, exchange.request.method == "OPTIONS" ? 204 : 405, "Max-Forwards is 0");
     co_return co_await client_.write(answer) && keep;
@@ -117,7 +110,7 @@ class Session {
     exchange.access_logged = wants_access_line(exchange.settings->gateway.access_log, exchange.id_text);
     if (exchange.access_logged) exchange.client_address = client_.peer().address;
     exchange.route = &exchange.settings->routes.match(exchange.request.method, exchange.request.target);
-    RouteCounters& counters = counters_of(exchange);
+    RouteCounters& counters = loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)];
     ++counters.received;
     ++counters.in_flight;
     if (!exchange.route->is_unmatched)
@@ -195,7 +188,6 @@ class Session {
       Acquired acquired = co_await upstream->acquire(*exchange);
       bool failed = false;
       while (!failed && may_still_serve(*exchange)) {
-        refusal_ = acquired.refusal;
         exchange->serving.outcome = LegOutcome::connect_failed;
         if (acquired.connection)
           exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, *upstream, *acquired.connection);
@@ -204,10 +196,11 @@ class Session {
           acquired = co_await upstream->acquire(*exchange);
           continue;
         }
-        const auto keep = co_await respond(exchange, *upstream, std::move(acquired.connection), started);
+        const auto keep = co_await responder_.respond(exchange, *upstream, std::move(acquired.connection), started);
         if (keep) co_return *keep;
         failed = true;
-        if (leg_.client_broke_off() || !may_fall_back(*exchange)) co_return co_await respond_failed(exchange, started);
+        if (leg_.client_broke_off() || !may_fall_back(*exchange))
+          co_return co_await responder_.respond_failed(exchange, acquired.refusal, started);
       }
       if (acquired.connection) upstream->release(std::move(acquired.connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
@@ -221,9 +214,9 @@ class Session {
   }
 
   Awaitable<bool> refuse(ExchangePtr& exchange) {
-    if (!exchange->fell_back) co_return co_await refuse_not_current(*exchange);
+    if (!exchange->fell_back) co_return co_await responder_.refuse_not_current(*exchange);
     undo_fall_back(*exchange, loop_.counters);
-    co_return co_await respond_failed(exchange, std::chrono::steady_clock::now());
+    co_return co_await responder_.respond_failed(exchange, Refusal::connect_failed, std::chrono::steady_clock::now());
   }
 
   // The backend had closed the idle connection. A safe method may go again; a write may have been delivered.
@@ -233,174 +226,12 @@ class Session {
     return stale && exchange.request.is_safe() && exchange.body_complete;
   }
 
-  // --- respond -----------------------------------------------------------------------------------------------------
-
-  [[nodiscard]] bool wants_keep_alive(const Exchange& exchange) const {
-    if (context_.draining.load(std::memory_order_relaxed) || !client_.body_done()) return false;
-    if (exchange.request.connection_close) return false;
-    return exchange.request.minor_version == 1 || exchange.request.connection_keep_alive;
-  }
-
-  // Nullopt when the backend failed before the client has seen anything.
-  Awaitable<std::optional<bool>> respond(ExchangePtr& exchange, Upstream& upstream, ConnectionPtr connection,
-                                         SteadyTime started) {
-    if (exchange->serving.outcome != LegOutcome::ok) co_return std::nullopt;
-    if (exchange->serving.head.status == 101) co_return co_await tunnel(exchange, upstream, *connection, started);
-    ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
-    std::string content;
-    while (!body.finished() && content.size() <= kWholeResponseBytes && !exchange->serving.head.is_event_stream()) {
-      if (co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed) continue;
-      exchange->serving.outcome = body.outcome();
-      co_return std::nullopt;
-    }
-    if (!body.finished()) {
-      const bool keep = co_await respond_streaming(exchange, upstream, body, content, started);
-      if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
-      co_return keep;
-    }
-    capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
-    if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
-    const bool keep = wants_keep_alive(*exchange);
-    std::string head;
-    const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
-    write_response_head(
-        *exchange, exchange->serving.head,
-        {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()}, keep, head);
-    record(exchange, started, content);
-    co_return co_await client_.write(head, content) && keep;
-  }
-
-  Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content,
-                                    SteadyTime started) {
-    // The client learns the outcome with the head: from here on the key's order counts.
-    Exchange& held = *exchange;
-    const auto& framing = held.serving.head.framing;
-    const bool old_client = held.request.minor_version == 0;
-    const auto kind = framing.content_length ? ResponseFraming::Kind::content_length
-                      : old_client           ? ResponseFraming::Kind::close
-                                             : ResponseFraming::Kind::chunked;
-    const bool keep = wants_keep_alive(held) && kind != ResponseFraming::Kind::close;
-    std::string out;
-    write_response_head(held, held.serving.head, {kind, framing.content_length.value_or(0)}, keep, out);
-    BodyCapture capture(held.serving, held.settings->gateway.limits.capture_bytes);
-    bool client_there = true;
-    bool complete = true;
-    ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
-    while (client_there) {
-      capture.add(content);
-      kind == ResponseFraming::Kind::chunked ? append_chunk(out, content) : static_cast<void>(out.append(content));
-      if (body.finished() && kind == ResponseFraming::Kind::chunked) append_last_chunk(out);
-      client_there = co_await client_.write(out);
-      if (body.finished() || !client_there) break;
-      out.clear();
-      content.clear();
-      complete = co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed;
-      if (!complete) break;
-    }
-    capture.finish();
-    if (!complete) held.serving.outcome = body.outcome();
-    if (!client_there && !body.finished() && held.excluded.empty() && held.dropped.empty())
-      held.dropped = "client_aborted";  // nobody saw the rest
-    finish_serving(held, std::move(kept), started);
-    // A broken stream can only be told by closing: the client counts bytes or chunks.
-    co_return client_there&& complete&& keep;
-  }
-
-  // The order of the key goes on at once: a tunnel may stay for hours.
-  Awaitable<bool> tunnel(ExchangePtr& exchange, Upstream& upstream, UpstreamConnection& connection,
-                         SteadyTime started) {
-    Exchange& held = *exchange;
-    const auto side = static_cast<std::size_t>(index(held.serving_side()));
-    ++loop_.counters.tunnels[side];
-    std::string head;
-    write_upgrade_head(held, held.serving.head, head);
-    ExchangePtr kept = hold_for_shadow(exchange, {}, loop_);
-    // Named, because g++ 12 destroys such temporaries of a co_await twice.
-    TunnelEnd client = client_.tunnel_end(head + std::exchange(connection.buffer, {}));
-    TunnelEnd backend{connection.stream, connection.deadline, client_.take_unread()};
-    const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle);
-    held.serving.body_bytes = bytes.from_backend;
-    finish_serving(held, std::move(kept), started);
-    co_return false;
-  }
-
-  Awaitable<bool> respond_failed(ExchangePtr& exchange, SteadyTime started) {
-    const LegOutcome outcome = exchange->serving.outcome;
-    const bool refused =
-        leg_.client_broke_off() && leg_.cut().status != 0;  // in the middle: the client's fault, told as such
-    const int status = refused                                 ? leg_.cut().status
-                       : outcome == LegOutcome::timeout        ? 504
-                       : outcome == LegOutcome::connect_failed ? 503
-                                                               : 502;
-    const std::string_view backend = to_string(exchange->serving_side());
-    const bool keep = wants_keep_alive(*exchange);
-    const std::string_view why =
-        outcome == LegOutcome::connect_failed ? to_string(refusal_) : std::string_view(to_string(outcome));
-    const std::string detail = refused ? std::string(leg_.cut().reason) : fmt::format("{}: {}", backend, why);
-    const std::string answer = problem_for(*exchange, status, reason_phrase(status), detail, keep);
-    exchange->serving.head.status = status;
-    record(exchange, started, {});
-    co_return co_await client_.write(answer) && keep;
-  }
-
-  // Our own answer in place of a backend's. HEAD is answered without a body: its bytes would be taken for the next
-  // answer.
-  static std::string problem_for(const Exchange& exchange, int status, std::string_view title, std::string_view detail,
-                                 bool keep) {
-    std::string answer = problem_response(status, title, detail, exchange.id_text, keep, status == 503);
-    if (exchange.request.method == "HEAD") answer.resize(answer.find("\r\n\r\n") + 4);
-    return answer;
-  }
-
-  Awaitable<bool> refuse_not_current(Exchange& exchange) {
-    const bool behind = exchange.choice.target == Side::legacy && !exchange.ticket.other_side_allowed;
-    const bool keep = wants_keep_alive(exchange);
-    const std::string answer =
-        problem_for(exchange, 503, behind ? "legacy_behind" : "key_not_current",
-                    "a write of this key is still on its way to the side that must serve it; retry shortly", keep);
-    exchange.excluded = "gate_wait";
-    exchange.serving.head.status = 503;  // for the access log
-    ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
-    context_.publisher.finish(exchange, loop_.counters);
-    co_return co_await client_.write(answer) && keep;
-  }
-
-  // --- record and shadow ---------------------------------------------------------------------------------------------
-
-  RouteCounters& counters_of(const Exchange& exchange) {
-    return loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)];
-  }
-
-  void record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
-    Exchange& held = *exchange;
-    ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
-    finish_serving(held, std::move(kept), started);
-  }
-
-  void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
-    const auto side = static_cast<std::size_t>(index(exchange.serving_side()));
-    exchange.serving.duration_us =
-        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
-    RouteCounters& counters = counters_of(exchange);
-    ++counters.responses[side][exchange.serving.head.status];
-    loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(
-        exchange.serving.duration_us);
-    ++loop_.counters.served[side];
-    const bool failed = exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500;
-    if (failed && !leg_.client_broke_off()) ++loop_.counters.serving_errors[side];
-    if (kept) {
-      context_.publisher.finish(*kept, loop_.counters);
-    } else {
-      loop_.shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->serving_ended(exchange);
-    }
-  }
-
   EventLoop& loop_;
   GatewayContext& context_;
   ClientConnection client_;
-  ServingLeg leg_;
+  ServingLeg leg_{client_};
+  Responder responder_{loop_, client_, leg_};
   std::uint32_t bucket_ = 0;
-  Refusal refusal_ = Refusal::none;  // why the latest exchange got no connection
   bool served_any_ = false;
 };
 
