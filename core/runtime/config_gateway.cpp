@@ -92,7 +92,11 @@ Result<BackendEndpoint> parse_backend_endpoint(const std::string& text) {
     if (!has_port) address.insert(address.ends_with('/') ? address.size() - 1 : address.size(), ":443");
   }
   auto parsed = parse_endpoint(address);
-  if (!parsed) return parsed.error();
+  if (!parsed) {
+    std::string problem = parsed.error().message;  // it quotes what was made of the text
+    problem.replace(problem.find(address), address.size(), text);
+    return invalid_input(problem);
+  }
   out.address = *parsed;
   return out;
 }

@@ -63,6 +63,36 @@ TEST_CASE("secrets come from the environment") {
              Catch::Contains("phoenix.yml:2: environment variable PHOENIX_TEST_ABSENT is not set"));
 }
 
+TEST_CASE("endpoints of a backend: TCP, TLS and Unix sockets, with weights") {
+  const auto backend = [](const std::string& endpoints) {
+    return config::parse("gateway: {legacy: {endpoints: " + endpoints + "}}\n", "f");
+  };
+  const auto all =
+      backend(
+          "[\"http://core\", \"https://core\", \"https://[::1]\", \"https://core:8443/\", \"unix:/run/core.sock\","
+          " {url: \"http://other:81\", weight: 3}]")
+          .value()
+          .gateway.legacy.endpoints;
+  std::string names;
+  for (const auto& endpoint : all) names += endpoint.name() + (endpoint.tls ? "+tls " : " ");
+  CHECK(names == "core:80 core:443+tls [::1]:443+tls core:8443+tls unix:/run/core.sock other:81 ");
+  CHECK(all.back().weight == 3);
+  CHECK_THAT(backend("[\"https://a:x\"]").error().message,
+             Catch::Contains("f:1: gateway.legacy.endpoints: 'https://a:x'"));
+  CHECK_THAT(backend("[\"unix:relative\"]").error().message, Catch::Contains("write unix:/PATH"));
+  CHECK_THAT(backend("[\"http://a\", \"http://a:80\"]").error().message, Catch::Contains("stands here twice"));
+  CHECK_THAT(backend("[{url: \"http://a\", weight: 0}]").error().message, Catch::Contains("from 1 to 1000"));
+}
+
+TEST_CASE("what the gateway's section refuses") {
+  CHECK_THAT(error_of(kMinimal + "  tls: {certificate: a.pem}\n"), Catch::Contains("belong together"));
+  CHECK_THAT(error_of(kMinimal + "  tls: {client_ca: a.pem}\n"), Catch::Contains("needs certificate"));
+  CHECK_THAT(error_of(kMinimal + "  trusted_proxies: [10.0.0.0/33]\n"), Catch::Contains("'10.0.0.0/33' is neither"));
+  CHECK_THAT(error_of(kMinimal + "  upgrade: [websocket, h2c]\n"), Catch::Contains("'h2c' would carry requests past"));
+  CHECK_THAT(error_of(kMinimal + "  limits: {target_bytes: 1MiB}\n"), Catch::Contains("at most head_bytes"));
+  CHECK_THAT(error_of(kMinimal + "  access_log: {sample: 200%}\n"), Catch::Contains("access_log.sample"));
+}
+
 TEST_CASE("values carry units") {
   CHECK(config::parse_duration("250ms").value().count() == 250);
   CHECK(config::parse_duration("7d").value().count() == 7LL * 86'400'000);
