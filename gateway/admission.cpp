@@ -38,6 +38,7 @@ Awaitable<bool> wait_for_turn(Exchange& exchange, EventLoop& loop) {
     timer.expires_after(timeouts.gate_wait);
     co_await timer.async_wait(kAwait);
     if (exchange.granted || std::chrono::steady_clock::now() >= until) break;
+    if (loop.context.cut_off.load(std::memory_order_relaxed)) break;
     const bool in_line = exchange.sequencer->stands_in_line(exchange.ticket);
     if (!in_line && !stood_in_line) break;
     stood_in_line = in_line;

@@ -112,6 +112,13 @@ void Lease::attach(std::size_t endpoint, std::size_t& active) {
   counted_at_->in_flight.fetch_add(1, std::memory_order_relaxed);
 }
 
+void Lease::judge(Verdict verdict) {
+  verdict_ = verdict;
+  if (verdict != Verdict::good || pass_ != CircuitBreaker::Pass::trial) return;
+  backend_->gate->breaker.succeeded(pass_);
+  pass_ = CircuitBreaker::Pass::normal;
+}
+
 void Lease::end() {
   if (backend_ == nullptr) return;
   BackendState& backend = *std::exchange(backend_, nullptr);

@@ -96,7 +96,9 @@ class Lease {
   void enter_ungated(BackendState& backend) { backend_ = &backend; }
   /// The endpoint it goes to; `active` counts it until the end.
   void attach(std::size_t endpoint, std::size_t& active);
-  void judge(Verdict verdict) { verdict_ = verdict; }
+  /// What is known so far; the last word counts. The breaker learns at once that its trial went well: the answer's body
+  /// may take hours.
+  void judge(Verdict verdict);
   void end();
 
  private:

@@ -147,6 +147,7 @@ Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view 
 }
 
 Awaitable<void> ClientConnection::end_tls() {
+  deadline_.limit(SteadyTime::max());  // of the exchange, which is over
   if (stream_->tls() == nullptr) co_return;
   deadline_.arm(kClosingPatience);
   co_await stream_->tls()->async_shutdown(kAwait);  // close_notify; ends early when the client still sends

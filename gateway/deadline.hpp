@@ -28,6 +28,10 @@ class Deadline {
   }
   /// Whatever is armed from here on passes no later than this; SteadyTime::max(): no limit.
   void limit(SteadyTime latest) { limit_ = latest; }
+  /// The limit has passed, whatever was armed.
+  [[nodiscard]] bool limit_passed() const {
+    return limit_ != SteadyTime::max() && std::chrono::steady_clock::now() >= limit_;
+  }
   void disarm() {
     at_ = SteadyTime::max();
     mark(Idle::no);
@@ -114,7 +118,7 @@ inline void DeadlineSweep::expire_idle(bool fresh_too) {
   for (Deadline* deadline : armed_) {
     const bool meant =
         deadline->idle_ == Deadline::Idle::reused || (fresh_too && deadline->idle_ == Deadline::Idle::fresh);
-    if (meant && deadline->at_ != SteadyTime::max() && deadline->stream_.is_quiet()) cut(*deadline);
+    if (meant && deadline->at_ != SteadyTime::max() && !deadline->stream_.has_unread()) cut(*deadline);
   }
 }
 inline Deadline::~Deadline() {

@@ -37,6 +37,7 @@ struct GatewayContext {
   ExchangePublisher& publisher;
   AccessLog& access_log;
   std::atomic<std::uint64_t> connections{0};
+  std::atomic<bool> cut_off{false};   // the drain's deadline has passed: nobody waits in line any longer
   std::atomic<bool> draining{false};  // connections end with the exchange that they carry
   BackendRegistry backends{};
 };

@@ -74,6 +74,7 @@ struct Exchange {
 
   std::string forwarded_head;  // to the backends; each leg adds its own last lines
   bool fell_back = false;      // modern failed before the client saw anything, and legacy serves in its place
+  bool shadow_before = false;  // choice.shadow before that
   LegOutcome failed_outcome = LegOutcome::none;  // how modern failed then
   std::string_view excluded;
   std::string_view dropped;

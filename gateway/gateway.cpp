@@ -176,6 +176,7 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   on_every_loop([](EventLoop& loop) { loop.sweep.expire_idle(false); });
   finish_exchanges(std::chrono::steady_clock::now() + deadline);
   // What is still under way ends as timed out, so that it is answered, accounted and published like any other.
+  context.cut_off = true;
   const auto last = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   while (sessions_or_legs_left() && std::chrono::steady_clock::now() < last) {
     on_every_loop([](EventLoop& loop) { loop.sweep.expire_all(); });

@@ -96,8 +96,8 @@ Awaitable<void> Listener::accept_all() {
     socket.set_option(Tcp::no_delay(true), error);
     const auto remote = socket.remote_endpoint(error);
     auto stream = std::make_unique<Stream>(Socket(std::move(socket)));
-    const bool full =
-        loop_.context.connections.load(std::memory_order_relaxed) >= loop_.settings->gateway.limits.connections;
+    const std::uint64_t most = loop_.settings->gateway.limits.connections;
+    const bool full = most > 0 && loop_.context.connections.load(std::memory_order_relaxed) >= most;
     if (full) {
       asio::co_spawn(loop_.io, turn_away(std::move(stream)), asio::detached);
     } else {
@@ -110,7 +110,9 @@ Awaitable<void> Listener::serve(StreamPtr stream, asio::ip::address address) {
   const ConnectionCount counted(loop_.context);
   SettingsPtr settings = loop_.settings;
   if (settings->gateway.proxy_protocol || settings->listener_tls.context) {
+    ++loop_.open_sessions;  // a drain waits for it
     const Preamble preamble = co_await read_preamble(*stream, loop_, *settings);
+    --loop_.open_sessions;
     if (!preamble.problem.empty()) {
       ++loop_.counters.rejected[std::string(preamble.problem)];
       co_return;

@@ -2,7 +2,8 @@
 
 namespace phoenix::gateway {
 
-bool may_fall_back(const Exchange& exchange) {
+bool may_fall_back(const Exchange& exchange, Stage stage_now, SteadyTime now) {
+  if (stage_now == Stage::retired || now >= exchange.until) return false;
   const bool has_way_back = exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted;
   if (exchange.fell_back || exchange.serving_side() != Side::modern || !has_way_back) return false;
   if (exchange.route->is_unmatched || exchange.route->config.parachute == config::Parachute::off) return false;
@@ -19,6 +20,7 @@ void fall_back(Exchange& exchange, LoopCounters& counters, SteadyTime started) {
   exchange.fell_back = true;
   exchange.gated = false;
   exchange.failed_outcome = exchange.serving.outcome;
+  exchange.shadow_before = exchange.choice.shadow;
   exchange.choice.target = Side::legacy;
   if (exchange.serving.outcome != LegOutcome::connect_failed) {
     exchange.shadow.outcome = exchange.serving.outcome;
@@ -37,6 +39,7 @@ void undo_fall_back(Exchange& exchange, LoopCounters& counters) {
   --counters.routes[static_cast<std::size_t>(exchange.route->index)].parachutes;
   exchange.fell_back = false;
   exchange.choice.target = Side::modern;
+  exchange.choice.shadow = exchange.shadow_before;
   exchange.serving.outcome = exchange.failed_outcome;
   exchange.serving.sent_at_us = exchange.shadow.sent_at_us;
   exchange.shadow = Leg();

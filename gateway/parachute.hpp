@@ -9,7 +9,8 @@ namespace phoenix::gateway {
 
 /// After a serving leg that failed: where nothing was sent, or the method is safe. A write that modern may have applied
 /// is never given to legacy as well.
-[[nodiscard]] bool may_fall_back(const Exchange& exchange);
+/// `stage_now`: the slice's, which may have changed meanwhile; `now`: timeouts.total bounds both attempts together.
+[[nodiscard]] bool may_fall_back(const Exchange& exchange, Stage stage_now, SteadyTime now);
 
 /// The failed leg becomes the shadow's (unless nothing was sent: then modern gets its shadow leg as always), and the
 /// exchange may be admitted for legacy. It must have left the sequencer.

@@ -37,11 +37,11 @@ Awaitable<std::optional<bool>> Responder::respond(ExchangePtr& exchange, Upstrea
   }
   if (!body.finished()) {
     const bool keep = co_await respond_streaming(exchange, upstream, body, content, started);
-    if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
+    if (body.reusable() && leg_.request_sent()) upstream.release(std::move(connection));
     co_return keep;
   }
   capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
-  if (body.reusable() && !leg_.body_withheld()) upstream.release(std::move(connection));
+  if (body.reusable() && leg_.request_sent()) upstream.release(std::move(connection));
   const bool keep = wants_keep_alive(*exchange);
   std::string head;
   const bool has_body = exchange->serving.head.allows_body(exchange->request.method);

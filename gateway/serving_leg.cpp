@@ -17,6 +17,8 @@ bool rechunks(const Exchange& exchange) {
 
 bool ServingLeg::asks_backend_first(const Exchange& exchange) {
   const auto& route = exchange.route->config;
+  const Stage stage = exchange.slice.stage;
+  if (!exchange.route->is_unmatched && (stage == Stage::canary || stage == Stage::promoted)) return false;
   return exchange.request.expects_continue && exchange.request.has_body() && exchange.request.minor_version == 1 &&
          route.key.json.empty() && route.ordering != config::Ordering::strict;
 }
@@ -27,14 +29,15 @@ Awaitable<LegOutcome> ServingLeg::send_and_read_head(Exchange& exchange, Upstrea
   exchange.serving.head_text.clear();
   exchange.serving.sent_at_us = unix_us();
   interim_ = 0;
-  client_broke_off_ = body_withheld_ = false;
+  client_broke_off_ = request_sent_ = false;
   LegOutcome sent = LegOutcome::none;
   if (exchange.body_withheld) {
     sent = co_await ask_first(exchange, upstream, connection);
-    if (sent == LegOutcome::ok && body_withheld_) co_return sent;  // answered already
+    if (sent == LegOutcome::ok && exchange.body_withheld) co_return sent;  // answered already
   } else {
     sent = co_await send_all(exchange, upstream, connection);
   }
+  request_sent_ = sent == LegOutcome::ok;
   // A backend that takes no more of a request may have answered it already (413, 401): its answer counts.
   const bool may_be_answered = sent == LegOutcome::ok || (sent == LegOutcome::reset && !client_broke_off_);
   if (!may_be_answered) co_return sent;
@@ -64,8 +67,8 @@ Awaitable<LegOutcome> ServingLeg::ask_first(Exchange& exchange, Upstream& upstre
     if (heard != LegOutcome::ok) co_return heard;
     const int status = exchange.serving.head.status;
     if (status == 100) break;
+    if (status == 101) co_return LegOutcome::malformed;  // nobody asked to switch
     if (status >= 200) {
-      body_withheld_ = true;
       exchange.dropped = "body_refused";
       co_return heard;
     }
@@ -86,10 +89,17 @@ LegOutcome ServingLeg::broken_off(const ReadResult& how) {
 }
 
 Awaitable<LegOutcome> ServingLeg::read_body(Exchange& exchange) {
-  if (!co_await client_.ask_for_body()) co_return broken_off({});
-  if (!exchange.body_complete) co_return LegOutcome::ok;  // too large to be kept: it is only streamed
-  const ReadResult body = co_await client_.read_body(exchange);
-  if (!body.ok) co_return broken_off(body);
+  ReadResult body{true, 0, {}};
+  if (!co_await client_.ask_for_body()) body.ok = false;
+  // One that is too large to be kept is only streamed.
+  if (body.ok && exchange.body_complete) body = co_await client_.read_body(exchange);
+  if (!body.ok) {
+    // The backend has a head and no byte of the body: it cannot have applied anything.
+    broken_off(body);
+    if (exchange.excluded.empty()) exchange.excluded = "client_aborted";
+    exchange.choice.shadow = false;
+    co_return LegOutcome::connect_failed;
+  }
   measure_body(exchange);
   co_return LegOutcome::ok;
 }

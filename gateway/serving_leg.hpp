@@ -13,7 +13,8 @@ class ServingLeg {
   explicit ServingLeg(ClientConnection& client) : client_(client) {}
 
   /// Whether the backend is to be asked before the client sends the body (RFC 9110, 10.1.1). Not where the body holds
-  /// the keys, without which no side can be chosen, and not in a strict line, which a slow client would hold up.
+  /// the keys, without which no side can be chosen; not in a strict line, which a slow client would hold up; and not
+  /// while modern may serve: a kill must not find a request there whose body is still to come.
   [[nodiscard]] static bool asks_backend_first(const Exchange& exchange);
   /// Sends the request and reads heads until the final one, or a 101 that was asked for. Interim ones are passed on.
   Awaitable<LegOutcome> send_and_read_head(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection);
@@ -22,8 +23,9 @@ class ServingLeg {
   [[nodiscard]] bool client_broke_off() const { return client_broke_off_; }
   /// How, when it did.
   [[nodiscard]] const ReadResult& cut() const { return cut_; }
-  /// The backend answered without the body: its connection does not stand between two messages.
-  [[nodiscard]] bool body_withheld() const { return body_withheld_; }
+  /// All of the request went out. Where the backend answered without that, its connection does not stand between two
+  /// messages.
+  [[nodiscard]] bool request_sent() const { return request_sent_; }
 
  private:
   Awaitable<LegOutcome> send_all(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection);
@@ -38,7 +40,7 @@ class ServingLeg {
   ClientConnection& client_;
   int interim_ = 0;
   bool client_broke_off_ = false;
-  bool body_withheld_ = false;
+  bool request_sent_ = false;
   ReadResult cut_;
 };
 

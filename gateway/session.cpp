@@ -171,10 +171,15 @@ class Session {
     exchange.excluded = exchange.choice.excluded;
   }
 
+  [[nodiscard]] Stage stage_now(const Exchange& exchange) const {
+    if (exchange.route->is_unmatched) return exchange.slice.stage;
+    return context_.policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)].stage;
+  }
+
   // Recheck authority after every wait: a kill that came meanwhile must find nothing dispatched to modern.
   bool may_still_serve(const Exchange& exchange) const {
     if (exchange.serving_side() == Side::legacy || exchange.route->is_unmatched) return true;
-    const Stage now = context_.policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)].stage;
+    const Stage now = stage_now(exchange);
     return now == Stage::canary || now == Stage::promoted || now == Stage::retired;
   }
 
@@ -199,7 +204,8 @@ class Session {
         const auto keep = co_await responder_.respond(exchange, *upstream, std::move(acquired.connection), started);
         if (keep) co_return *keep;
         failed = true;
-        if (leg_.client_broke_off() || !may_fall_back(*exchange))
+        if (leg_.client_broke_off() ||
+            !may_fall_back(*exchange, stage_now(*exchange), std::chrono::steady_clock::now()))
           co_return co_await responder_.respond_failed(exchange, acquired.refusal, started);
       }
       if (acquired.connection) upstream->release(std::move(acquired.connection));

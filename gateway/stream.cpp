@@ -15,8 +15,15 @@ bool Stream::is_quiet() {
     boost::system::error_code error;
     return tls_->read_some(asio::buffer(&byte, 1), error) == 0 && error == asio::error::would_block;
   }
+  return !has_unread();
+}
+
+bool Stream::has_unread() {
+  if (transport_) return !transport_->is_quiet();
+  if (tls_ && SSL_has_pending(tls_->native_handle()) == 1) return true;
+  char byte;
   const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 }  // namespace phoenix::gateway

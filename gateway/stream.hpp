@@ -89,8 +89,11 @@ class Stream {
     boost::system::error_code ignored;
     transport_ ? transport_->close() : static_cast<void>(socket_.close(ignored));
   }
-  /// False when the peer has closed, or says something that nobody asked for.
+  /// False when the peer has closed, or says something that nobody asked for. Where nobody reads: over TLS it takes in
+  /// what came.
   [[nodiscard]] bool is_quiet();
+  /// Whether anything has come that was not read yet. Takes nothing, so that a read may be under way.
+  [[nodiscard]] bool has_unread();
 
  private:
   template <class Buffer, class Buffers>

@@ -57,14 +57,32 @@ class Tunnel {
       moved();
       broken = static_cast<bool>(error);
     }
-    end(to.stream, broken);
+    if (ending_) co_return;  // by the other direction
+    if (!broken && to.stream.tls() != nullptr) {
+      co_await say_the_end(to);
+    } else {
+      end(to.stream, broken);
+    }
   }
 
-  // An orderly end of one direction leaves the other open, where the transport can say so; anything else ends both.
+  // TLS ends in both directions at once, and is told: the peer knows then that nothing was cut off.
+  Awaitable<void> say_the_end(TunnelEnd& to) {
+    constexpr std::chrono::milliseconds kPatience{1'000};
+    ending_ = true;
+    to.stream.cancel();  // the other direction's read
+    to.deadline.arm(kPatience);
+    co_await to.stream.tls()->async_shutdown(kAwait);
+    close_both();
+  }
+
+  // An orderly end of one direction leaves the other open; anything else ends both.
   void end(Stream& to, bool broken) {
     boost::system::error_code error;
-    if (!broken && to.tls() == nullptr && to.socket().is_open()) to.socket().shutdown(Socket::shutdown_send, error);
-    if (!broken && to.tls() == nullptr && !error) return;
+    if (!broken && to.socket().is_open()) to.socket().shutdown(Socket::shutdown_send, error);
+    if (broken || error) close_both();
+  }
+
+  void close_both() {
     client_.stream.close();
     backend_.stream.close();
   }
@@ -75,6 +93,7 @@ class Tunnel {
   const std::chrono::milliseconds idle_;
   Timer both_over_;
   bool back_over_ = false;
+  bool ending_ = false;
   TunnelBytes bytes_;
 };
 

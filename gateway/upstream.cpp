@@ -214,13 +214,15 @@ Awaitable<LegOutcome> Upstream::send_more(UpstreamConnection& connection, std::s
 }
 
 // What the endpoint's health learns. A pooled connection that was closed before any answer tells nothing: it was idle.
+// Nor does an exchange that others have kept waiting until timeouts.total.
 LegOutcome Upstream::note(UpstreamConnection& connection, LegOutcome outcome, int status) {
   const bool stale = outcome == LegOutcome::reset && connection.reused && connection.buffer.empty();
+  const bool out_of_time = outcome == LegOutcome::timeout && connection.deadline.limit_passed();  // not its own
   if (outcome == LegOutcome::ok) {
-    if (status >= 200)
+    if (status >= 200 || status == 101)
       connection.lease.judge(status >= 502 && status <= 504 ? Lease::Verdict::bad : Lease::Verdict::good);
   } else {
-    connection.lease.judge(stale ? Lease::Verdict::unknown : Lease::Verdict::bad);
+    connection.lease.judge(stale || out_of_time ? Lease::Verdict::unknown : Lease::Verdict::bad);
   }
   return outcome;
 }

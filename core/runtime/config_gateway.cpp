@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
+#include <cctype>
 #include <set>
 
 #include "core/runtime/config_section.hpp"
@@ -94,7 +96,7 @@ Result<BackendEndpoint> parse_backend_endpoint(const std::string& text) {
   auto parsed = parse_endpoint(address);
   if (!parsed) {
     std::string problem = parsed.error().message;  // it quotes what was made of the text
-    problem.replace(problem.find(address), address.size(), text);
+    if (const auto at = problem.find(address); at != std::string::npos) problem.replace(at, address.size(), text);
     return invalid_input(problem);
   }
   out.address = *parsed;
@@ -154,6 +156,11 @@ void read_backend(Section backend, BackendConfig& out) {
   check.read("unhealthy_after", out.health_check.unhealthy_after, 1, 100);
   check.finish();
   if (!out.health_check.path.empty() && !out.health_check.path.starts_with('/')) check.fail("path must start with '/'");
+  for (const char c : out.health_check.path) {
+    if (c <= ' ' || c >= 0x7f)
+      check.fail("path must be written as it stands in a request: no blanks, %XX for the rest");
+  }
+  if (out.health_check.timeout < milliseconds(1)) check.fail("timeout must be at least 1ms");
   if (out.health_check.interval < milliseconds(10)) check.fail("interval must be at least 10ms");
   Section ejection = backend.section("ejection");
   ejection.read("failures", out.ejection.failures, 0, 1000);
@@ -195,7 +202,9 @@ void read_listener(Section& gateway, GatewayConfig& out) {
   gateway.read("upgrade", out.upgrade);
   for (const auto& protocol : out.upgrade) {
     // A tunnelled h2c carries requests that nobody here would see or check.
-    if (protocol == "h2c" || protocol.starts_with("HTTP") || protocol.starts_with("TLS") || protocol.empty())
+    std::string lower = protocol;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (lower == "h2c" || lower.starts_with("http") || lower.starts_with("tls") || lower.empty())
       gateway.fail(
           fmt::format("upgrade: '{}' would carry requests past every check and is never let through", protocol));
   }
@@ -237,6 +246,7 @@ void read_limits(Section limits, GatewayConfig::Limits& out) {
   limits.read_bytes("shadow_queue_bytes", out.shadow_queue_bytes);
   limits.read_count("shadow_connections", out.shadow_connections);
   limits.finish();
+  if (out.shadow_connections == 0) limits.fail("shadow_connections must be at least 1");
   if (out.head_bytes < 1024) limits.fail("head_bytes must be at least 1KiB");
   if (out.target_bytes < 256 || out.target_bytes > out.head_bytes)
     limits.fail("target_bytes must be at least 256 and at most head_bytes");

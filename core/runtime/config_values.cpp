@@ -54,16 +54,17 @@ std::string nearest(std::string_view key, const std::set<std::string>& known) {
 }  // namespace
 
 Result<milliseconds> parse_duration(std::string_view text) {
+  constexpr std::uint64_t kLongestMs = 3650ull * 86'400'000;  // ten years: deadlines are counted in nanoseconds
   static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
   if (const auto parts = split_unit(text)) {
     for (const auto& unit : kUnits) {
-      if (unit.name == parts->second && parts->first <= INT64_MAX / unit.factor) {
+      if (unit.name == parts->second && parts->first <= kLongestMs / unit.factor) {
         return milliseconds(parts->first * unit.factor);
       }
     }
   }
   return invalid_input(
-      fmt::format("'{}' is not a duration; write a whole number with ms, s, m, h or d, like 250ms", text));
+      fmt::format("'{}' is not a duration; write a whole number with ms, s, m, h or d, like 250ms, up to 3650d", text));
 }
 
 Result<std::uint64_t> parse_bytes(std::string_view text) {

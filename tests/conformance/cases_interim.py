@@ -60,6 +60,8 @@ CASES = [
          on_head=[b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nwho?"]),
     Case("100-continue", "9110 10.1.1: a malformed answer instead of 100 is 502", EXPECTING, [Got(502)], kept=False, cut=True, shadowed=False,
          on_head=[b"HTTP/1.1 EVIL\r\n\r\n"]),
+    Case("100-continue", "9110 15.2.2: 101 that nobody asked for, instead of 100, is 502", EXPECTING, [Got(502)], kept=False, cut=True, shadowed=False,
+         on_head=[b"HTTP/1.1 101 EVIL\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"]),
     Case("100-continue", "9110 10.1.1: chunked body", b"POST /dual/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-Continue\r\n\r\n",
          [Got(100), Got(200)], seen=[Seen(body=b"abc", framing="chunked")], then=[(1, b"3\r\nabc\r\n0\r\n\r\n")], on_head=[CONTINUE], split=True,
          shadowed=False),

@@ -140,7 +140,9 @@ TEST_CASE("a thousand idle connections cost memory only, and are closed after ti
   }
   const double kb_each = static_cast<double>(resident_bytes() - before) / 1000 / 1024;
   WARN("1,000 idle clients: " << kb_each << " KiB each, the test's own ends included");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what is freed
   CHECK(kb_each < 100);
+#endif
   RawClient busy(world.port());
   for (int i = 0; i < 200; ++i) REQUIRE(busy.exchange(get("/free/x")).status == 200);
   for (auto& client : idle) REQUIRE(client->closed_by_peer());

@@ -97,8 +97,12 @@ TEST_CASE_METHOD(ParachuteWorld, "legacy is no way out where it lacks a write of
     modern.refuse();
     CHECK(served(get("/accounts/7")) == "503");
     CHECK(parachutes("account") == "0");
-    CHECK(served(get("/accounts/7")) == "503");
+    modern.script([](const SeenRequest&) { return Reply{"", false, true, {}}; });
+    modern.back();
+    CHECK(served(get("/accounts/7")) == "502");
     legacy.release();
+    REQUIRE(settle());
+    CHECK(route("account")["dropped"]["serving_failed"] == 2);
   }
   SECTION("retired") {
     REQUIRE(policy("retired").status == 200);

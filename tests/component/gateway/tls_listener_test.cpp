@@ -122,6 +122,40 @@ TEST_CASE("who speaks plain HTTP to the TLS port is told, and who says nothing i
   CHECK(world.legacy.bytes_received() == 0);
 }
 
+TEST_CASE("at the drain an idle TLS connection is ended as it should be, and a waiting request is not lost") {
+  const Certificates certificates;
+  World world(certificates.tls());
+  TlsClient idle(world.port(), options_for(certificates));
+  REQUIRE(idle.send(get("/free/x")));
+  CHECK_THAT(idle.read_until("{}"), Catch::StartsWith("HTTP/1.1 200"));
+  TlsClient busy(world.port(), options_for(certificates));
+  world.legacy.hold();
+  REQUIRE(busy.send(get("/free/y")));
+  REQUIRE(world.legacy.wait_for(2));
+  std::thread drain([&] { world.stop(); });
+  CHECK(idle.ended_properly());
+  world.legacy.release();
+  CHECK_THAT(busy.read_until("{}"), Catch::StartsWith("HTTP/1.1 200"));
+  CHECK(busy.ended_properly());
+  drain.join();
+}
+
+TEST_CASE("a WebSocket over TLS ends with a close_notify") {
+  const Certificates certificates;
+  World world(certificates.tls());
+  world.legacy.script([](const SeenRequest& seen) {
+    if (seen.method != "GET") return Reply{"bye.", true, false, {}};
+    return Reply{"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false, false, {}};
+  });
+  TlsClient client(world.port(), options_for(certificates));
+  REQUIRE(client.send(get("/free/ws", "Connection: upgrade\r\nUpgrade: websocket\r\n")));
+  CHECK_THAT(client.read_until("\r\n\r\n"), Catch::StartsWith("HTTP/1.1 101"));
+  REQUIRE(client.send("BYE x y\r\n\r\n"));
+  CHECK(client.read_until("bye.") == "bye.");
+  CHECK(client.ended_properly());
+  CHECK(world.settle());
+}
+
 TEST_CASE("a reload brings a new certificate to new connections, and touches no open one") {
   Certificates certificates;
   World world(certificates.tls());

@@ -151,7 +151,7 @@ TEST_CASE("stale pooled connections: reads go on to another, a write is not sent
 
 TEST_CASE("failures in a row eject an endpoint; it gets requests again when its time is over") {
   FakeBackend bad, good;
-  World world("", kSlice, legacy(endpoints(bad, good) + ", ejection: {failures: 3, duration: 400ms}"));
+  World world("", kSlice, legacy(endpoints(bad, good) + ", ejection: {failures: 3, duration: 3s}"));
   bad.script([](const SeenRequest&) { return Reply::status(503); });
   RawClient client(world.port());
   for (int i = 0; i < 6; ++i) client.exchange(get("/free/x"));
@@ -196,9 +196,28 @@ TEST_CASE("active checks take an endpoint out before a request finds out, and br
   REQUIRE(eventually([&] { return state_of(world, one) == "unhealthy"; }));
 }
 
+TEST_CASE("a trial closes the circuit with the head of its answer, however long the rest takes") {
+  FakeBackend core;
+  World world("", kSlice, legacy(endpoints(core) + ", circuit_breaker: {failures: 1, open: 100ms}"));
+  core.script([](const SeenRequest&) { return Reply::status(503); });
+  RawClient client(world.port());
+  CHECK(client.exchange(get("/free/x")).status == 503);
+  core.script([](const SeenRequest& seen) {
+    if (seen.target != "/free/stream") return Reply::ok("{}");
+    return Reply{"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", false, false, {"data: 1\n\n"}};
+  });
+  REQUIRE(eventually([&] { return world.status()["backends"]["legacy"]["circuit"] == "half_open"; }));
+  RawClient stream(world.port());
+  REQUIRE(stream.send(get("/free/stream")));
+  REQUIRE(stream.wait_for("\r\n\r\n"));
+  CHECK(client.exchange(get("/free/x")).status == 200);
+  core.release_piece();
+  CHECK(stream.wait_for("data: 1"));
+}
+
 TEST_CASE("the circuit breaker opens, lets one request try, and closes") {
   FakeBackend core;
-  World world("", kSlice, legacy(endpoints(core) + ", circuit_breaker: {failures: 3, open: 300ms}"));
+  World world("", kSlice, legacy(endpoints(core) + ", circuit_breaker: {failures: 3, open: 3s}"));
   core.script([](const SeenRequest&) { return Reply::status(503); });
   RawClient client(world.port());
   for (int i = 0; i < 3; ++i) CHECK(client.exchange(get("/free/x")).status == 503);
