@@ -86,4 +86,15 @@ Awaitable<bool> admit(Exchange& exchange, EventLoop& loop) {
   co_return admitted;
 }
 
+Stage stage_now(const Exchange& exchange, const PolicyStore& policy) {
+  if (exchange.route->is_unmatched) return exchange.slice.stage;
+  return policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)].stage;
+}
+
+bool may_still_serve(const Exchange& exchange, const PolicyStore& policy) {
+  if (exchange.serving_side() == Side::legacy || exchange.route->is_unmatched) return true;
+  const Stage now = stage_now(exchange, policy);
+  return now == Stage::canary || now == Stage::promoted || now == Stage::retired;
+}
+
 }  // namespace phoenix::gateway

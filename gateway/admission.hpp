@@ -3,6 +3,7 @@
 
 #include "gateway/asio.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/policy_store.hpp"
 
 namespace phoenix::gateway {
 
@@ -15,5 +16,12 @@ void fill_ticket(Exchange& exchange);
 /// side was current in time: a strict write waits for writes before it up to `timeouts.response`, and everything else
 /// for currency up to `timeouts.gate_wait`.
 Awaitable<bool> admit(Exchange& exchange, EventLoop& loop);
+
+/// The stage of the exchange's slice as the policy is now; that it began with where no route matched.
+[[nodiscard]] Stage stage_now(const Exchange& exchange, const PolicyStore& policy);
+
+/// Whether the side that was chosen may serve still. To be asked after every wait: a kill that came meanwhile must find
+/// nothing dispatched to modern.
+[[nodiscard]] bool may_still_serve(const Exchange& exchange, const PolicyStore& policy);
 
 }  // namespace phoenix::gateway

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
@@ -100,7 +101,8 @@ Awaitable<bool> Responder::tunnel(ExchangePtr& exchange, Upstream& upstream, Ups
   // Named, because g++ 12 destroys such temporaries of a co_await twice.
   TunnelEnd client = client_.tunnel_end(head + std::exchange(connection.buffer, {}));
   TunnelEnd backend{connection.stream, connection.deadline, client_.take_unread()};
-  const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle);
+  const std::function<bool()> may_go_on = [&] { return may_still_serve(held, context_.policy); };
+  const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle, may_go_on);
   held.serving.body_bytes = bytes.from_backend;
   finish_serving(held, std::move(kept), started);
   co_return false;

@@ -171,18 +171,6 @@ class Session {
     exchange.excluded = exchange.choice.excluded;
   }
 
-  [[nodiscard]] Stage stage_now(const Exchange& exchange) const {
-    if (exchange.route->is_unmatched) return exchange.slice.stage;
-    return context_.policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)].stage;
-  }
-
-  // Recheck authority after every wait: a kill that came meanwhile must find nothing dispatched to modern.
-  bool may_still_serve(const Exchange& exchange) const {
-    if (exchange.serving_side() == Side::legacy || exchange.route->is_unmatched) return true;
-    const Stage now = stage_now(exchange);
-    return now == Stage::canary || now == Stage::promoted || now == Stage::retired;
-  }
-
   // --- forward -----------------------------------------------------------------------------------------------------
 
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
@@ -192,7 +180,7 @@ class Session {
       const auto started = std::chrono::steady_clock::now();
       Acquired acquired = co_await upstream->acquire(*exchange);
       bool failed = false;
-      while (!failed && may_still_serve(*exchange)) {
+      while (!failed && may_still_serve(*exchange, context_.policy)) {
         exchange->serving.outcome = LegOutcome::connect_failed;
         if (acquired.connection)
           exchange->serving.outcome = co_await leg_.send_and_read_head(*exchange, *upstream, *acquired.connection);
@@ -205,7 +193,7 @@ class Session {
         if (keep) co_return *keep;
         failed = true;
         if (leg_.client_broke_off() ||
-            !may_fall_back(*exchange, stage_now(*exchange), std::chrono::steady_clock::now()))
+            !may_fall_back(*exchange, stage_now(*exchange, context_.policy), std::chrono::steady_clock::now()))
           co_return co_await responder_.respond_failed(exchange, acquired.refusal, started);
       }
       if (acquired.connection) upstream->release(std::move(acquired.connection));

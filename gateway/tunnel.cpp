@@ -7,8 +7,9 @@ constexpr std::size_t kWindow = 16 * 1024;
 
 class Tunnel {
  public:
-  Tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend, std::chrono::milliseconds idle)
-      : io_(io), client_(client), backend_(backend), idle_(idle), both_over_(io.get_executor()) {
+  Tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend, std::chrono::milliseconds idle,
+         const std::function<bool()>& may_go_on)
+      : io_(io), client_(client), backend_(backend), idle_(idle), may_go_on_(may_go_on), both_over_(io.get_executor()) {
     both_over_.expires_at(SteadyTime::max());
   }
 
@@ -52,6 +53,8 @@ class Tunnel {
         break;
       }
       moved();
+      broken = &to == &backend_ && !may_go_on_();
+      if (broken) break;
       count += read;
       const auto [error, written] = co_await asio::async_write(to.stream, asio::buffer(window.data(), read), kAwait);
       moved();
@@ -91,6 +94,7 @@ class Tunnel {
   TunnelEnd& client_;
   TunnelEnd& backend_;
   const std::chrono::milliseconds idle_;
+  const std::function<bool()>& may_go_on_;
   Timer both_over_;
   bool back_over_ = false;
   bool ending_ = false;
@@ -100,8 +104,8 @@ class Tunnel {
 }  // namespace
 
 Awaitable<TunnelBytes> run_tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend,
-                                  std::chrono::milliseconds idle) {
-  Tunnel tunnel(io, client, backend, idle);
+                                  std::chrono::milliseconds idle, const std::function<bool()>& may_go_on) {
+  Tunnel tunnel(io, client, backend, idle, may_go_on);
   co_return co_await tunnel.run();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "gateway/asio.hpp"
@@ -22,7 +23,8 @@ struct TunnelBytes {
 };
 
 /// Until both ends have finished, one breaks, or neither says anything for `idle`. Both streams are of `io`'s loop.
+/// `may_go_on` is asked before anything is passed to the backend; false ends the tunnel without that.
 Awaitable<TunnelBytes> run_tunnel(asio::io_context& io, TunnelEnd& client, TunnelEnd& backend,
-                                  std::chrono::milliseconds idle);
+                                  std::chrono::milliseconds idle, const std::function<bool()>& may_go_on);
 
 }  // namespace phoenix::gateway

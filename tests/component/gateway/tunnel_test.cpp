@@ -72,6 +72,20 @@ TEST_CASE_METHOD(TunnelWorld, "no score moves a tunnel: legacy serves it until t
   check_accounts();
 }
 
+TEST_CASE_METHOD(TunnelWorld, "after a kill nothing more of a tunnel reaches modern") {
+  REQUIRE(policy("promoted").status == 200);
+  RawClient client(port());
+  REQUIRE(client.exchange(kUpgrade).status == 101);
+  REQUIRE(client.send("MESSAGE x y\r\n\r\n"));
+  REQUIRE(client.wait_for("<MESSAGE>"));
+  REQUIRE(admin("POST", "/kill", R"({"slice":"*","reason":"test"})").status == 200);
+  const std::size_t before = modern.bytes_received();
+  REQUIRE(client.send("MESSAGE x y\r\n\r\n"));
+  CHECK_FALSE(client.wait_for("<MESSAGE><MESSAGE>"));
+  REQUIRE(settle());
+  CHECK(modern.bytes_received() == before);
+}
+
 TEST_CASE_METHOD(TunnelWorld, "either end may close, or break, a tunnel") {
   SECTION("the client leaves") {
     RawClient client(port());
