@@ -1,5 +1,6 @@
 #include "gateway/message_head.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gateway/field_syntax.hpp"

@@ -21,7 +21,7 @@ constexpr Target kTargets[] = {
     {"chunked_body", fuzz::chunked_body},       {"json_keys", fuzz::json_keys},
     {"route_keys", fuzz::route_keys},           {"head_writer", fuzz::head_writer},
     {"exchange_event", fuzz::exchange_event},   {"json_value", fuzz::json_value},
-    {"response_differ", fuzz::response_differ},
+    {"response_differ", fuzz::response_differ}, {"proxy_header", fuzz::proxy_header},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {

@@ -15,6 +15,7 @@ inline void check(bool holds, const char* property) {
 void request_head(std::string_view input);     // a client connection's bytes
 void response_head(std::string_view input);    // a backend connection's bytes
 void chunked_body(std::string_view input);     // bytes behind a head with Transfer-Encoding
+void proxy_header(std::string_view input);     // a connection's first bytes, behind a load balancer
 void json_keys(std::string_view input);        // a request body
 void route_keys(std::string_view input);       // a request head and its body
 void head_writer(std::string_view input);      // a request head and a response head
