@@ -91,7 +91,13 @@ TEST_CASE("retention passed the arbiter: said loudly, no account is trusted blin
     REQUIRE(eventually([&] { return database.value(kPosition) == "20"; }));
   }
   bench.publish({events.begin() + 20, events.begin() + 2'990});
-  REQUIRE(eventually([&] { return bench.read_all(topics::kShadowRequests).front().offset > 20; }));
+  REQUIRE(eventually([&] {
+    try {
+      return bench.read_all(topics::kShadowRequests).front().offset > 20;
+    } catch (const std::exception&) {
+      return false;  // retention overtook this reader as well
+    }
+  }));
   const ArbiterService service(bench.config);
   bench.publish({events.begin() + 2'990, events.end()});
   REQUIRE(eventually([&] { return database.value(kPosition) == "3000"; }));
