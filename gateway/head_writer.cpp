@@ -18,11 +18,6 @@ bool starts_with_phoenix(std::string_view name) {
   return name.size() > 10 && equals_ignoring_case(name.substr(0, 10), "x-phoenix-");
 }
 
-bool is_nominated(const MessageHead& head, std::string_view name) {
-  return std::any_of(head.nominated.begin(), head.nominated.end(),
-                     [&](std::string_view token) { return equals_ignoring_case(token, name); });
-}
-
 // Not forwarded as they stand: removed, or written anew by us.
 bool is_replaced_in_request(std::string_view name, bool trusted) {
   for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for",
@@ -45,12 +40,12 @@ void append_chain(std::string& out, const RequestHead& head, std::string_view na
 
 // Who is trusted tells how the client came; of several values the first is the one nearest to the client.
 std::string_view told_or(const RequestHead& head, const ClientPeer& peer, std::string_view name, std::string_view own) {
-  const std::string_view told = peer.trusted && !is_nominated(head, name) ? head.find(name) : std::string_view();
+  const std::string_view told = peer.trusted && !head.nominates(name) ? head.find(name) : std::string_view();
   return told.empty() ? own : told;
 }
 
 void append_forwarded(std::string& out, const RequestHead& head, const ClientPeer& peer) {
-  if (peer.trusted && !is_nominated(head, "x-forwarded-for")) {
+  if (peer.trusted && !head.nominates("x-forwarded-for")) {
     append_chain(out, head, "X-Forwarded-For", peer.address);
   } else {
     append_field(out, "X-Forwarded-For", peer.address);
@@ -74,8 +69,7 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
   out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   append_field(out, "Host", head.authority.empty() ? head.host : head.authority);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name, client.trusted) ||
-        is_nominated(head, field.name))
+    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name, client.trusted) || head.nominates(field.name))
       continue;
     if (head.max_forwards && equals_ignoring_case(field.name, "max-forwards")) {
       fmt::format_to(std::back_inserter(out), "{}: {}\r\n", field.name,
@@ -131,7 +125,7 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
   bool has_request_id = false;
   bool has_date = false;
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
+    if (is_hop_by_hop(field.name) || head.nominates(field.name) || starts_with_phoenix(field.name)) continue;
     // A HEAD or 304 answer may state the length that a body would have had; a 204 must not (RFC 9110, 8.6).
     const bool states_length = framing.kind == ResponseFraming::Kind::none && head.status != 204;
     if (equals_ignoring_case(field.name, "content-length") && !states_length) continue;
@@ -157,7 +151,7 @@ void write_response_head(const Exchange& exchange, const ResponseHead& head, Res
 void write_interim_head(const ResponseHead& head, std::string& out) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || is_nominated(head, field.name) || starts_with_phoenix(field.name)) continue;
+    if (is_hop_by_hop(field.name) || head.nominates(field.name) || starts_with_phoenix(field.name)) continue;
     if (!equals_ignoring_case(field.name, "content-length")) append_field(out, field.name, field.value);
   }
   append_field(out, "Via", via(head.minor_version));

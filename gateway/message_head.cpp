@@ -136,11 +136,6 @@ std::optional<HeadError> parse_target(RequestHead& out) {
   return bad("the request target is neither a path nor a URL");
 }
 
-bool nominates(const MessageHead& head, std::string_view name) {
-  return std::any_of(head.nominated.begin(), head.nominated.end(),
-                     [&](std::string_view token) { return equals_ignoring_case(token, name); });
-}
-
 std::optional<HeadError> check_request_fields(RequestHead& out) {
   const bool limits_hops = out.method == "OPTIONS" || out.method == "TRACE";
   int hosts = 0;
@@ -163,7 +158,7 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
       out.max_forwards = hops;
     }
   }
-  if (upgrades != 1 || !nominates(out, "upgrade") || out.minor_version == 0) out.upgrade = {};
+  if (upgrades != 1 || !out.nominates("upgrade") || out.minor_version == 0) out.upgrade = {};
   if (hosts > 1) return bad("Host is repeated");
   if (hosts == 0 && out.minor_version == 1) return bad("Host is missing");
   return std::nullopt;
@@ -202,6 +197,11 @@ std::string_view MessageHead::find(std::string_view name) const {
   return {};
 }
 
+bool MessageHead::nominates(std::string_view name) const {
+  return std::any_of(nominated.begin(), nominated.end(),
+                     [&](std::string_view token) { return equals_ignoring_case(token, name); });
+}
+
 void MessageHead::clear() {
   fields.clear();
   nominated.clear();
@@ -215,7 +215,7 @@ bool RequestHead::is_safe() const {
 }
 
 bool is_upgrade_to(const ResponseHead& head, std::string_view protocol) {
-  return !protocol.empty() && nominates(head, "upgrade") && equals_ignoring_case(head.find("upgrade"), protocol);
+  return !protocol.empty() && head.nominates("upgrade") && equals_ignoring_case(head.find("upgrade"), protocol);
 }
 
 bool ResponseHead::allows_body(std::string_view request_method) const {

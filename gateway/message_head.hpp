@@ -46,6 +46,7 @@ struct MessageHead {
   bool connection_keep_alive = false;
 
   [[nodiscard]] std::string_view find(std::string_view name) const;  // first value, empty when absent
+  [[nodiscard]] bool nominates(std::string_view name) const;         // by Connection
   void clear();
 };
 
