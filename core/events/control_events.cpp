@@ -106,7 +106,8 @@ Json to_json(const GatewayStatus::Route& route) {
           {"in_flight", route.in_flight},
           {"handed_over", route.handed_over},
           {"excluded", route.excluded},
-          {"dropped", route.dropped}};
+          {"dropped", route.dropped},
+          {"lost", route.lost}};
 }
 
 template <class T>
@@ -125,6 +126,7 @@ GatewayStatus::Route status_route_from(const Json& json) {
   json.at("handed_over").get_to(route.handed_over);
   json.at("excluded").get_to(route.excluded);
   json.at("dropped").get_to(route.dropped);
+  route.lost = json.value("lost", std::uint64_t{0});  // older gateways do not say
   return route;
 }
 

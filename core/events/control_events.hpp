@@ -84,6 +84,7 @@ struct GatewayStatus {
     std::uint64_t received = 0, in_flight = 0, handed_over = 0;
     std::map<std::string, std::uint64_t> excluded;  ///< by reason
     std::map<std::string, std::uint64_t> dropped;   ///< by reason
+    std::uint64_t lost = 0;                         ///< in flight when an earlier process of the gateway died
   };
   std::string gateway;
   std::string incarnation;
