@@ -22,9 +22,12 @@
 #include "gateway/message_head.hpp"
 #include "gateway/route_table.hpp"
 #include "gateway/sequencer.hpp"
+#include "tests/bench/leaf_inputs.hpp"
 
 namespace phoenix::gateway {
 namespace {
+
+using namespace phoenix::bench;
 
 // The compiler must take `value` as used, and memory as changed.
 template <typename Value>
@@ -36,32 +39,6 @@ void keep(const Value& value) {
   std::fprintf(stderr, "bench_leaves: %s\n", what);
   std::exit(1);
 }
-
-constexpr std::string_view kExchangeId = "0199aabb-ccdd-7000-8000-000000000001";
-constexpr std::string_view kRequest =
-    "POST /accounts/4711/deposits HTTP/1.1\r\nHost: bank.example:8080\r\nUser-Agent: Mozilla/5.0 (X11; Linux "
-    "x86_64)\r\n"
-    "Accept: application/json, text/plain, */*\r\nAccept-Language: en-GB,en;q=0.5\r\nAccept-Encoding: gzip, br\r\n"
-    "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.ZRrHA1JJJW8opsbCGfG_HACGpVUMN_a9IV7pAx_Zmeo\r\n"
-    "Content-Type: application/json\r\nContent-Length: 300\r\nConnection: keep-alive\r\nX-Account: 4711\r\n\r\n";
-constexpr std::string_view kResponse =
-    "HTTP/1.1 200 OK\r\nServer: core\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\n"
-    "Content-Length: 200\r\nCache-Control: no-store\r\nConnection: keep-alive\r\nX-Node: core-7\r\n\r\n";
-constexpr const char* kConfig = R"(
-slices: [{name: bank}]
-gateway:
-  legacy: {endpoints: ["http://127.0.0.1:1"]}
-  modern: {endpoints: ["http://127.0.0.1:2"]}
-  routes:
-    - {name: a, slice: bank, match: {methods: [GET], path: /health}}
-    - {name: b, slice: bank, match: {methods: [GET], path: "/rates/*"}}
-    - {name: c, slice: bank, match: {methods: [POST], path: /transfers}, key: {json: [/from, /to]}, shadow: dual}
-    - {name: d, slice: bank, match: {methods: [POST], path: /accounts}}
-    - {name: e, slice: bank, match: {methods: [POST], path: "/accounts/{account}/withdrawals"}, key: {path: account}, shadow: dual}
-    - {name: f, slice: bank, match: {methods: [GET], path: "/accounts/{account}/statement"}, key: {path: account}}
-    - {name: g, slice: bank, match: {methods: [POST], path: "/accounts/{account}/deposits"}, key: {path: account}, shadow: dual}
-    - {name: h, slice: bank, match: {methods: [POST], path: /cards}, key: {header: X-Account}, shadow: dual}
-)";
 
 void request_head(std::uint64_t n) {
   const std::string text(kRequest);
@@ -129,12 +106,6 @@ void extract_keys(std::uint64_t n, std::string_view request, std::string_view bo
   }
 }
 
-void key_from_path(std::uint64_t n) {
-  extract_keys(n, kRequest, {});
-}
-void key_from_header(std::uint64_t n) {
-  extract_keys(n, "POST /cards HTTP/1.1\r\nHost: bank\r\nAccept: */*\r\nX-Account: 4711\r\n\r\n", {});
-}
 // Two keys of a body of 300 bytes.
 void keys_from_json(std::uint64_t n) {
   std::string body =
@@ -203,47 +174,6 @@ void sequence_write(std::uint64_t n) {
   }
 }
 
-LegRecord answered_leg(std::int64_t sent_at_us, const HeaderList& headers) {
-  LegRecord leg;
-  leg.outcome = LegOutcome::ok;
-  leg.status = 200;
-  leg.sent_at_us = sent_at_us;
-  leg.duration_us = 412;
-  leg.body_bytes = 200;
-  leg.body_hash = 0x9e3779b97f4a7c15;
-  leg.headers = headers;
-  leg.body = std::string(200, 'x');
-  return leg;
-}
-
-// An exchange whose event has about 1.5 kB; both sides gave the same answer.
-ExchangeEvent example_event() {
-  ExchangeEvent event;
-  event.exchange_id = event.request_id = kExchangeId;
-  event.gateway = "gateway-1";
-  event.incarnation = "0199aabb-ccdd-7000-8000-00000000ffff";
-  event.sequence = 1'234'567;
-  event.received_at_us = 1'767'225'600'000'000;
-  event.completed_at_us = event.received_at_us + 1'234;
-  event.route = "deposits";
-  event.slice = "bank";
-  event.method = "POST";
-  event.target = "/accounts/4711/deposits";
-  event.write = true;
-  event.keys = {{"4711", 17}};
-  event.policy_epoch = 12;
-  event.request_headers = {{"Host", "bank.example:8080"},        {"User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"},
-                           {"Accept", "application/json, */*"},  {"Authorization", "(redacted)"},
-                           {"Content-Type", "application/json"}, {"Content-Length", "100"}};
-  event.request_body_bytes = 100;
-  event.request_body_hash = 0x123456789abcdef0;
-  event.request_body = std::string(100, 'x');
-  const HeaderList headers = {{"Content-Type", "application/json"}, {"Content-Length", "200"}};
-  event.serving = answered_leg(event.received_at_us + 87, headers);
-  event.shadow = answered_leg(event.received_at_us + 640, headers);
-  return event;
-}
-
 void encode_event(std::uint64_t n) {
   const ExchangeEvent event = example_event();
   if (const std::size_t size = encode(event).size(); size < 1400 || size > 1600) die("the event has not about 1.5 kB");
@@ -261,13 +191,7 @@ void capture(std::uint64_t n, std::size_t bytes) {
     keep(leg);
   }
 }
-void capture_200(std::uint64_t n) {
-  capture(n, 200);
-}
-void capture_16k(std::uint64_t n) {
-  capture(n, 16 << 10);
-}
-// The same body as it streams by, in pieces of 4 KiB.
+// 16 KiB as it streams by, in pieces of 4 KiB.
 void capture_16k_streamed(std::uint64_t n) {
   const std::string piece(4096, 'x');
   while (n-- > 0) {
@@ -280,14 +204,22 @@ void capture_16k_streamed(std::uint64_t n) {
 }
 
 constexpr std::pair<std::string_view, void (*)(std::uint64_t)> kLeaves[] = {
-    {"request_head", request_head},     {"response_head", response_head},
-    {"chunked_decode", chunked_decode}, {"route_match", route_match},
-    {"key_from_path", key_from_path},   {"key_from_header", key_from_header},
-    {"keys_from_json", keys_from_json}, {"exchange_id", exchange_id},
-    {"cohort_bucket", cohort},          {"forwarded_head", write_forwarded},
-    {"client_head", write_response},    {"sequencer", sequence_write},
-    {"event_encode", encode_event},     {"capture_200", capture_200},
-    {"capture_16k", capture_16k},       {"capture_16k_streamed", capture_16k_streamed},
+    {"request_head", request_head},
+    {"response_head", response_head},
+    {"chunked_decode", chunked_decode},
+    {"route_match", route_match},
+    {"key_from_path", [](std::uint64_t n) { extract_keys(n, kRequest, {}); }},
+    {"key_from_header", [](std::uint64_t n) { extract_keys(n, kCardRequest, {}); }},
+    {"keys_from_json", keys_from_json},
+    {"exchange_id", exchange_id},
+    {"cohort_bucket", cohort},
+    {"forwarded_head", write_forwarded},
+    {"client_head", write_response},
+    {"sequencer", sequence_write},
+    {"event_encode", encode_event},
+    {"capture_200", [](std::uint64_t n) { capture(n, 200); }},
+    {"capture_16k", [](std::uint64_t n) { capture(n, 16 << 10); }},
+    {"capture_16k_streamed", capture_16k_streamed},
 };
 
 int run(int argc, char** argv) {
