@@ -38,6 +38,7 @@ LegRecord record_of(Leg& leg, bool write) {
   record.body_bytes = leg.body_bytes;
   record.body_hash = leg.body_hash;
   record.truncated = leg.truncated;
+  record.cut = leg.cut;
   if (leg.outcome == LegOutcome::ok) record.headers = headers_of(leg.head);
   record.body = std::move(leg.body);
   return record;
