@@ -1,5 +1,5 @@
 // The independent judge of a schedule: it sees every commit of both banks and everything a client was told, and knows
-// nothing of how the gateway decides.
+// of the gateway only what that announces (overlap, incomplete keys), not how it decides.
 #pragma once
 
 #include <array>
