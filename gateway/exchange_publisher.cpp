@@ -95,7 +95,7 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   event.stage = exchange.slice.stage;
   event.policy_epoch = exchange.policy_epoch;
   event.rung = exchange.slice.rung;
-  event.overlap = exchange.gated && exchange.ticket.overlap;
+  event.overlap = exchange.gated && exchange.ticket.overlapped();
   event.excluded = exchange.excluded;
   event.dropped = exchange.dropped;
   event.request_headers = headers_of(exchange.request);

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "gateway/access_log.hpp"
 #include "gateway/accounting.hpp"
 #include "gateway/byte_codec.hpp"
 
@@ -153,6 +154,8 @@ ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* ser
   exchange->key_state = intent.any_key        ? KeyState::unavailable
                         : intent.keys.empty() ? KeyState::none_configured
                                               : KeyState::available;
+  exchange->access_logged = wants_access_line(exchange->settings->gateway.access_log, exchange->id_text);
+  if (exchange->access_logged) exchange->client_address = intent.peer.address;
   exchange->head_text = intent.head;
   if (parse_request_head(exchange->head_text, exchange->request)) return nullptr;
   exchange->body = intent.body;

@@ -39,7 +39,9 @@ std::vector<std::string> incomplete_on_modern(World& world) {
 void crash_and_restart(World& world) {
   const std::string now = world.dir.path() + "/state";
   std::filesystem::copy(now, world.dir.path() + "/copy", std::filesystem::copy_options::recursive);
+  world.modern.refuse();  // what the process that lives on after its copy would still do is not part of it
   world.stop(std::chrono::milliseconds(0));
+  world.modern.back();
   std::filesystem::remove_all(now);
   std::filesystem::rename(world.dir.path() + "/copy", now);
   world.start();
