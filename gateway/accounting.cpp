@@ -7,6 +7,7 @@ void RouteCounters::add(const RouteCounters& more) {
   in_flight += more.in_flight;
   handed_over += more.handed_over;
   parachutes += more.parachutes;
+  overrides += more.overrides;
   excluded.add(more.excluded);
   dropped.add(more.dropped);
   shadow.add(more.shadow);

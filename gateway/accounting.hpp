@@ -75,6 +75,7 @@ struct RouteCounters {
   std::uint64_t in_flight = 0;
   std::uint64_t handed_over = 0;
   std::uint64_t parachutes = 0;  // answered by legacy because modern failed; part of those above
+  std::uint64_t overrides = 0;   // whose side a person forced; part of those above
   ReasonCounts<kExcludedReasons.size()> excluded{kExcludedReasons};
   ReasonCounts<kDroppedReasons.size()> dropped{kDroppedReasons};
   ReasonCounts<kShadowOutcomes.size()> shadow{kShadowOutcomes};

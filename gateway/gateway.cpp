@@ -3,6 +3,7 @@
 #include "core/model/exchange_id.hpp"
 #include "core/runtime/log.hpp"
 #include "gateway/gateway_impl.hpp"
+#include "gateway/redaction_key.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
@@ -45,7 +46,7 @@ std::vector<int> partitions_of(const config::Config& config) {
 Gateway::Impl::Impl(config::Config configuration, EventLog& log)
     : config(with_threads(std::move(configuration))),
       slice_names(slice_names_of(config)),
-      settings(std::make_shared<const Settings>(config.gateway, config.slices)),
+      settings(std::make_shared<const Settings>(with_redaction_key(config.gateway), config.slices)),
       reloads{config.hash, unix_us(), 0, 0},
       policy(config, may_leave_shadow(settings->routes), clock),
       identity{config.gateway.id, new_incarnation()},
@@ -135,7 +136,7 @@ Result<void> Gateway::Impl::try_reload() {
   SettingsPtr fresh;
   AccessLogFilePtr log_file;
   try {
-    fresh = std::make_shared<const Settings>(next.gateway, config.slices, now->routes.labels());
+    fresh = std::make_shared<const Settings>(with_redaction_key(next.gateway), config.slices, now->routes.labels());
     log_file = AccessLog::open(next.gateway.access_log.path);
   } catch (const Failure& failure) {
     return Error{failure.code(), failure.what()};

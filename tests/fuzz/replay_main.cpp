@@ -22,6 +22,7 @@ constexpr Target kTargets[] = {
     {"route_keys", fuzz::route_keys},           {"head_writer", fuzz::head_writer},
     {"exchange_event", fuzz::exchange_event},   {"json_value", fuzz::json_value},
     {"response_differ", fuzz::response_differ}, {"proxy_header", fuzz::proxy_header},
+    {"redactor", fuzz::redactor},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {
