@@ -25,14 +25,20 @@ Published publish(const Redactor& redactor, std::string_view text, bool cut, std
   return out;
 }
 
-/// How long a keyed hash stands at `at`; 0: none does.
+/// How long a keyed hash stands at `at`, in quotes or not; 0: none does.
 std::size_t redacted_at(std::string_view text, std::size_t at) {
   constexpr std::string_view kOpening = "(redacted:";
   constexpr std::size_t kDigits = 32;
-  const std::string_view found = text.substr(at, kOpening.size() + kDigits + 1);
-  if (!found.starts_with(kOpening) || found.size() <= kOpening.size() + kDigits || found.back() != ')') return 0;
-  const std::string_view digits = found.substr(kOpening.size(), kDigits);
-  return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos ? found.size() : 0;
+  constexpr std::size_t kLength = kOpening.size() + kDigits + 1;
+  if (text[at] == '"') {
+    const std::size_t inside = at + 1 < text.size() ? redacted_at(text, at + 1) : 0;
+    return inside == kLength && text.substr(at + 1 + inside, 1) == "\"" ? inside + 2 : 0;
+  }
+  const std::string_view found = text.substr(at, kLength);
+  if (found.size() < kLength || !found.starts_with(kOpening) || found.back() != ')') return 0;
+  const bool hex =
+      found.substr(kOpening.size(), kDigits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return hex ? kLength : 0;
 }
 bool is_redacted(std::string_view text) {
   return !text.empty() && redacted_at(text, 0) == text.size();
