@@ -1,6 +1,7 @@
 #include "gateway/redactor.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace phoenix::gateway {
 namespace {
