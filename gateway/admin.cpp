@@ -83,6 +83,10 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
                                 {"keys_legacy_incomplete", keys.incomplete_keys[legacy]},
                                 {"examples", keys.examples[legacy]}});
   }
+  // How long the oldest shadow leg has been on its way: what legacy may still lack.
+  const Report now = report();
+  reply["backlog_legacy"] = now.backlog[static_cast<std::size_t>(index(Side::legacy))];
+  reply["oldest_unsettled_ms"] = std::max<std::int64_t>(0, (unix_us() - now.settled_until_us) / 1000);
   return http::json_text(200, reply.dump(2) + "\n");
 }
 

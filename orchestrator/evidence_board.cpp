@@ -81,7 +81,7 @@ std::map<std::string, std::uint64_t> EvidenceBoard::lost_locked(const std::strin
   std::map<std::string, std::uint64_t> lost;
   for (const auto& [id, news] : gateways_) {
     for (const auto& route : news.status.routes) {
-      if (route.slice == slice) lost[news.status.incarnation] += count(route.dropped, "event_log_full");
+      if (route.slice == slice) lost[id] += count(route.dropped, "event_log_full") + route.lost;
     }
   }
   return lost;
@@ -101,8 +101,9 @@ Evidence EvidenceBoard::evidence(const SlicePolicy& slice) {
     news.rung_since = now;
     news.lost_before = lost_locked(slice.name);
   }
-  for (const auto& [incarnation, lost] : lost_locked(slice.name)) {
-    const std::uint64_t before = news.lost_before[incarnation];
+  // Counts go on across a gateway's restarts: of one that is seen for the first time, what comes from now on counts.
+  for (const auto& [gateway, lost] : lost_locked(slice.name)) {
+    const std::uint64_t before = news.lost_before.try_emplace(gateway, lost).first->second;
     evidence.lost_events += lost > before ? lost - before : 0;
   }
   evidence.at_rung = now - *news.rung_since;

@@ -52,7 +52,7 @@ class EvidenceBoard {
     std::deque<UnitSample> units;                         ///< of the score's rung, at most a minute
     std::uint64_t rung = 0;
     std::optional<std::chrono::nanoseconds> rung_since;
-    std::map<std::string, std::uint64_t> lost_before;  ///< by gateway incarnation, when the rung began
+    std::map<std::string, std::uint64_t> lost_before;  ///< by gateway, when the rung began
   };
   struct ErrorSample {
     std::chrono::nanoseconds at{};

@@ -45,7 +45,7 @@ Reason score_is_usable(const SlicePolicy& slice, const Evidence& evidence, const
 Reason nothing_was_lost(const Evidence& evidence) {
   if (evidence.lost_events == 0) return {};
   return hold(
-      fmt::format("{} exchanges of this rung were lost before they could be compared (event log full); "
+      fmt::format("{} exchanges of this rung were lost before they could be compared (event log full, or their gateway died); "
                   "a weight set by hand starts the rung anew",
                   evidence.lost_events));
 }

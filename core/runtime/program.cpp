@@ -148,6 +148,7 @@ void StopSignal::install() {
   // A peer that went away is an error of the write, not the end of the program.
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);
+  sigaction(SIGXFSZ, &action, nullptr);  // a file beyond the process's limit is a write that failed
 }
 
 void StopSignal::request() {

@@ -12,7 +12,7 @@ namespace phoenix {
 /// Set up by run_program and run_guarded; SIGTERM and SIGINT request a stop.
 class StopSignal {
  public:
-  /// Directs SIGTERM and SIGINT here and ignores SIGPIPE. Idempotent.
+  /// Directs SIGTERM and SIGINT here and ignores SIGPIPE and SIGXFSZ. Idempotent.
   static void install();
   /// Blocks until a stop is requested. Any thread.
   static void wait();

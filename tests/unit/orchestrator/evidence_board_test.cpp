@@ -47,7 +47,7 @@ TEST_CASE("a score is fresh from when its event time was seen to advance") {
   CHECK(*board.evidence(kSlice).score_age == 4s);
 }
 
-TEST_CASE("events that a full log refused count against the rung in which they were lost") {
+TEST_CASE("exchanges that no arbiter heard of count against the rung in which they were lost") {
   ManualClock clock;
   EvidenceBoard board(clock, {});
   const auto lost = [](const std::string& incarnation, std::uint64_t count) {
@@ -60,8 +60,10 @@ TEST_CASE("events that a full log refused count against the rung in which they w
   CHECK(board.evidence(kSlice).lost_events == 0);  // before this rung
   board.add(lost("1", 7));
   CHECK(board.evidence(kSlice).lost_events == 2);
-  board.add(lost("2", 1));  // a restarted gateway counts anew
-  CHECK(board.evidence(kSlice).lost_events == 1);
+  GatewayStatus restarted = lost("2", 7);  // its counts go on
+  restarted.routes[0].lost = 3;
+  board.add(restarted);
+  CHECK(board.evidence(kSlice).lost_events == 5);
   SlicePolicy next = kSlice;
   next.rung = 8;
   CHECK(board.evidence(next).lost_events == 0);
