@@ -1,0 +1,93 @@
+"""The rows of the matrix: what goes wrong, how it ends, how one sees that it was there, and whether anything may be missing after it."""
+import dataclasses
+import sqlite3
+import typing
+
+QUEUE = 200
+SMALL_QUEUE = f", shadow_queue: {QUEUE}"
+PAD = 64 * 1024
+
+
+@dataclasses.dataclass
+class Scenario:
+    name: str
+    title: str
+    begin: typing.Callable  # of the World
+    end: typing.Callable
+    bitten: typing.Callable  # of the events' headers and the gateway's status at the end of the fault: how often it was felt
+    complete: bool  # every write arrives after all: no key may be incomplete
+    limits: str = ""  # more of gateway.limits
+    pad: int = 0  # bytes of a write's body, so that a bound on bytes is reached
+    needs_journal: bool = False
+    long: bool = False  # lasts ten minutes with --full
+
+
+def shadow_fault(fault):
+    return lambda world: world.modern.fault(fault)
+
+
+def healthy(world):
+    world.modern.fault("ok")
+
+
+def legs(**wanted):
+    """How many shadow legs have these fields."""
+    return lambda headers, status: sum(all(header["shadow"].get(field) == value for field, value in wanted.items()) for header in headers.values())
+
+
+def late(microseconds):
+    return lambda headers, status: sum(header["shadow"]["duration_us"] >= microseconds for header in headers.values())
+
+
+def long_answers(headers, status):
+    return sum(header["shadow"].get("body_bytes", 0) > 10_000_000 or header["shadow"]["outcome"] == "timeout" for header in headers.values())
+
+
+def waiting(headers, status):
+    return status["backlog"]["modern"]
+
+
+def spooled(headers, status):
+    """More wait than fit into memory."""
+    waits = waiting(headers, status)
+    return waits if waits > QUEUE else 0
+
+
+def dropped(headers, status):
+    return sum(sum(route["dropped"].values()) for route in status["routes"])
+
+
+def lock_event_log(world):
+    world.lock = sqlite3.connect(f"{world.shadowing.directory}/events.db", timeout=20, isolation_level=None)
+    world.lock.execute("BEGIN EXCLUSIVE")
+
+
+def unlock_event_log(world):
+    world.lock.execute("ROLLBACK")
+    world.lock.close()
+
+
+def fill_disk(world):
+    world.modern.fault("refuse")
+    world.shadowing.limit_files(64 * 1024)
+
+
+def free_disk(world):
+    world.shadowing.limit_files(-1)
+    world.modern.fault("ok")
+
+
+SCENARIOS = [
+    Scenario("healthy", "none: the shadow is well", healthy, healthy, legs(outcome="ok"), complete=True),
+    Scenario("hung", "shadow hangs", shadow_fault("hang"), healthy, legs(outcome="timeout"), complete=False),
+    Scenario("reset", "shadow resets every request", shadow_fault("reset"), healthy, legs(outcome="reset"), complete=False),
+    Scenario("slow", "shadow takes 2 s", shadow_fault("slow 2000"), healthy, late(1_900_000), complete=True),
+    Scenario("garbage", "shadow answers garbage", shadow_fault("garbage"), healthy, legs(outcome="malformed"), complete=False),
+    Scenario("huge", "shadow answers 1 GB", shadow_fault("huge 1000000000"), healthy, long_answers, complete=False),
+    Scenario("refused", "shadow refuses connections", shadow_fault("refuse"), healthy, waiting, complete=True),
+    Scenario("down", "shadow down {long_s} s", shadow_fault("refuse"), healthy, spooled, complete=True, limits=SMALL_QUEUE, needs_journal=True, long=True),
+    Scenario("event_log", "event log locked", lock_event_log, unlock_event_log, lambda headers, status: status["event_log"]["queued"], complete=True),
+    Scenario("spool_full", "shadow down, `spool_bytes` reached", shadow_fault("refuse"), healthy, dropped, complete=False,
+             limits=SMALL_QUEUE + ", spool_bytes: 32MiB", pad=PAD, needs_journal=True),
+    Scenario("disk_full", "shadow down, disk full", fill_disk, free_disk, dropped, complete=False, limits=SMALL_QUEUE, pad=PAD, needs_journal=True),
+]
