@@ -13,14 +13,15 @@ import time
 import checks
 from scenarios import SCENARIOS
 from sigkill import KILLS, run_kills
-from stack import PINNED, Bank, Gateway, Load, has_journal, quantile, wait_until
+from stack import LOW, PINNED, Bank, Gateway, Load, has_journal, quantile, wait_until
 
 TOLERANCE = 1.10  # p99 at fault against p99 with the shadow off, beside the measured noise
 MOST_MEMORY_MB = 600  # of the gateway: its queues are bounded by 256 MiB each
 ACCOUNTS, FRESH_ACCOUNTS = 2000, 500
-
-# rate per second; seconds of one round, of a fault at least, and of the long ones; pairs of rounds at most; kills
-SCALES = {"quick": (1000, 0.8, 1.6, 8, 6, 6), "medium": (1000, 3, 18, 60, 8, 30), "full": (1000, 5, 60, 600, 60, 100)}
+RATE = 1000  # requests per second
+BUSY = 1.0  # load average beyond which others disturb the latencies
+# Seconds of one round, of a fault at least, and of a long one; pairs of rounds at most; kills.
+SCALES = {"quick": (0.7, 1.4, 8, 6, 4), "medium": (3, 18, 60, 8, 30), "full": (5, 60, 600, 60, 100)}
 
 
 class World:
@@ -28,7 +29,7 @@ class World:
 
     def __init__(self, directory, limits):
         self.directory = directory
-        self.legacy, self.modern, self.legacy_alone = Bank(), Bank(nice=10), Bank()
+        self.legacy, self.modern, self.legacy_alone = Bank(), Bank(nice=LOW), Bank()
         self.shadowing = Gateway(os.path.join(directory, "shadowing"), self.legacy, self.modern, limits=limits)
         self.plain = Gateway(os.path.join(directory, "plain"), self.legacy_alone, self.modern, shadow=False)
 
@@ -118,8 +119,8 @@ def run_scenario(scenario, options, directory):
     world = World(directory, scenario.limits)
     try:
         rounds = Rounds(world, options, scenario.pad)
-        first = rounds.one(world.shadowing, 0.5)
-        rounds.one(world.plain, 0.5)
+        first = rounds.one(world.shadowing, options.short_s)
+        rounds.one(world.plain, options.short_s)
         wait_until("the warm-up to settle", lambda: not world.shadowing.busy(), 20)
 
         scenario.begin(world)
@@ -131,7 +132,7 @@ def run_scenario(scenario, options, directory):
         wait_until("the gateway to catch up", lambda: not world.shadowing.busy(), patience_s)
         caught_up_s = time.monotonic() - ended
         # Whoever has recovered serves and shadows as before, also keys that nobody has seen.
-        last = rounds.one(world.shadowing, 0.5, ACCOUNTS, FRESH_ACCOUNTS)
+        last = rounds.one(world.shadowing, options.short_s, ACCOUNTS, FRESH_ACCOUNTS)
         wait_until("the last of it", lambda: not world.shadowing.busy(), 20)
 
         told = first + [one for each in rounds.at_fault for one in each] + last
@@ -168,10 +169,13 @@ def main():
     parser.add_argument("--only", choices=[row.name for row in SCENARIOS + KILLS], help="one row, also where the gateway lacks what it needs")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    options.rate, options.round_s, options.fault_s, options.long_s, options.most_pairs, options.kills = SCALES[options.scale]
+    options.round_s, options.fault_s, options.long_s, options.most_pairs, options.kills = SCALES[options.scale]
+    options.rate, options.short_s = RATE, 0.5 * min(1, options.round_s)
 
-    print(f"{options.rate} requests/s, half of them writes, on {ACCOUNTS} accounts; rounds of {options.round_s} s with the shadow off and at fault in turn. "
-          + ("Gateways on one core, banks and load on another." if PINNED else "One core for all: do not trust the latencies.") + "\n\n"
+    load = os.getloadavg()[0]
+    print(f"{options.rate} requests/s, half of them writes, on {ACCOUNTS} accounts; rounds of {options.round_s} s with the shadow off and at fault in turn.\n"
+          + ("Gateways on one core, banks and load on another." if PINNED else "One core for all: do not trust the latencies.")
+          + (f" Load average of the machine before: {load:.1f}: do not trust the latencies." if load > BUSY else "") + "\n\n"
           "| fault | shadow off: p50 / p99 ms | at fault: p50 / p99 ms | noise ms | requests: client errors | dropped | accounts | caught up after | most memory |\n"
           "|---|---:|---:|---:|---:|---:|---|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory(prefix="phoenix-faults-") as directory:

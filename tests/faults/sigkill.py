@@ -9,7 +9,7 @@ import threading
 import time
 
 import checks
-from stack import Bank, Gateway, Load, quantile, wait_until
+from stack import LOW, Bank, Gateway, Load, quantile, wait_until
 
 ROUND_S = 1.0  # of load, with one kill in it
 EXCUSED_S = 0.3  # after the restart: connections that were refused come back
@@ -116,7 +116,7 @@ def cells_of(killer, told, off, lost, status):
 
 def run_kills(row, options, directory, check_books, check_ledgers):
     """(cells of the row, problems). Latencies are shown, not judged: those of requests that no kill touched."""
-    legacy, modern, legacy_alone = Bank(), Bank(nice=10), Bank()
+    legacy, modern, legacy_alone = Bank(), Bank(nice=LOW), Bank()
     gateway = Gateway(os.path.join(directory, "shadowing"), legacy, modern, stage=row.stage, spares=options.kills)
     plain = Gateway(os.path.join(directory, "plain"), legacy_alone, modern, shadow=False)
     killer = Killer(gateway, modern, row, options.seed)

@@ -18,7 +18,7 @@ BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
 CORES = sorted(os.sched_getaffinity(0))
 PINNED = len(CORES) >= 2
 GATEWAY_CORE, OTHER_CORE = CORES[0], CORES[-1]
-START_S = 20
+LOW = 10  # nice value of the shadow, whose own work is not measured
 
 CONFIG = """
 event_log: {{sqlite: {{path: "{directory}/events.db"}}}}
@@ -57,7 +57,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-STARTED = []
+STARTED = []  # for end_all()
 
 
 @atexit.register
@@ -72,8 +72,7 @@ def start(command, core, nice=0, **more):
     def prepare():
         if PINNED:
             os.sched_setaffinity(0, {core})
-        if nice:
-            os.nice(nice)
+        os.nice(nice)
         # A full disk is an error of write(); a file-size limit that plays it must not be a signal.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=prepare, **more)
@@ -124,8 +123,11 @@ class Gateway:
             self.process = start([os.path.join(BIN, "phoenix-gateway"), "--config", self.config], GATEWAY_CORE, stderr=log)
         line = self.process.stdout.readline()
         if not re.match(r"listening on ", line):
-            with open(self.log_path) as log:
-                raise SystemExit(f"phoenix-gateway did not start: {line}{log.read()[-4000:]}")
+            raise SystemExit(f"phoenix-gateway did not start: {line}{self.said()}")
+
+    def said(self):
+        with open(self.log_path) as log:
+            return log.read()[-4000:]
 
     def get(self, path, method="GET", body=None):
         """(status, text); status 0: nobody answered."""
@@ -142,7 +144,7 @@ class Gateway:
     def status(self):
         status, text = self.get("/status")
         if status != 200:
-            raise SystemExit(f"GET /status: {status}; the gateway's files are in {self.directory}")
+            raise SystemExit(f"GET /status: {status}; the gateway {'runs' if self.process.poll() is None else f'ended with {self.process.poll()}'}: {self.said()}")
         return json.loads(text)
 
     def busy(self):
