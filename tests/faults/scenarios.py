@@ -3,9 +3,7 @@ import dataclasses
 import sqlite3
 import typing
 
-QUEUE = 200
-SMALL_QUEUE = f", shadow_queue: {QUEUE}"
-PAD = 64 * 1024
+SMALL_QUEUE = ", shadow_queue: 200"
 
 
 @dataclasses.dataclass
@@ -48,13 +46,12 @@ def waiting(headers, status):
 
 
 def spooled(headers, status):
-    """More wait than fit into memory."""
-    waits = waiting(headers, status)
-    return waits if waits > QUEUE else 0
+    """Legs that rest on disk."""
+    return status.get("spool", {}).get("shadow_legs", {}).get("modern", 0)
 
 
-def dropped(headers, status):
-    return sum(sum(route["dropped"].values()) for route in status["routes"])
+def dropped_writes(headers, status):
+    return sum(header.get("write", False) and "dropped" in header for header in headers.values())
 
 
 def lock_event_log(world):
@@ -87,7 +84,7 @@ SCENARIOS = [
     Scenario("refused", "shadow refuses connections", shadow_fault("refuse"), healthy, waiting, complete=True),
     Scenario("down", "shadow down {long_s} s", shadow_fault("refuse"), healthy, spooled, complete=True, limits=SMALL_QUEUE, needs_journal=True, long=True),
     Scenario("event_log", "event log locked", lock_event_log, unlock_event_log, lambda headers, status: status["event_log"]["queued"], complete=True),
-    Scenario("spool_full", "shadow down, `spool_bytes` reached", shadow_fault("refuse"), healthy, dropped, complete=False,
-             limits=SMALL_QUEUE + ", spool_bytes: 32MiB", pad=PAD, needs_journal=True),
-    Scenario("disk_full", "shadow down, disk full", fill_disk, free_disk, dropped, complete=False, limits=SMALL_QUEUE, pad=PAD, needs_journal=True),
+    Scenario("spool_full", "shadow down, `spool_bytes` reached", shadow_fault("refuse"), healthy, dropped_writes, complete=False,
+             limits=SMALL_QUEUE + ", spool_bytes: 1MiB", pad=4096, needs_journal=True),
+    Scenario("disk_full", "shadow down, disk full", fill_disk, free_disk, dropped_writes, complete=False, limits=SMALL_QUEUE, pad=65536, needs_journal=True),
 ]
