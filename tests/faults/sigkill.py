@@ -124,7 +124,7 @@ def run_kills(row, options, directory, check_books, check_ledgers):
     try:
         for number in range(options.kills):
             told += killer.round(options, number)
-            if number % 5 == 0:
+            if number % 2 == 0:
                 off.append(Load(plain.port, ROUND_S, options.rate, number).result())
         since = time.monotonic()
         wait_until("the gateway to catch up", lambda: not gateway.busy(), 60)
