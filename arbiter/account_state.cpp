@@ -1,5 +1,6 @@
 #include "arbiter/account_state.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace phoenix::arbiter {
@@ -38,12 +39,14 @@ json to_json(const AccountState& a) {
   if (a.gap != 0) j["gap"] = a.gap;
   if (!a.moved_by.empty()) j["moved_by"] = a.moved_by;
   if (a.lost) j["lost"] = true;
+  if (a.judged_us != 0) j["judged"] = a.judged_us;
   if (a.disturbed_at_us != 0) j["disturbed"] = a.disturbed_at_us;
   if (!a.differs_since.empty()) j["differs_since"] = a.differs_since;
   if (a.order_differed) j["order_differed"] = true;
   if (a.dirty) j["dirty"] = true;
   for (const auto& s : a.suspects) j["suspects"].push_back({s.exchange_id, s.difference, s.completed_at_us});
   for (const auto& [incarnation, next] : a.next_sequence) j["sequence"].push_back({incarnation, next});
+  for (const auto& w : a.writers) j["writers"].push_back({w.slice, w.gateway, w.exchange_id, w.first_us, w.last_us});
   for (const int side : {0, 1}) {
     for (const auto& reading : a.readings[side]) j["readings"].push_back(phoenix::encode(reading));
     if (a.balance[side]) j[side == 0 ? "legacy" : "modern"] = *a.balance[side];
@@ -64,6 +67,9 @@ void read_open_parts(const json& j, AccountState& a) {
     a.suspects.push_back({s.at(0), s.at(1), s.at(2)});
   }
   for (const auto& s : j.value("sequence", json::array())) a.next_sequence.emplace_back(s.at(0), s.at(1));
+  for (const auto& w : j.value("writers", json::array())) {
+    a.writers.push_back({w.at(0), w.at(1), w.at(2), w.at(3), w.at(4)});
+  }
   for (const auto& text : j.value("readings", json::array())) {
     auto reading = decode_balance_reading(text.get<std::string>());
     if (!reading) throw Failure(reading.error());
@@ -85,13 +91,22 @@ std::uint64_t AccountState::expected_sequence(const std::string& incarnation) co
   return 1;
 }
 
+bool AccountState::restarted_since(const std::string& incarnation) const {
+  const std::string gateway = incarnation.substr(0, incarnation.rfind('/') + 1);
+  for (auto at = next_sequence.rbegin(); at != next_sequence.rend(); ++at) {
+    if (at->first.starts_with(gateway)) return at->first != incarnation;
+  }
+  return false;
+}
+
 void AccountState::advance_sequence(const std::string& incarnation, std::uint64_t next) {
-  for (auto& [name, known] : next_sequence) {
-    if (name == incarnation) {
-      // A gateway that forgot an idle key numbers it from 1 again.
-      known = next == 2 ? 2 : std::max(known, next);
-      return;
-    }
+  const auto at = std::find_if(next_sequence.begin(), next_sequence.end(),
+                               [&](const auto& entry) { return entry.first == incarnation; });
+  if (at != next_sequence.end()) {
+    // A gateway that forgot an idle key numbers it from 1 again.
+    at->second = next == 2 ? 2 : std::max(at->second, next);
+    std::rotate(at, at + 1, next_sequence.end());
+    return;
   }
   if (next_sequence.size() >= kIncarnationsKept) next_sequence.erase(next_sequence.begin());
   next_sequence.emplace_back(incarnation, next);
@@ -129,6 +144,7 @@ Result<AccountState> decode_account_state(std::string_view text) {
     a.gap = j.value("gap", std::int64_t{0});
     a.moved_by = j.value("moved_by", "");
     a.lost = j.value("lost", false);
+    a.judged_us = j.value("judged", std::int64_t{0});
     a.disturbed_at_us = j.value("disturbed", std::int64_t{0});
     a.differs_since = j.value("differs_since", "");
     a.order_differed = j.value("order_differed", false);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "arbiter/key_writers.hpp"
 #include "core/events/control_events.hpp"
 #include "core/model/decimal.hpp"
 #include "core/model/result.hpp"
@@ -53,12 +54,14 @@ struct AccountState {
   bool lost = false;
   std::int64_t disturbed_at_us = 0;  ///< completion of the last exchange that moved the gap or may have
   std::int64_t last_completed_us = 0;
+  std::int64_t judged_us = 0;   ///< the latest completion among the exchanges that were judged
   std::string differs_since;    ///< exchange (or reading) after which the two sides are known to differ
   bool order_differed = false;  ///< some overlapping writes were applied in another order
   bool dirty = false;           ///< both ledgers must be read again
   std::vector<Suspect> suspects;
-  /// Per gateway process: the next sequence number of this key.
+  /// Per gateway process: the next sequence number of this key. The process judged last stands last.
   std::vector<std::pair<std::string, std::uint64_t>> next_sequence;
+  std::vector<KeyWriter> writers;
 
   std::array<std::vector<BalanceReading>, 2> readings;  ///< by side, oldest first, at most kReadingsKept
   std::int64_t unaligned_since_us = 0;  ///< first reading of the differing positions that still stand; 0: they agree
@@ -74,6 +77,8 @@ struct AccountState {
   static constexpr int kMaxScale = 9;
 
   [[nodiscard]] std::uint64_t expected_sequence(const std::string& incarnation) const;
+  /// Whether another process of the same gateway (names are GATEWAY/INCARNATION) was the last one judged.
+  [[nodiscard]] bool restarted_since(const std::string& incarnation) const;
   void advance_sequence(const std::string& incarnation, std::uint64_t next);
   /// The amount in this account's units, growing the scale where the amount needs it; nothing when it does not fit.
   std::optional<std::int64_t> amount(const Decimal& value);

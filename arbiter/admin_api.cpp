@@ -88,6 +88,19 @@ void score_metrics(const Totals& status, telemetry::Page& page) {
   }
 }
 
+void split_key_metrics(const Totals& status, telemetry::Page& page) {
+  std::map<std::string, double> totals;
+  for (const auto& score : status.scores) totals[score.slice] = 0;
+  for (const auto& [key, n] : status.counters) {
+    if (std::get<3>(key) == "split_key") totals[std::get<0>(key)] += static_cast<double>(n);
+  }
+  for (const auto& [slice, n] : totals) {
+    page.counter("phoenix_arbiter_split_keys_total",
+                 "Keys that two gateways wrote within 60 s of each other, each counted once a rung.",
+                 {{"slice", slice}}, n);
+  }
+}
+
 http::Response ready(const ArbiterStatus& status) {
   return http::json_text(status.ready ? 200 : 503, json{{"ready", status.ready}, {"reason", status.reason}}.dump());
 }
@@ -129,6 +142,7 @@ std::string metrics_text(const ArbiterStatus& status) {
   telemetry::Page page;
   verdict_metrics(status.routes, totals, page);
   score_metrics(totals, page);
+  split_key_metrics(totals, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},
              static_cast<double>(totals.open));
   page.gauge("phoenix_arbiter_oldest_pending_seconds", "Age of the oldest of them, in event time.", {},

@@ -37,6 +37,17 @@ std::string unit_of(const ExchangeEvent& exchange) {
   return fmt::format("{} {}#{:016x}", exchange.route, exchange.target.substr(0, 256), exchange.request_body_hash);
 }
 
+bool was_sent(const LegRecord& leg) {
+  return leg.outcome != LegOutcome::none && leg.outcome != LegOutcome::connect_failed &&
+         leg.outcome != LegOutcome::dropped;
+}
+
+/// Refused writes count: whether a write is refused may depend on the order, too.
+bool may_have_written(const ExchangeEvent& exchange) {
+  return exchange.write &&
+         (was_sent(exchange.serving) || was_sent(exchange.shadow) || exchange.dropped == kLostWithGateway);
+}
+
 }  // namespace
 
 CoreBook::CoreBook(const config::Config& config, CoreState& state)
@@ -90,6 +101,32 @@ void CoreBook::receive(const ExchangeEvent& exchange) {
   auto& evidence = window(exchange.slice);
   if (evidence.enter(exchange.rung)) evidence.received(!exchange.excluded.empty());
   changes.slices.insert(exchange.slice);
+}
+
+void CoreBook::note_writers(const ExchangeEvent& exchange) {
+  if (!may_have_written(exchange)) return;
+  // A clock that is ahead must not stretch a write into the future.
+  const std::int64_t over_us = std::min(exchange.completed_at_us, event_time_us);
+  const KeyWriter write{exchange.slice, exchange.gateway, exchange.exchange_id,
+                        std::min(exchange.received_at_us, over_us), over_us};
+  for (const auto& key : exchange.keys) {
+    if (const auto other = note_write(touch(key.key).writers, write)) note_split(key.key, *other, write);
+  }
+}
+
+void CoreBook::note_split(const std::string& key, const KeyWriter& first, const KeyWriter& second) {
+  auto& evidence = window(second.slice);
+  if (!evidence.split(key)) return;
+  const std::uint64_t rung = evidence.state().rung;
+  count(second.slice, "", rung, "split_key");
+  changes.units.emplace_back(second.slice, rung, ScoreWindow::split_unit(key));
+  changes.slices.insert(second.slice);
+  changes.split_keys.push_back({second.slice,
+                                key,
+                                {first.gateway, second.gateway},
+                                {first.exchange_id, second.exchange_id},
+                                std::max(first.last_us, second.last_us),
+                                rung});
 }
 
 void CoreBook::reject(const LogRecord& record, const std::string& reason) {

@@ -24,6 +24,8 @@ class CoreBook {
   /// False when the id was seen before.
   bool remember(const std::string& exchange_id);
   void receive(const ExchangeEvent& exchange);
+  /// Whether its keys are written through other gateways at the same time.
+  void note_writers(const ExchangeEvent& exchange);
   void reject(const LogRecord& record, const std::string& reason);
 
   AccountState& touch(const std::string& account);
@@ -62,6 +64,7 @@ class CoreBook {
  private:
   void count(const std::string& slice, const std::string& route, std::uint64_t rung, std::string what, int by = 1);
   void forget_old_ids();
+  void note_split(const std::string& key, const KeyWriter& first, const KeyWriter& second);
   void update_drift(const std::string& name);
 
   const config::Config& config_;

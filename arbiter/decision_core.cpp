@@ -80,6 +80,7 @@ struct DecisionCore::Impl {
     book.advance(exchange->completed_at_us, record, true);
     if (!book.remember(exchange->exchange_id)) return;  // delivered twice
     book.receive(*exchange);
+    book.note_writers(*exchange);
     if (must_wait(*exchange)) return hold(*exchange, record.value);
     judge_and_release(std::move(*exchange), record.value);
     while (order.full()) release(order.oldest());
@@ -167,9 +168,11 @@ struct DecisionCore::Impl {
     bool late = false;
     for (const auto& key : exchange.keys) {
       AccountState& account = book.touch(key.key);
+      const bool overtaken = exchange.completed_at_us < account.judged_us && account.restarted_since(incarnation);
       note_activity(account, exchange);
+      account.judged_us = std::max(account.judged_us, exchange.completed_at_us);
       if (key.sequence == 0) continue;
-      const bool behind = key.sequence != 1 && key.sequence < account.expected_sequence(incarnation);
+      const bool behind = overtaken || (key.sequence != 1 && key.sequence < account.expected_sequence(incarnation));
       late = late || (behind && &key == &exchange.keys.front());
       account.advance_sequence(incarnation, key.sequence + 1);
     }

@@ -35,7 +35,7 @@ struct Evidence {
   std::string modern_balance;
 };
 
-/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, repeated.
+/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key.
 using CounterKey = std::tuple<std::string, std::string, std::uint64_t, std::string>;
 
 struct RejectedRecord {
@@ -66,6 +66,7 @@ struct CoreChanges {
   std::vector<DecidedVerdict> verdicts;
   std::vector<std::string> retracted;  ///< ids
   std::vector<Evidence> evidence;
+  std::vector<SplitKeyNotice> split_keys;
   std::map<CounterKey, std::int64_t> counters;
   std::set<std::string> accounts;
   std::set<std::string> slices;
@@ -77,8 +78,8 @@ struct CoreChanges {
 
   /// True when nothing but positions has to be written.
   [[nodiscard]] bool empty() const {
-    return verdicts.empty() && retracted.empty() && evidence.empty() && counters.empty() && accounts.empty() &&
-           slices.empty() && seen.empty() && open.empty() && units.empty() && rejected.empty();
+    return verdicts.empty() && retracted.empty() && evidence.empty() && split_keys.empty() && counters.empty() &&
+           accounts.empty() && slices.empty() && seen.empty() && open.empty() && units.empty() && rejected.empty();
   }
 };
 

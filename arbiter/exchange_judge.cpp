@@ -27,6 +27,7 @@ bool may_have_applied(const LegRecord& leg) {
 }
 
 std::string leg_problem(const ExchangeEvent& exchange) {
+  if (exchange.dropped == kLostWithGateway) return "lost with its gateway: what became of its legs is not known";
   if (!exchange.dropped.empty()) return "shadow leg dropped: " + exchange.dropped;
   const bool serving = exchange.serving.outcome != LegOutcome::ok;
   const auto outcome = serving ? exchange.serving.outcome : exchange.shadow.outcome;
@@ -73,9 +74,11 @@ const ExchangeJudge::RouteRules& ExchangeJudge::rules_of(const std::string& rout
 
 void ExchangeJudge::judge(const ExchangeEvent& exchange, const std::string& frame, bool late) {
   const bool both = exchange.serving.outcome == LegOutcome::ok && exchange.shadow.outcome == LegOutcome::ok;
-  const bool applied = exchange.write && (may_have_applied(exchange.serving) || may_have_applied(exchange.shadow));
+  const bool lost = exchange.dropped == kLostWithGateway;
+  const bool applied =
+      exchange.write && (lost || may_have_applied(exchange.serving) || may_have_applied(exchange.shadow));
   if (!exchange.excluded.empty()) {
-    if (applied) both ? mark_dirty(exchange) : lose(exchange);
+    if (applied) both && !lost ? mark_dirty(exchange) : lose(exchange);
     return;
   }
   if (!both || !exchange.dropped.empty()) {

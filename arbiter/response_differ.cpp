@@ -20,6 +20,10 @@ bool is_json(const LegRecord& leg) {
   return false;
 }
 
+bool is_whole(const LegRecord& leg) {
+  return !leg.truncated && !leg.cut;
+}
+
 bool same_number(const std::string& a, const std::string& b) {
   if (a == b) return true;
   const auto left = Decimal::parse(a);
@@ -174,6 +178,14 @@ std::optional<Decimal> balance_at(const JsonValue& document, const JsonPath& pat
 
 void compare_hashes(const LegRecord& legacy, const LegRecord& modern, bool rules_could_excuse,
                     ResponseDifference& result) {
+  if (legacy.cut || modern.cut) {
+    result.outcome = Outcome::undecided;
+    result.note = fmt::format("{}'s body was longer than the gateway reads and was not read to its end",
+                              legacy.cut && modern.cut ? "each side"
+                              : legacy.cut             ? "legacy"
+                                                       : "modern");
+    return;
+  }
   if (legacy.body_hash == modern.body_hash && legacy.body_bytes == modern.body_bytes) return;
   const bool cut = legacy.truncated || modern.truncated;
   result.outcome = cut && rules_could_excuse ? Outcome::undecided : Outcome::different;
@@ -217,7 +229,7 @@ ResponseDifference compare_responses(const LegRecord& legacy, const LegRecord& m
                                      const std::vector<std::string>& running_balance_names) {
   ResponseDifference result;
   const bool json = is_json(legacy) && is_json(modern);
-  if (json && !legacy.truncated && !modern.truncated) {
+  if (json && is_whole(legacy) && is_whole(modern)) {
     const auto legacy_document = parse_json(legacy.body);
     const auto modern_document = parse_json(modern.body);
     if (legacy_document && modern_document) {

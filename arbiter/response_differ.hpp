@@ -35,7 +35,7 @@ struct ResponseDifference {
   enum class Outcome {
     equal,  ///< apart from the balance, which is judged elsewhere
     different,
-    undecided,  ///< bodies cut short whose hashes differ although rules might excuse the difference
+    undecided,  ///< bodies cut short whose hashes differ although rules might excuse the difference, or say nothing
   };
   Outcome outcome = Outcome::equal;
   std::vector<ValueDifference> values;  ///< at most kMaxReported

@@ -62,7 +62,20 @@ CREATE TABLE IF NOT EXISTS arbiter.drift (
   since text NOT NULL,
   PRIMARY KEY (slice, account));
 
--- what: the name of a verdict, or received, excluded, dropped. route is empty for verdicts on accounts.
+-- Keys that two gateways wrote so close to each other that their order is not known; one row for each rung.
+CREATE TABLE IF NOT EXISTS arbiter.split_keys (
+  slice text NOT NULL,
+  rung bigint NOT NULL,
+  key text NOT NULL,
+  first_gateway text NOT NULL,
+  first_exchange text NOT NULL,
+  second_gateway text NOT NULL,
+  second_exchange text NOT NULL,
+  event_time timestamptz NOT NULL,
+  PRIMARY KEY (slice, rung, key));
+
+-- verdict: the name of a verdict, or received, excluded, dropped, split_key. route is empty for verdicts on accounts and
+-- for split_key.
 CREATE TABLE IF NOT EXISTS arbiter.counters (
   slice text NOT NULL,
   route text NOT NULL,

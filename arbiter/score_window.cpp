@@ -34,6 +34,7 @@ std::string encode(const WindowState& s) {
               {"decided", s.decided},
               {"unknown", s.unknown},
               {"confirmed", s.confirmed_balance_mismatches},
+              {"split_keys", s.split_keys},
               {"evidence_rows", s.evidence_rows},
               {"cusum", s.cusum},
               {"cusum_tripped", s.cusum_tripped},
@@ -53,6 +54,7 @@ Result<WindowState> decode_window_state(std::string_view text) {
     s.decided = j.at("decided");
     s.unknown = j.at("unknown");
     s.confirmed_balance_mismatches = j.at("confirmed");
+    s.split_keys = j.value("split_keys", std::uint64_t{0});
     s.evidence_rows = j.at("evidence_rows");
     s.cusum = j.at("cusum");
     s.cusum_tripped = j.at("cusum_tripped");
@@ -126,6 +128,17 @@ void ScoreWindow::confirm_balance_mismatch(int count, const std::string& detail)
   }
 }
 
+/// No unit of evidence: those begin with the name of a route.
+std::string ScoreWindow::split_unit(const std::string& key) {
+  return " " + key;
+}
+
+bool ScoreWindow::split(const std::string& key) {
+  if (!units_.insert(split_unit(key)).second) return false;
+  ++state_.split_keys;
+  return true;
+}
+
 bool ScoreWindow::keep_evidence() {
   if (state_.evidence_rows >= kMaxEvidenceRows) return false;
   ++state_.evidence_rows;
@@ -143,6 +156,7 @@ ScoreEvent ScoreWindow::score() const {
   event.unknown = state_.unknown;
   event.pending = pending();
   event.confirmed_balance_mismatches = state_.confirmed_balance_mismatches;
+  event.split_keys = state_.split_keys;
   event.cusum_tripped = state_.cusum_tripped;
   event.trip_reason = state_.trip_reason;
   const std::uint64_t expected = state_.received - state_.excluded;

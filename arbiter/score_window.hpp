@@ -25,6 +25,7 @@ struct WindowState {
   ScoreEvent::Class reads, writes;
   std::uint64_t received = 0, excluded = 0, decided = 0, unknown = 0;
   std::uint64_t confirmed_balance_mismatches = 0;
+  std::uint64_t split_keys = 0;
   std::uint64_t evidence_rows = 0;  ///< exchanges whose bodies were kept
   std::array<double, 4> cusum{};
   bool cusum_tripped = false;
@@ -57,6 +58,9 @@ class ScoreWindow {
   bool decided(const Decision& decision);
   /// `count` is negative when an exchange took over what had been reported on its account.
   void confirm_balance_mismatch(int count, const std::string& detail);
+  /// True when the key was not known as split on this rung. Split keys are kept among the units.
+  bool split(const std::string& key);
+  static std::string split_unit(const std::string& key);
   /// False when this rung has kept enough bodies as evidence.
   bool keep_evidence();
 

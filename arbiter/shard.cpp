@@ -70,6 +70,7 @@ void Shard::commit(const CoreChanges& changes) {
   for (const auto& [id, event] : changes.verdicts) {
     producer_.publish(topics::kVerdicts, event.account.empty() ? event.exchange_id : event.account, encode(event));
   }
+  for (const auto& notice : changes.split_keys) producer_.publish(topics::kVerdicts, notice.key, encode(notice));
 }
 
 void Shard::note_lost_records(Source source, const std::string& why) {

@@ -39,6 +39,14 @@ FROM json_to_recordset($1::json) AS r(exchange_id text, account text, slice text
   modern_status int, modern_body text, legacy_balance text, modern_balance text)
 ON CONFLICT (exchange_id) DO NOTHING)sql";
 
+const char* const kSplitKeys = R"sql(
+INSERT INTO arbiter.split_keys
+SELECT slice, rung, key, first_gateway, first_exchange, second_gateway, second_exchange,
+  'epoch'::timestamptz + us * interval '1 microsecond'
+FROM json_to_recordset($1::json) AS r(slice text, rung bigint, key text, first_gateway text, first_exchange text,
+  second_gateway text, second_exchange text, us bigint)
+ON CONFLICT DO NOTHING)sql";
+
 const char* const kCounters = R"sql(
 INSERT INTO arbiter.counters AS c
 SELECT slice, route, rung, verdict, n
@@ -127,6 +135,7 @@ void write_results(pqxx::work& transaction, int shard, const DecisionCore& core,
   put(transaction, kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
   put(transaction, kEvidence, rows::evidence(changes));
+  if (!changes.split_keys.empty()) put(transaction, kSplitKeys, rows::split_keys(changes));
   put(transaction, kCounters, rows::counters(changes));
   put(transaction, kAccounts, rows::accounts(core, changes), shard);
   put(transaction, kDrift, rows::drift(core, changes));

@@ -45,6 +45,7 @@ json leg_json(const LegRecord& leg) {
           {"body_bytes", leg.body_bytes},
           {"body_hash", fmt::format("{:016x}", leg.body_hash)},
           {"truncated", leg.truncated},
+          {"cut", leg.cut},
           {"headers", headers_json(leg.headers)}};
 }
 
@@ -126,6 +127,21 @@ std::string evidence(const CoreChanges& changes) {
                     {"modern_body", hex(e.leg(Side::modern).body)},
                     {"legacy_balance", text_or_null(legacy_balance)},
                     {"modern_balance", text_or_null(modern_balance)}});
+  }
+  return dump(list);
+}
+
+std::string split_keys(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& split : changes.split_keys) {
+    list.push_back({{"slice", split.slice},
+                    {"rung", split.rung},
+                    {"key", split.key},
+                    {"first_gateway", split.gateways[0]},
+                    {"first_exchange", split.exchange_ids[0]},
+                    {"second_gateway", split.gateways[1]},
+                    {"second_exchange", split.exchange_ids[1]},
+                    {"us", split.event_time_us}});
   }
   return dump(list);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need, from Debian 12 packages alone. Safe to run twice; quick when all is there.
-#   deploy/setup.sh [--with kafka] [--with prometheus] [--with fuzz] [--with bench]
-#                     also what the private Kafka, the dashboards' test, the fuzz targets, the benchmark need
+#   deploy/setup.sh [--with kafka] [--with prometheus] [--with fuzz] [--with guard] [--with bench]
+#                     also what the private Kafka, the dashboards' test, the fuzz targets, the counts of instructions
+#                     and system calls, the benchmark need
 # No daemon is started, no Postgres cluster is created, nothing that is installed is removed.
 set -euo pipefail
 
@@ -16,8 +17,9 @@ while [ $# -gt 0 ]; do
     "--with kafka") packages+=(openjdk-17-jre-headless maven) ;;
     "--with prometheus") packages+=(prometheus) ;;
     "--with fuzz") packages+=(clang-14 libclang-rt-14-dev) ;;
-    "--with bench") packages+=(nginx-light haproxy strace procps) ;;
-    *) sed -n '2,5p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
+    "--with guard") packages+=(valgrind strace) ;;
+    "--with bench") packages+=(nginx-light haproxy valgrind strace procps) ;;
+    *) sed -n '2,6p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2 ;;
   esac
   shift 2
 done

@@ -1,7 +1,8 @@
 // Where every received exchange ended (invariant 8):
-//   received = in flight + handed over + excluded(reason) + dropped(reason)      exact, per route.
+//   received = in flight + handed over + excluded(reason) + dropped(reason) + lost      exact, per route.
 // Counters belong to one event loop and are plain integers: an exchange begins and ends on the same loop, and a scrape
-// runs on each loop in turn. Sums over loops are therefore exact at any time.
+// runs on each loop in turn. Sums over loops are therefore exact at any time. The account stands in a mapped file
+// (account_file.hpp) and goes on after a restart; the other counters begin anew.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/model/traffic_policy.hpp"
@@ -24,32 +26,35 @@ inline constexpr std::array<std::string_view, 10> kExcludedReasons{
     "body_too_large", "overlap", "client_aborted", "gate_wait",  "upgrade"};
 /// Not compared for a reason that came up on the way: stays in the denominator, or a slow rewrite could drive its own
 /// evidence away.
-inline constexpr std::array<std::string_view, 8> kDroppedReasons{
-    "shadow_queue_full", "serving_failed",      "serving_uncertain", "event_log_full",
-    "shutdown",          "assigned_id_missing", "client_aborted",    "body_refused"};
+inline constexpr std::array<std::string_view, 11> kDroppedReasons{
+    "shadow_queue_full", "serving_failed",      "serving_uncertain", "event_log_full", "shutdown",     "route_gone",
+    "client_aborted",    "assigned_id_missing", "spool_full",        "spool_expired",  "body_refused"};
+/// In the event of an exchange that died with its gateway: counted as lost.
+inline constexpr std::string_view kLost = "lost";
 /// How a shadow leg ended.
 inline constexpr std::array<std::string_view, 6> kShadowOutcomes{"ok",    "connect_failed", "timeout",
                                                                  "reset", "malformed",      "dropped"};
 
-template <std::size_t N>
+/// Counts by the closed set of reasons `Names`; nothing but integers.
+template <const auto& Names>
 class ReasonCounts {
  public:
-  explicit constexpr ReasonCounts(const std::array<std::string_view, N>& names) : names_(&names) {}
-  void count(std::string_view reason) { ++counts_[position(reason)]; }
+  /// The new count.
+  std::uint64_t count(std::string_view reason) { return ++counts_[position(reason)]; }
   void add(const ReasonCounts& more) {
-    for (std::size_t i = 0; i < N; ++i) counts_[i] += more.counts_[i];
+    for (std::size_t i = 0; i < Names.size(); ++i) counts_[i] += more.counts_[i];
   }
   /// Every reason, also those that never occurred: a counter that starts at 0 shows its first step to a rate.
   [[nodiscard]] std::map<std::string, std::uint64_t> all() const {
     std::map<std::string, std::uint64_t> out;
-    for (std::size_t i = 0; i < N; ++i) out.emplace((*names_)[i], counts_[i]);
+    for (std::size_t i = 0; i < Names.size(); ++i) out.emplace(Names[i], counts_[i]);
     return out;
   }
   /// Only reasons that occurred.
   [[nodiscard]] std::map<std::string, std::uint64_t> nonzero() const {
     std::map<std::string, std::uint64_t> out;
-    for (std::size_t i = 0; i < N; ++i) {
-      if (counts_[i] > 0) out.emplace((*names_)[i], counts_[i]);
+    for (std::size_t i = 0; i < Names.size(); ++i) {
+      if (counts_[i] > 0) out.emplace(Names[i], counts_[i]);
     }
     return out;
   }
@@ -58,43 +63,57 @@ class ReasonCounts {
     for (const auto count : counts_) sum += count;
     return sum;
   }
-
- private:
-  [[nodiscard]] std::size_t position(std::string_view reason) const {
-    for (std::size_t i = 0; i < N; ++i) {
-      if ((*names_)[i] == reason) return i;
+  static std::size_t position(std::string_view reason) {
+    for (std::size_t i = 0; i < Names.size(); ++i) {
+      if (Names[i] == reason) return i;
     }
     std::abort();  // a reason outside the closed set is a programming error
   }
-  const std::array<std::string_view, N>* names_;
-  std::array<std::uint64_t, N> counts_{};
+
+ private:
+  std::array<std::uint64_t, Names.size()> counts_{};
 };
 
-struct RouteCounters {
+/// The account of one route on one event loop: integers alone, in this order in the file.
+struct Account {
   std::uint64_t received = 0;
-  std::uint64_t in_flight = 0;
   std::uint64_t handed_over = 0;
-  std::uint64_t parachutes = 0;  // answered by legacy because modern failed; part of those above
-  ReasonCounts<kExcludedReasons.size()> excluded{kExcludedReasons};
-  ReasonCounts<kDroppedReasons.size()> dropped{kDroppedReasons};
-  ReasonCounts<kShadowOutcomes.size()> shadow{kShadowOutcomes};
+  std::uint64_t lost = 0;  // in flight when an earlier process died
+  ReasonCounts<kExcludedReasons> excluded;
+  ReasonCounts<kDroppedReasons> dropped;
+
+  static constexpr std::size_t kColumns = 3 + kExcludedReasons.size() + kDroppedReasons.size();
+  static constexpr std::size_t kHandedOver = 1, kFirstExcluded = 3, kFirstDropped = 3 + kExcludedReasons.size();
+  /// Column by column, for the file and for whoever restores it; named in account_file.cpp.
+  [[nodiscard]] std::uint64_t* columns() { return reinterpret_cast<std::uint64_t*>(this); }
+  [[nodiscard]] const std::uint64_t* columns() const { return reinterpret_cast<const std::uint64_t*>(this); }
+
+  [[nodiscard]] std::uint64_t ended() const { return handed_over + lost + excluded.total() + dropped.total(); }
+  [[nodiscard]] std::uint64_t in_flight() const { return received - ended(); }
+  void add(const Account& more) {
+    for (std::size_t i = 0; i < kColumns; ++i) columns()[i] += more.columns()[i];
+  }
+};
+static_assert(sizeof(Account) == Account::kColumns * sizeof(std::uint64_t));
+
+struct RouteCounters {
+  std::uint64_t parachutes = 0;  // answered by legacy because modern failed
+  ReasonCounts<kShadowOutcomes> shadow;
   std::array<std::map<int, std::uint64_t>, 2> responses;  // by serving side: status -> count
 
   void add(const RouteCounters& more);
-  [[nodiscard]] bool balanced() const {
-    return received == in_flight + handed_over + excluded.total() + dropped.total();
-  }
 };
 
 /// One event loop's counters.
 struct LoopCounters {
-  LoopCounters(std::size_t route_count, std::size_t slice_count)
-      : routes(route_count), duration(route_count), side_deferred(slice_count) {}
-  /// A reload may add routes; none goes.
-  void resize(std::size_t route_count) {
-    routes.resize(route_count);
-    duration.resize(route_count);
+  explicit LoopCounters(std::size_t slice_count) : side_deferred(slice_count) {}
+  /// By route; a reload may add routes, none goes. The accounts stand elsewhere and stay where they are.
+  void use(std::vector<Account*> by_route) {
+    accounts = std::move(by_route);
+    routes.resize(accounts.size());
+    duration.resize(accounts.size());
   }
+  std::vector<Account*> accounts;
   std::deque<RouteCounters> routes;
   std::deque<std::array<telemetry::DurationHistogram, 2>> duration;  // by route and backend, both legs
   std::vector<std::uint64_t> side_deferred;                          // by slice

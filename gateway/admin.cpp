@@ -1,5 +1,6 @@
 // The gateway's admin port: health, metrics, status, kills, policies, reloads.
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/runtime/log.hpp"
@@ -8,6 +9,17 @@
 namespace phoenix::gateway {
 namespace {
 using Json = nlohmann::json;
+
+const std::vector<BusinessKey> kEveryKey{BusinessKey(kUnknownKey)};
+
+Json to_json(const Sequencer::LaggingKeys& keys) {
+  Json out;
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto at = static_cast<std::size_t>(index(side));
+    out[std::string(to_string(side))] = {{"behind", keys.behind[at]}, {"incomplete", keys.incomplete[at]}};
+  }
+  return out;
+}
 }  // namespace
 
 http::Router Gateway::Impl::admin_router() {
@@ -30,6 +42,8 @@ http::Router Gateway::Impl::admin_router() {
   });
   router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
   router.add("POST", "/reload", [this](const auto&, const auto&) { return post_reload(); });
+  router.add("GET", "/keys", [this](const auto& request, const auto&) { return get_keys(request); });
+  router.add("POST", "/keys/complete", [this](const auto& request, const auto&) { return post_keys_complete(request); });
   router.add("PUT", "/policy", [this](const auto& request, const auto&) { return put_policy(request); });
   return router;
 }
@@ -57,7 +71,10 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
   for (const auto& latch : outcome->latched) {
     const auto at =
         static_cast<std::size_t>(std::find(slice_names.begin(), slice_names.end(), latch.slice) - slice_names.begin());
-    if (accept_stale) sequencers[at]->accept_stale(Side::legacy);
+    if (accept_stale) {
+      journal.complete(latch.slice, Side::legacy, kEveryKey);
+      sequencers[at]->mark_complete(kEveryKey, Side::legacy);
+    }
     const auto keys = sequencers[at]->summary();
     const auto legacy = static_cast<std::size_t>(index(Side::legacy));
     reply["latched"].push_back({{"slice", latch.slice},
@@ -67,6 +84,49 @@ http::Response Gateway::Impl::post_kill(const http::Request& request) {
                                 {"examples", keys.examples[legacy]}});
   }
   return http::json_text(200, reply.dump(2) + "\n");
+}
+
+http::Response Gateway::Impl::get_keys(const http::Request& request) {
+  const auto asked = [&](const char* name) {
+    const auto found = request.query.find(name);
+    return found == request.query.end() ? std::string() : found->second;
+  };
+  const std::string slice = asked("slice");
+  const std::string limit = asked("limit");
+  std::size_t most = 10'000;
+  if (!limit.empty() && std::from_chars(limit.data(), limit.data() + limit.size(), most).ec != std::errc())
+    return http::problem(400, "invalid request", "limit must be a number");
+  Json reply = Json::object();
+  for (std::size_t i = 0; i < slice_names.size(); ++i) {
+    if (slice.empty() || slice == slice_names[i]) reply[slice_names[i]] = to_json(sequencers[i]->lagging_keys(most));
+  }
+  if (reply.empty()) return http::problem(404, "not found", "there is no slice '" + slice + "'");
+  return http::json_text(200, reply.dump() + "\n");
+}
+
+// On record first: what a restart would bring back must not be served in between.
+http::Response Gateway::Impl::post_keys_complete(const http::Request& request) {
+  const Json body = Json::parse(request.body, nullptr, false);
+  const bool fits = body.is_object() && body.value("slice", Json()).is_string() && body.value("side", Json()).is_string() &&
+                    body.value("reason", Json()).is_string() && body.value("keys", Json()).is_array();
+  if (!fits)
+    return http::problem(400, "invalid request",
+                         R"(send {"slice":"NAME","side":"legacy or modern","keys":["KEY", ...],"reason":"TEXT"})");
+  const auto at = std::find(slice_names.begin(), slice_names.end(), body["slice"].get<std::string>());
+  const auto side = side_from_string(body["side"].get<std::string>());
+  if (at == slice_names.end()) return http::problem(404, "not found", "there is no such slice");
+  if (!side) return http::problem(400, "invalid request", "side is legacy or modern");
+  std::vector<BusinessKey> keys;
+  for (const auto& key : body["keys"]) {
+    if (!key.is_string()) return http::problem(400, "invalid request", "keys are strings");
+    keys.push_back(key.get<std::string>());
+  }
+  if (!journal.complete(*at, *side, keys))
+    return http::problem(503, "spool full", "the journal takes no records: " + journal.problem());
+  sequencers[static_cast<std::size_t>(at - slice_names.begin())]->mark_complete(keys, *side);
+  log::warn("{} keys of slice '{}' are complete on {} again, by {}: {}", keys.size(), *at, to_string(*side),
+            body.value("by", Json("admin")).dump(), body["reason"].get<std::string>());
+  return http::json_text(200, Json{{"complete", keys.size()}, {"gateway", identity.gateway}}.dump() + "\n");
 }
 
 http::Response Gateway::Impl::put_policy(const http::Request& request) {

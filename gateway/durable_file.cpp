@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,25 @@ void write_durably(const std::string& path, const std::string& content) {
   if (!synced) fail(beside, "sync");
   if (::rename(beside.c_str(), path.c_str()) != 0) fail(path, "replace");
   sync_directory(path);
+}
+
+DirectoryLock::DirectoryLock(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  const std::string path = directory + "/lock";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) fail(path, "create");
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  const bool taken = errno == EWOULDBLOCK;
+  ::close(fd_);
+  if (!taken) fail(path, "lock");
+  throw Failure(ErrorCode::conflict, fmt::format("another process uses the directory '{}'; give each gateway a "
+                                                 "gateway.state_dir of its own",
+                                                 directory));
+}
+
+DirectoryLock::~DirectoryLock() {
+  ::close(fd_);
 }
 
 std::optional<std::string> read_file(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "gateway/account_file.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
@@ -27,10 +28,13 @@ UpstreamPtr make_upstream(EventLoop& loop, const BackendStatePtr& backend, Upstr
 EventLoop::EventLoop(GatewayContext& shared, const SettingsPtr& first, int number)
     : context(shared),
       random(random_seed() + static_cast<std::uint64_t>(number)),
-      counters(first->routes.labels().size(), shared.slice_names.size()),
+      counters(shared.slice_names.size()),
       number_(number),
       work_(asio::make_work_guard(io)) {
   sweep.also = [this](SteadyTime now) {
+    for (const auto& dispatcher : shadow) {
+      if (dispatcher) dispatcher->drop_expired(now);
+    }
     for (auto* upstreams : {&serving, &shadow_upstream}) {
       for (const auto& upstream : *upstreams) {
         if (upstream) upstream->close_old(now);
@@ -43,7 +47,7 @@ EventLoop::EventLoop(GatewayContext& shared, const SettingsPtr& first, int numbe
 void EventLoop::adopt(const SettingsPtr& shared) {
   // A count of its own for each loop: one shared by all would be contended at every request.
   settings = SettingsPtr(shared.get(), [keep = shared](const Settings*) {});
-  counters.resize(settings->routes.labels().size());
+  counters.use(context.accounts.accounts_of_loop(static_cast<std::size_t>(number_)));
   const auto& gateway = settings->gateway;
   for (const Side side : {Side::legacy, Side::modern}) {
     const auto at = static_cast<std::size_t>(index(side));

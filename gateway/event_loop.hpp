@@ -27,6 +27,8 @@ namespace phoenix::gateway {
 class ShadowDispatcher;
 class ExchangePublisher;
 class AccessLog;
+class Journal;
+class AccountFile;
 
 /// What all event loops share. Immutable, or thread-safe by itself.
 struct GatewayContext {
@@ -36,6 +38,8 @@ struct GatewayContext {
   std::vector<std::unique_ptr<Sequencer>>& sequencers;  // by slice index
   ExchangePublisher& publisher;
   AccessLog& access_log;
+  Journal& journal;
+  AccountFile& accounts;
   std::atomic<std::uint64_t> connections{0};
   std::atomic<bool> cut_off{false};   // the drain's deadline has passed: nobody waits in line any longer
   std::atomic<bool> draining{false};  // connections end with the exchange that they carry
@@ -59,6 +63,7 @@ class EventLoop {
 
   /// New settings: counts for requests whose head is complete from here on. On the loop, or before it runs.
   void adopt(const SettingsPtr& settings);
+  [[nodiscard]] std::uint32_t number() const { return static_cast<std::uint32_t>(number_); }
   /// Runs until stop(); one thread.
   void run();
   void stop();

@@ -8,11 +8,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/events/exchange_event.hpp"
 #include "core/model/exchange_id.hpp"
 #include "gateway/asio.hpp"
 #include "gateway/canary_selector.hpp"
+#include "gateway/mapped_log.hpp"
 #include "gateway/message_head.hpp"
 #include "gateway/route_table.hpp"
 #include "gateway/sequencer.hpp"
@@ -23,6 +25,28 @@ namespace phoenix::gateway {
 class EventLoop;
 class UnsettledList;
 
+/// An entry of UnsettledList: an exchange, or what is left of one in the spool.
+struct Unsettled {
+  Unsettled() = default;
+  ~Unsettled();
+  Unsettled(const Unsettled&) = delete;
+  Unsettled& operator=(const Unsettled&) = delete;
+
+  std::int64_t received_at_us = 0;
+
+ private:
+  friend class UnsettledList;
+  Unsettled* older_ = nullptr;
+  Unsettled* newer_ = nullptr;
+  UnsettledList* listed_ = nullptr;
+};
+
+/// Where an exchange stands in the journal; nowhere: it does not.
+struct Journaled {
+  LogPosition intent;  // also its name there
+  LogPosition served;  // all that is needed to send its shadow leg and to publish it
+};
+
 /// What one backend answered, bounded: the head, and the body up to capture_bytes with the hash of the whole.
 struct Leg {
   LegOutcome outcome = LegOutcome::none;
@@ -30,6 +54,7 @@ struct Leg {
   ResponseHead head;
   std::string body;  // first capture_bytes of the decoded body
   bool truncated = false;
+  bool cut = false;  // the rest was not read: size and hash are not those of the whole
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;
   std::int64_t sent_at_us = 0;
@@ -38,12 +63,7 @@ struct Leg {
   [[nodiscard]] int status() const { return outcome == LegOutcome::ok ? head.status : 0; }
 };
 
-struct Exchange {
-  Exchange() = default;
-  ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
-
+struct Exchange : Unsettled {
   ExchangeId id;
   std::string id_text;
   std::string request_id;
@@ -78,12 +98,9 @@ struct Exchange {
   LegOutcome failed_outcome = LegOutcome::none;  // how modern failed then
   std::string_view excluded;
   std::string_view dropped;
-  std::int64_t received_at_us = 0;
+  Journaled journaled;
   bool access_logged = false;  // a line of the access log is wanted at its end
   std::string client_address;  // of a logged one alone
-  Exchange* older = nullptr;   // neighbours in the loop's list of exchanges that have not ended
-  Exchange* newer = nullptr;
-  UnsettledList* listed = nullptr;
   Leg serving;
   Leg shadow;
 
@@ -101,18 +118,28 @@ using ExchangePtr = std::unique_ptr<Exchange>;
 /// The compared exchanges of one event loop that have not ended, oldest first. Intrusive: no allocation per request.
 class UnsettledList {
  public:
-  void add(Exchange& exchange) {
-    exchange.listed = this;
-    exchange.older = newest_;
-    (newest_ != nullptr ? newest_->newer : oldest_) = &exchange;
-    newest_ = &exchange;
+  void add(Unsettled& entry) {
+    entry.listed_ = this;
+    entry.older_ = newest_;
+    (newest_ != nullptr ? newest_->newer_ : oldest_) = &entry;
+    newest_ = &entry;
   }
-  static void remove(Exchange& exchange) {
-    if (exchange.listed == nullptr) return;
-    UnsettledList& list = *exchange.listed;
-    (exchange.older != nullptr ? exchange.older->newer : list.oldest_) = exchange.newer;
-    (exchange.newer != nullptr ? exchange.newer->older : list.newest_) = exchange.older;
-    exchange.listed = nullptr;
+  static void remove(Unsettled& entry) {
+    if (entry.listed_ == nullptr) return;
+    UnsettledList& list = *entry.listed_;
+    (entry.older_ != nullptr ? entry.older_->newer_ : list.oldest_) = entry.newer_;
+    (entry.newer_ != nullptr ? entry.newer_->older_ : list.newest_) = entry.older_;
+    entry.listed_ = nullptr;
+  }
+  /// `to` takes the place of `from`.
+  static void replace(Unsettled& from, Unsettled& to) {
+    to.received_at_us = from.received_at_us;
+    if (from.listed_ == nullptr) return;
+    to.listed_ = std::exchange(from.listed_, nullptr);
+    to.older_ = from.older_;
+    to.newer_ = from.newer_;
+    (to.older_ != nullptr ? to.older_->newer_ : to.listed_->oldest_) = &to;
+    (to.newer_ != nullptr ? to.newer_->older_ : to.listed_->newest_) = &to;
   }
   [[nodiscard]] std::optional<std::int64_t> oldest_received_at_us() const {
     if (oldest_ == nullptr) return std::nullopt;
@@ -120,11 +147,11 @@ class UnsettledList {
   }
 
  private:
-  Exchange* oldest_ = nullptr;
-  Exchange* newest_ = nullptr;
+  Unsettled* oldest_ = nullptr;
+  Unsettled* newest_ = nullptr;
 };
 
-inline Exchange::~Exchange() {
+inline Unsettled::~Unsettled() {
   UnsettledList::remove(*this);
 }
 

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "gateway/event_loop.hpp"
+#include "gateway/journal.hpp"
+
 namespace phoenix::gateway {
 namespace {
 
@@ -58,10 +61,10 @@ std::int64_t unix_us() {
       .count();
 }
 
-ExchangePublisher::ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
+ExchangePublisher::ExchangePublisher(EventSink& events, std::string gateway_id, std::string incarnation,
                                      const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
                                      AccessLog& access_log)
-    : producer_(producer),
+    : events_(events),
       gateway_id_(std::move(gateway_id)),
       incarnation_(std::move(incarnation)),
       slice_names_(slice_names),
@@ -106,33 +109,47 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   return event;
 }
 
-void ExchangePublisher::finish(Exchange& exchange, LoopCounters& counters) {
-  RouteCounters& route = counters.routes[static_cast<std::size_t>(exchange.route->index)];
-  --route.in_flight;
+void ExchangePublisher::finish(Exchange& exchange, EventLoop& loop) {
+  Account& account = *loop.counters.accounts[static_cast<std::size_t>(exchange.route->index)];
   UnsettledList::remove(exchange);
   if (is_outside(exchange.excluded)) {
-    route.excluded.count(exchange.excluded);
+    account.excluded.count(exchange.excluded);
   } else {
-    publish(exchange, route);
+    publish(exchange, account, loop.number());
   }
+  loop.context.journal.done(exchange.journaled);
   if (exchange.access_logged) log(exchange);
 }
 
-void ExchangePublisher::publish(Exchange& exchange, RouteCounters& route) {
-  ExchangeEvent event = event_of(exchange);
-  std::string key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
-  const bool published = producer_.publish_to(slice_partitions_[static_cast<std::size_t>(exchange.route->slice_index)],
-                                              topics::kShadowRequests, std::move(key), encode(event));
+// The event first, with the count that goes with it: should the process die in between, the next one counts it.
+void ExchangePublisher::publish(Exchange& exchange, Account& account, std::uint32_t loop) {
+  std::size_t column = Account::kHandedOver;
   if (!exchange.excluded.empty()) {
-    route.excluded.count(exchange.excluded);
+    column = Account::kFirstExcluded + decltype(account.excluded)::position(exchange.excluded);
   } else if (!exchange.dropped.empty()) {
-    route.dropped.count(exchange.dropped);
-  } else if (!published) {
-    exchange.dropped = "event_log_full";
-    route.dropped.count(exchange.dropped);
-  } else {
-    ++route.handed_over;
+    column = Account::kFirstDropped + decltype(account.dropped)::position(exchange.dropped);
   }
+  const std::uint64_t value = account.columns()[column] + 1;
+  const bool published = publish(exchange, {loop, static_cast<std::uint32_t>(exchange.route->index),
+                                            static_cast<std::uint32_t>(column), value});
+  if (published || column != Account::kHandedOver) {
+    account.columns()[column] = value;
+    return;
+  }
+  exchange.dropped = "event_log_full";
+  account.dropped.count(exchange.dropped);
+}
+
+bool ExchangePublisher::publish(Exchange& exchange, const EventCount& count) {
+  const ExchangeEvent event = event_of(exchange);
+  const std::string_view key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
+  return events_.publish(exchange.id, count, slice_partitions_[static_cast<std::size_t>(exchange.route->slice_index)],
+                         key, encode(event));
+}
+
+void ExchangePublisher::publish_lost(Exchange& exchange) {
+  exchange.dropped = kLost;
+  publish(exchange, EventCount{});
 }
 
 void ExchangePublisher::log(const Exchange& exchange) {

@@ -7,27 +7,31 @@
 #include <string>
 #include <vector>
 
-#include "core/events/event_log.hpp"
 #include "gateway/access_log.hpp"
 #include "gateway/accounting.hpp"
+#include "gateway/event_spool.hpp"
 #include "gateway/exchange.hpp"
 
 namespace phoenix::gateway {
 
 class ExchangePublisher {
  public:
-  ExchangePublisher(Producer& producer, std::string gateway_id, std::string incarnation,
+  ExchangePublisher(EventSink& events, std::string gateway_id, std::string incarnation,
                     const std::vector<std::string>& slice_names, std::vector<int> slice_partitions,
                     AccessLog& access_log);
 
-  /// Once per exchange, on its loop. Never blocks: a full queue counts the exchange as dropped(event_log_full).
-  void finish(Exchange& exchange, LoopCounters& counters);
+  /// Once per exchange, on its loop. Never blocks: where there is no room for the event, the exchange counts as
+  /// dropped(event_log_full).
+  void finish(Exchange& exchange, EventLoop& loop);
+  /// An exchange that died with an earlier process and is counted as lost already: its event alone.
+  void publish_lost(Exchange& exchange);
 
  private:
-  void publish(Exchange& exchange, RouteCounters& route);
+  void publish(Exchange& exchange, Account& account, std::uint32_t loop);
+  bool publish(Exchange& exchange, const EventCount& count);
   void log(const Exchange& exchange);
   [[nodiscard]] ExchangeEvent event_of(Exchange& exchange);
-  Producer& producer_;
+  EventSink& events_;
   const std::string gateway_id_;
   const std::string incarnation_;
   const std::vector<std::string>& slice_names_;

@@ -40,21 +40,47 @@ std::vector<int> partitions_of(const config::Config& config) {
   return partitions;
 }
 
+// Routes of which an earlier process has counts, in their places. Those of a slice that is gone are let go.
+std::vector<RouteLabel> known_labels(const EarlierAccounts& earlier, const std::vector<std::string>& slices) {
+  std::vector<RouteLabel> labels;
+  for (const auto& route : earlier.routes) {
+    if (route.slice.empty() || std::find(slices.begin(), slices.end(), route.slice) != slices.end())
+      labels.push_back(route);
+  }
+  return labels;
+}
+
+// Smaller segments where the bound is small, so that the bound can be kept.
+MappedLog::Options log_options(const config::Config& config, const char* name, std::uint64_t most_bytes) {
+  constexpr std::uint64_t kLargest = 16ull << 20;
+  constexpr std::uint64_t kSmallest = 64ull << 10;
+  return {config.gateway.state_dir + "/" + name, std::clamp(most_bytes / 8, kSmallest, kLargest), most_bytes};
+}
+
 }  // namespace
 
 Gateway::Impl::Impl(config::Config configuration, EventLog& log)
     : config(with_threads(std::move(configuration))),
       slice_names(slice_names_of(config)),
-      settings(std::make_shared<const Settings>(config.gateway, config.slices)),
+      state_lock(config.gateway.state_dir),
+      earlier(AccountFile::read(config.gateway.state_dir + "/accounts")),
+      settings(std::make_shared<const Settings>(config.gateway, config.slices, known_labels(earlier, slice_names))),
       reloads{config.hash, unix_us(), 0, 0},
       policy(config, may_leave_shadow(settings->routes), clock),
       identity{config.gateway.id, new_incarnation()},
+      events(log_options(config, "events", config.gateway.limits.event_spool_bytes)),
+      journal(log_options(config, "journal", config.gateway.limits.spool_bytes), slice_names),
+      recovery(earlier, events, journal, *settings),
+      accounts(config.gateway.state_dir + "/accounts", static_cast<std::size_t>(config.gateway.threads),
+               settings->routes.labels(), earlier),
       producer(log.make_producer()),
-      publisher(*producer, identity.gateway, identity.incarnation, slice_names, partitions_of(config), access_log),
-      context{config, slice_names, policy, sequencers, publisher, access_log},
+      publisher(events, identity.gateway, identity.incarnation, slice_names, partitions_of(config), access_log),
+      context{config, slice_names, policy, sequencers, publisher, access_log, journal, accounts},
       feed(policy, log, *producer, [this] { return status(); }) {
   for (std::size_t i = 0; i < config.slices.size(); ++i) sequencers.push_back(std::make_unique<Sequencer>());
   for (int i = 0; i < config.gateway.threads; ++i) loops.push_back(std::make_unique<EventLoop>(context, settings, i));
+  events.begin(accounts, earlier.events_delivered);
+  recover();
   config::Endpoint endpoint = config.gateway.listen;
   require_free(endpoint);
   for (auto& loop : loops) {
@@ -65,7 +91,32 @@ Gateway::Impl::Impl(config::Config configuration, EventLog& log)
   policy.set_barrier([this] { barrier(); });
 }
 
+void Gateway::Impl::recover() {
+  recovery.carry_out(context, loops);
+  const auto& found = recovery.summary();
+  if (found.lost + found.resumed + found.uncertain + found.incomplete_keys == 0) return;
+  log::warn(
+      "an earlier process left {} shadow legs to be sent, {} writes of unknown outcome, {} exchanges in flight (counted "
+      "as lost); {} keys are incomplete on one side",
+      found.resumed, found.uncertain, found.lost, found.incomplete_keys);
+}
+
+// On the thread that delivers events. Said once, when it begins and when it is over.
+void Gateway::Impl::tend_spools() {
+  journal.maintain();
+  const std::string problem = !journal.problem().empty() ? journal.problem() : events.problem();
+  if (problem == spool_problem) return;
+  if (problem.empty()) {
+    log::info("the spool takes records again");
+  } else {
+    log::error("{}; shadow writes that find no room there are dropped, and their keys stay on the side that serves them",
+               problem);
+  }
+  spool_problem = problem;
+}
+
 void Gateway::Impl::start() {
+  events.start(*producer, [this] { tend_spools(); });
   for (auto& listener : listeners) listener->start();
   for (auto& loop : loops) threads.emplace_back([&loop] { loop->run(); });
   running = true;
@@ -98,7 +149,10 @@ Report::Reloads Gateway::Impl::reloads_now() const {
 }
 
 Report Gateway::Impl::report() {
-  Report now = take_report(context, settings_now()->routes.labels(), loops, *producer);
+  Report now = take_report(context, settings_now()->routes.labels(), loops);
+  now.events = events.stats();
+  now.event_disk_bytes = events.disk_bytes();
+  now.journal_bytes = journal.bytes();
   now.reloads = reloads_now();
   now.access_log_dropped = access_log.dropped();
   return now;
@@ -136,6 +190,7 @@ Result<void> Gateway::Impl::try_reload() {
   AccessLogFilePtr log_file;
   try {
     fresh = std::make_shared<const Settings>(next.gateway, config.slices, now->routes.labels());
+    accounts.name_routes(fresh->routes.labels());
     log_file = AccessLog::open(next.gateway.access_log.path);
   } catch (const Failure& failure) {
     return Error{failure.code(), failure.what()};
@@ -190,15 +245,17 @@ void Gateway::Impl::drain_and_stop(std::chrono::milliseconds deadline) {
   threads.clear();
   drop_what_is_left();
   access_log.close();
-  if (!producer->flush(std::chrono::seconds(5)))
-    log::warn("{} events could not be flushed to the event log", producer->stats().queued);
+  if (!events.flush(std::chrono::seconds(5)))
+    log::warn("{} events are not in the event log yet; they wait on disk for the next start", events.stats().queued);
+  events.stop();
+  producer->flush(std::chrono::seconds(1));  // the last heartbeat
 }
 
 // A connection on which nothing has come yet may be about to send its only request: it is closed when all else is done.
 void Gateway::Impl::finish_exchanges(std::chrono::steady_clock::time_point until) {
   while (std::chrono::steady_clock::now() < until) {
     const Report now = report();
-    const bool busy = now.in_flight() > 0 || now.sessions > now.idle_sessions;
+    const bool busy = now.in_flight() > now.resting || now.sessions > now.idle_sessions;
     if (!busy && now.sessions == 0) return;
     if (!busy) on_every_loop([](EventLoop& loop) { loop.sweep.expire_idle(true); });
     std::this_thread::sleep_for(std::chrono::milliseconds(busy ? 20 : 1));
@@ -207,16 +264,18 @@ void Gateway::Impl::finish_exchanges(std::chrono::steady_clock::time_point until
 
 // No loop runs any more: nobody else touches what is still held.
 void Gateway::Impl::drop_what_is_left() {
+  std::uint64_t dropped = 0;
   std::uint64_t left = 0;
   for (auto& loop : loops) {
     for (auto& dispatcher : loop->shadow) {
       if (!dispatcher) continue;
+      dropped += dispatcher->leave("shutdown");
       left += dispatcher->backlog();
-      dispatcher->drop_all("shutdown");
     }
   }
-  if (left > 0)
-    log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", left);
+  if (dropped > 0)
+    log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", dropped);
+  if (left > 0) log::info("{} shadow writes wait in the journal for the next start", left);
 }
 
 Gateway::Gateway(config::Config config, EventLog& event_log)
@@ -224,6 +283,7 @@ Gateway::Gateway(config::Config config, EventLog& event_log)
 
 Gateway::~Gateway() {
   if (!impl_->threads.empty()) impl_->drain_and_stop(std::chrono::milliseconds(0));
+  impl_->events.stop();  // its thread looks at what is destroyed before it
 }
 
 void Gateway::start() {

@@ -10,11 +10,16 @@
 
 #include "core/http/server.hpp"
 #include "gateway/access_log.hpp"
+#include "gateway/account_file.hpp"
+#include "gateway/durable_file.hpp"
 #include "gateway/event_loop.hpp"
+#include "gateway/event_spool.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/journal.hpp"
 #include "gateway/listener.hpp"
 #include "gateway/policy_feed.hpp"
+#include "gateway/recovery.hpp"
 #include "gateway/report.hpp"
 
 namespace phoenix::gateway {
@@ -30,6 +35,8 @@ struct Gateway::Impl {
   void barrier();
   void on_every_loop(const std::function<void(EventLoop&)>& task);
   Result<void> try_reload();
+  void recover();
+  void tend_spools();
   void finish_exchanges(std::chrono::steady_clock::time_point until);
   void drop_what_is_left();
   bool sessions_or_legs_left();
@@ -44,16 +51,24 @@ struct Gateway::Impl {
   http::Response post_kill(const http::Request& request);
   http::Response put_policy(const http::Request& request);
   http::Response post_reload();
+  http::Response get_keys(const http::Request& request);
+  http::Response post_keys_complete(const http::Request& request);
 
   SystemClock clock;
   const config::Config config;  // of the start; what a reload can change is in `settings`
   const std::vector<std::string> slice_names;
+  const DirectoryLock state_lock;
+  EarlierAccounts earlier;
   mutable std::mutex settings_mutex;
   SettingsPtr settings;
   Report::Reloads reloads;
   std::mutex reload_mutex;  // one reload at a time
   PolicyStore policy;
   const Identity identity;
+  EventSpool events;
+  Journal journal;
+  Recovery recovery;
+  AccountFile accounts;
   std::unique_ptr<Producer> producer;
   AccessLog access_log;
   ExchangePublisher publisher;
@@ -65,6 +80,7 @@ struct Gateway::Impl {
   std::vector<std::thread> threads;
   std::unique_ptr<http::Server> admin;
   std::atomic<bool> running{false};
+  std::string spool_problem;            // that was logged; of the thread that tends the spools
   std::atomic<bool> leaving{false};  // not ready, though connections may still be served as ever
 };
 

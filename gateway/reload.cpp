@@ -14,7 +14,7 @@ std::optional<Error> needs_restart(const config::Config& running, bool has_moder
   if (!next.has_gateway) return invalid_input(next.path + ": the section 'gateway' is missing");
   const auto& before = running.gateway;
   const auto& after = next.gateway;
-  const std::array<std::pair<const char*, bool>, 10> fixed{{
+  const std::array<std::pair<const char*, bool>, 12> fixed{{
       {"mode cannot be changed by a reload", running.mode == next.mode},
       {"migration.name cannot be changed by a reload", running.migration_name == next.migration_name},
       {"migration.salt cannot be changed by a reload", running.salt == next.salt},
@@ -24,6 +24,9 @@ std::optional<Error> needs_restart(const config::Config& running, bool has_moder
       {"gateway.state_dir cannot be changed by a reload", before.state_dir == after.state_dir},
       {"gateway.listen cannot be changed by a reload", before.listen == after.listen},
       {"gateway.admin_listen cannot be changed by a reload", before.admin_listen == after.admin_listen},
+      {"gateway.limits.spool_bytes cannot be changed by a reload", before.limits.spool_bytes == after.limits.spool_bytes},
+      {"gateway.limits.event_spool_bytes cannot be changed by a reload",
+       before.limits.event_spool_bytes == after.limits.event_spool_bytes},
       {"gateway.threads cannot be changed by a reload", before.threads == after.threads},
   }};
   for (const auto& [what, same] : fixed) {

@@ -32,6 +32,7 @@ void add_loop(Report& report, EventLoop& loop) {
   for (std::size_t i = 0; i < report.routes.size(); ++i) {
     const RouteCounters& counters = loop.counters.routes[i];
     report.routes[i].counters.add(counters);
+    report.routes[i].account.add(*loop.counters.accounts[i]);
     for (std::size_t side = 0; side < 2; ++side) {
       loop.counters.duration[i][side].add_to(report.routes[i].duration[side].buckets,
                                              report.routes[i].duration[side].sum_us);
@@ -51,7 +52,11 @@ void add_loop(Report& report, EventLoop& loop) {
     report.serving_errors[side] += loop.counters.serving_errors[side];
     report.shadow_legs[side] += loop.counters.shadow_legs[side];
     report.shadow_errors[side] += loop.counters.shadow_errors[side];
-    if (loop.shadow[side]) report.backlog[side] += loop.shadow[side]->backlog();
+    if (loop.shadow[side]) {
+      report.backlog[side] += loop.shadow[side]->backlog();
+      report.spooled[side] += loop.shadow[side]->spooled();
+      report.resting += loop.shadow[side]->resting();
+    }
     for (const auto* upstream : {loop.serving[side].get(), loop.shadow_upstream[side].get()}) {
       if (upstream != nullptr) add_upstream(report, side, *upstream);
     }
@@ -86,15 +91,17 @@ void route_metrics(telemetry::Page& page, const Report::Route& route) {
                  "Exchanges by where they ended; they add up to those received less those in flight.",
                  {{"route", route.name}, {"bucket", name}}, static_cast<double>(count));
   };
-  bucket("handed_over", c.handed_over);
-  for (const auto& [reason, count] : c.excluded.all()) bucket("excluded_" + reason, count);
-  for (const auto& [reason, count] : c.dropped.all()) bucket("dropped_" + reason, count);
+  const Account& account = route.account;
+  bucket("handed_over", account.handed_over);
+  bucket("lost", account.lost);
+  for (const auto& [reason, count] : account.excluded.all()) bucket("excluded_" + reason, count);
+  for (const auto& [reason, count] : account.dropped.all()) bucket("dropped_" + reason, count);
   page.counter(kPrefix + "parachutes_total", "Answered by legacy because modern failed before its first byte.",
                {{"route", route.name}}, static_cast<double>(c.parachutes));
   page.counter(kPrefix + "received_total", "Exchanges received.", {{"route", route.name}},
-               static_cast<double>(c.received));
+               static_cast<double>(account.received));
   page.gauge(kPrefix + "in_flight", "Exchanges whose legs are not both over.", {{"route", route.name}},
-             static_cast<double>(c.in_flight));
+             static_cast<double>(account.in_flight()));
 }
 
 void slice_metrics(telemetry::Page& page, const std::string& name, const EffectiveSlice& effective,
@@ -120,6 +127,8 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
   const auto at = static_cast<std::size_t>(index(side));
   const telemetry::Labels backend{{"backend", std::string(to_string(side))}};
   page.gauge(kPrefix + "backlog", "Shadow legs waiting.", backend, static_cast<double>(report.backlog[at]));
+  page.gauge(kPrefix + "spooled_legs", "Shadow legs that rest on disk; part of the backlog.", backend,
+             static_cast<double>(report.spooled[at]));
   page.gauge(kPrefix + "backend_up", "1 when the latest connect to some endpoint worked.", backend,
              report.up[at] ? 1 : 0);
   const auto legs = [&](const char* leg, std::uint64_t count, std::uint64_t errors) {
@@ -138,7 +147,11 @@ void backend_metrics(telemetry::Page& page, const Report& report, Side side) {
   }
 }
 
-void event_metrics(telemetry::Page& page, const ProducerStats& producer) {
+void event_metrics(telemetry::Page& page, const Report& report) {
+  const ProducerStats& producer = report.events;
+  page.gauge(kPrefix + "journal_bytes", "Journal and spool on disk.", {}, static_cast<double>(report.journal_bytes));
+  page.gauge(kPrefix + "event_disk_bytes", "Files of the event spool.", {},
+             static_cast<double>(report.event_disk_bytes));
   page.gauge(kPrefix + "event_spool_bytes", "Events waiting for the log.", {},
              static_cast<double>(producer.queued_bytes));
   page.counter(kPrefix + "events_acknowledged_total", "Events that the log holds.", {},
@@ -167,19 +180,18 @@ void reload_metrics(telemetry::Page& page, const Report& report) {
 
 std::uint64_t Report::in_flight() const {
   std::uint64_t sum = 0;
-  for (const auto& route : routes) sum += route.counters.in_flight;
+  for (const auto& route : routes) sum += route.account.in_flight();
   return sum;
 }
 
 Report take_report(GatewayContext& context, const std::vector<RouteLabel>& routes,
-                   std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer) {
+                   std::vector<std::unique_ptr<EventLoop>>& loops) {
   Report report;
-  for (const auto& route : routes) report.routes.push_back({route.name, route.slice, {}, {}});
+  for (const auto& route : routes) report.routes.push_back({route.name, route.slice, {}, {}, {}});
   report.side_deferred.resize(context.slice_names.size());
   report.settled_until_us = unix_us();  // before any loop is looked at: what comes meanwhile is younger
   for (auto& loop : loops) loop->run_and_wait([&] { add_loop(report, *loop); });
   for (const auto& sequencer : context.sequencers) report.keys.push_back(sequencer->summary());
-  report.producer = producer.stats();
   return report;
 }
 
@@ -203,9 +215,9 @@ GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, cons
     }
   }
   for (const auto& route : report.routes) {
-    const RouteCounters& c = route.counters;
-    status.routes.push_back(
-        {route.name, route.slice, c.received, c.in_flight, c.handed_over, c.excluded.nonzero(), c.dropped.nonzero()});
+    const Account& c = route.account;
+    status.routes.push_back({route.name, route.slice, c.received, c.in_flight(), c.handed_over, c.excluded.nonzero(),
+                             c.dropped.nonzero(), c.lost});
   }
   for (const Side side : kSides) {
     const auto at = static_cast<std::size_t>(index(side));
@@ -241,9 +253,12 @@ std::string to_status_json(const Report& report, const GatewayStatus& status) {
                      {"refused", report.reloads.refused},
                      {"loaded_at_unix_ms", report.reloads.loaded_at_us / 1000}};
   json["access_log_dropped"] = report.access_log_dropped;
-  json["event_log"] = {{"accepted", report.producer.accepted}, {"acknowledged", report.producer.acknowledged},
-                       {"failed", report.producer.failed},     {"refused", report.producer.refused},
-                       {"queued", report.producer.queued},     {"queued_bytes", report.producer.queued_bytes}};
+  json["event_log"] = {{"accepted", report.events.accepted}, {"acknowledged", report.events.acknowledged},
+                       {"failed", report.events.failed},     {"refused", report.events.refused},
+                       {"queued", report.events.queued},     {"queued_bytes", report.events.queued_bytes}};
+  json["spool"] = {{"journal_bytes", report.journal_bytes}, {"event_bytes", report.event_disk_bytes}};
+  for (const Side side : kSides)
+    json["spool"]["shadow_legs"][std::string(to_string(side))] = report.spooled[static_cast<std::size_t>(index(side))];
   return json.dump(2) + "\n";
 }
 
@@ -269,7 +284,7 @@ std::string to_metrics(const Report& report, const PolicySnapshot& policy, std::
   if (report.certificate_expires_at_s > 0)
     page.gauge(kPrefix + "tls_certificate_expiry_seconds", "Unix time at which the listener's certificate ends.", {},
                static_cast<double>(report.certificate_expires_at_s));
-  event_metrics(page, report.producer);
+  event_metrics(page, report);
   reload_metrics(page, report);
   return page.render();
 }

@@ -24,6 +24,7 @@ struct Report {
   struct Route {
     std::string name;
     std::string slice;
+    Account account;
     RouteCounters counters;
     std::array<Histogram, 2> duration;
   };
@@ -39,7 +40,11 @@ struct Report {
   std::uint64_t idle_sessions = 0;            // waiting for a request, of which nothing has come yet
   std::int64_t settled_until_us = 0;
   std::vector<Sequencer::Summary> keys;  // by slice
-  ProducerStats producer;
+  ProducerStats events;                // on their way to the log
+  std::uint64_t event_disk_bytes = 0;  // that they take, with what is kept ready
+  std::uint64_t journal_bytes = 0;     // the same of the journal
+  std::array<std::uint64_t, 2> spooled{};  // shadow legs that rest in the journal, by side
+  std::uint64_t resting = 0;               // exchanges that nobody need wait for before the end
   std::uint64_t access_log_dropped = 0;
   struct Reloads {
     std::string config_hash;        // of the configuration in force
@@ -53,7 +58,7 @@ struct Report {
 
 /// `routes`: as the loops know them, or fewer.
 Report take_report(GatewayContext& context, const std::vector<RouteLabel>& routes,
-                   std::vector<std::unique_ptr<EventLoop>>& loops, const Producer& producer);
+                   std::vector<std::unique_ptr<EventLoop>>& loops);
 
 struct Identity {
   std::string gateway;

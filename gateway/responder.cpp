@@ -17,6 +17,10 @@ namespace {
 // become a clean 502, and goes out in one write. Larger ones are streamed.
 constexpr std::size_t kWholeResponseBytes = 64 * 1024;
 
+std::int64_t microseconds_since(SteadyTime started) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+}
+
 }  // namespace
 
 bool Responder::wants_keep_alive(const Exchange& exchange) const {
@@ -143,7 +147,7 @@ Awaitable<bool> Responder::refuse_not_current(Exchange& exchange) {
   exchange.excluded = "gate_wait";
   exchange.serving.head.status = 503;  // for the access log
   ++counters_of(exchange).responses[static_cast<std::size_t>(index(exchange.choice.target))][503];
-  context_.publisher.finish(exchange, loop_.counters);
+  context_.publisher.finish(exchange, loop_);
   co_return co_await client_.write(answer) && keep;
 }
 
@@ -153,14 +157,14 @@ RouteCounters& Responder::counters_of(const Exchange& exchange) {
 
 void Responder::record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
   Exchange& held = *exchange;
+  held.serving.duration_us = microseconds_since(started);  // for the journal
   ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
   finish_serving(held, std::move(kept), started);
 }
 
 void Responder::finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
   const auto side = static_cast<std::size_t>(index(exchange.serving_side()));
-  exchange.serving.duration_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count();
+  exchange.serving.duration_us = microseconds_since(started);
   RouteCounters& counters = counters_of(exchange);
   ++counters.responses[side][exchange.serving.head.status];
   loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(
@@ -169,7 +173,7 @@ void Responder::finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime 
   const bool failed = exchange.serving.outcome != LegOutcome::ok || exchange.serving.head.status >= 500;
   if (failed && !leg_.client_broke_off()) ++loop_.counters.serving_errors[side];
   if (kept) {
-    context_.publisher.finish(*kept, loop_.counters);
+    context_.publisher.finish(*kept, loop_);
   } else {
     loop_.shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->serving_ended(exchange);
   }

@@ -159,6 +159,11 @@ int RouteTable::index_of(const std::string& name, const std::string& slice) {
   return static_cast<int>(at - labels_.begin());
 }
 
+const Route* RouteTable::find(std::string_view name) const {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) { return route.name == name; });
+  return found == routes_.end() ? nullptr : &*found;
+}
+
 const Route& RouteTable::match(std::string_view method, std::string_view target) const {
   const std::string_view path = path_of(target);
   for (std::size_t i = 1; i < routes_.size(); ++i) {

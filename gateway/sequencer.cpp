@@ -1,6 +1,7 @@
 #include "gateway/sequencer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace phoenix::gateway {
 
@@ -12,10 +13,30 @@ struct KeyEntry {
   std::uint64_t sequence = 0;
   std::uint32_t pins = 0;
   std::uint32_t queued_writes = 0;
-  std::vector<Ticket*> shadow_queue;
+  Ticket::Place* first = nullptr;  // of the shadow queue
+  Ticket::Place* last = nullptr;
+  const BusinessKey* name = nullptr;
+  struct Link {
+    KeyEntry* before = nullptr;
+    KeyEntry* behind = nullptr;
+    bool linked = false;
+  };
+  std::array<Link, 2> lagging{};  // in the sequencer's list of keys that are not current, by side
 
   [[nodiscard]] bool idle() const {
-    return pins == 0 && behind[0] == 0 && behind[1] == 0 && !incomplete[0] && !incomplete[1] && shadow_queue.empty();
+    return pins == 0 && behind[0] == 0 && behind[1] == 0 && !incomplete[0] && !incomplete[1];
+  }
+  void push(Ticket::Place& place) {
+    place.queued = true;
+    place.before = last;
+    place.behind = nullptr;
+    (last != nullptr ? last->behind : first) = &place;
+    last = &place;
+  }
+  void remove(Ticket::Place& place) {
+    place.queued = false;
+    (place.before != nullptr ? place.before->behind : first) = place.behind;
+    (place.behind != nullptr ? place.behind->before : last) = place.before;
   }
 };
 
@@ -26,7 +47,9 @@ KeyEntry& Sequencer::entry(const BusinessKey& key) {
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second;
   if (entries_.size() >= max_idle_keys_) evict_idle();
-  return entries_[key];
+  const auto made = entries_.try_emplace(key).first;
+  made->second.name = &made->first;
+  return made->second;
 }
 
 // Forgets some idle keys. Their sequence starts again at 1, which readers take as a new start.
@@ -38,10 +61,13 @@ void Sequencer::evict_idle() {
 
 void Sequencer::pin(Ticket& ticket) {
   ticket.places_.clear();
+  ticket.places_.reserve(ticket.keys.size());  // places are linked to each other: they must not move
   for (const auto& key : ticket.keys) {
     KeyEntry& at = entry(key);
     ++at.pins;
-    ticket.places_.push_back({&at, 0, false});
+    Ticket::Place& place = ticket.places_.emplace_back();
+    place.entry = &at;
+    place.ticket = &ticket;
   }
 }
 
@@ -171,31 +197,91 @@ bool Sequencer::enqueue_shadow(Ticket& ticket) {
   const auto lacking = static_cast<std::size_t>(index(other(ticket.side)));
   for (auto& place : ticket.places_) {
     KeyEntry& key = *place.entry;
-    if (ticket.write) {
-      ++key.behind[lacking];
-      ++behind_[lacking];
-    }
+    if (ticket.write) add_behind(key, lacking);
     if (ticket.unordered) continue;
     // Reads may run beside reads; a write waits for everything before it, and everything after waits for it.
-    place.at_front = ticket.write ? key.shadow_queue.empty() : key.queued_writes == 0;
+    place.at_front = ticket.write ? key.first == nullptr : key.queued_writes == 0;
     if (!place.at_front) ++ticket.not_at_front_;
-    key.shadow_queue.push_back(&ticket);
+    key.push(place);
     if (ticket.write) ++key.queued_writes;
   }
   return ticket.not_at_front_ == 0;
 }
 
-void Sequencer::mark_incomplete(Ticket& ticket, Side side) {
-  const auto at = static_cast<std::size_t>(index(side));
-  const auto opposite = static_cast<std::size_t>(index(other(side)));
-  if (ticket.any_key) all_incomplete_[at] = !all_incomplete_[opposite];
-  for (auto& place : ticket.places_) {
-    KeyEntry& key = *place.entry;
-    // Never both: one side must remain to serve the key; the one that was found complete first stays it.
-    if (key.incomplete[at] || key.incomplete[opposite]) continue;
-    key.incomplete[at] = true;
-    ++incomplete_[at];
+void Sequencer::add_behind(KeyEntry& key, std::size_t side) {
+  ++behind_[side];
+  if (key.behind[side]++ == 0) ++behind_keys_[side];
+  update_lagging(key, side);
+}
+
+void Sequencer::take_behind(KeyEntry& key, std::size_t side) {
+  --behind_[side];
+  if (--key.behind[side] == 0) --behind_keys_[side];
+  update_lagging(key, side);
+}
+
+void Sequencer::update_lagging(KeyEntry& key, std::size_t side) {
+  KeyEntry::Link& link = key.lagging[side];
+  const bool lags = key.behind[side] > 0 || key.incomplete[side];
+  if (lags == link.linked) return;
+  link.linked = lags;
+  if (lags) {
+    link.before = nullptr;
+    link.behind = lagging_[side];
+    if (link.behind != nullptr) link.behind->lagging[side].before = &key;
+    lagging_[side] = &key;
+  } else {
+    (link.before != nullptr ? link.before->lagging[side].behind : lagging_[side]) = link.behind;
+    if (link.behind != nullptr) link.behind->lagging[side].before = link.before;
   }
+}
+
+// Never both: one side must remain to serve the key; the one that was found complete first stays it.
+void Sequencer::mark_incomplete_locked(KeyEntry& key, std::size_t side) {
+  if (key.incomplete[0] || key.incomplete[1]) return;
+  key.incomplete[side] = true;
+  ++incomplete_[side];
+  update_lagging(key, side);
+}
+
+void Sequencer::mark_any_incomplete_locked(std::size_t side) {
+  all_incomplete_[side] = !all_incomplete_[1 - side];
+}
+
+void Sequencer::mark_incomplete_locked(Ticket& ticket, Side side) {
+  const auto at = static_cast<std::size_t>(index(side));
+  if (ticket.any_key) mark_any_incomplete_locked(at);
+  for (auto& place : ticket.places_) mark_incomplete_locked(*place.entry, at);
+}
+
+void Sequencer::mark_incomplete(const std::vector<BusinessKey>& keys, Side side) {
+  const auto at = static_cast<std::size_t>(index(side));
+  const std::lock_guard lock(mutex_);
+  for (const auto& key : keys) key == kUnknownKey ? mark_any_incomplete_locked(at) : mark_incomplete_locked(entry(key), at);
+}
+
+void Sequencer::mark_complete(const std::vector<BusinessKey>& keys, Side side) {
+  Wakes wakes;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = static_cast<std::size_t>(index(side));
+    const auto clear = [&](KeyEntry& key) {
+      if (!key.incomplete[at]) return;
+      key.incomplete[at] = false;
+      --incomplete_[at];
+      update_lagging(key, at);
+    };
+    for (const auto& key : keys) {
+      if (key == kUnknownKey) {
+        all_incomplete_[at] = false;
+        for (auto& [name, entry] : entries_) clear(entry);
+      } else if (const auto found = entries_.find(key); found != entries_.end()) {
+        clear(found->second);
+      }
+    }
+    wake_waiters(wakes);
+  }
+  call(wakes);
 }
 
 bool Sequencer::complete(Ticket& ticket, ShadowNeed need) {
@@ -206,9 +292,10 @@ bool Sequencer::complete(Ticket& ticket, ShadowNeed need) {
     leave_serving(ticket);
     ticket.sequences.clear();
     for (auto& place : ticket.places_) ticket.sequences.push_back(++place.entry->sequence);
+    ticket.completion = ++completions_;
     if (need == ShadowNeed::send && !ticket.write && ticket.overlap) need = ShadowNeed::none;
     if (need == ShadowNeed::send) run_now = enqueue_shadow(ticket);
-    if (need == ShadowNeed::forfeit && ticket.write) mark_incomplete(ticket, other(ticket.side));
+    if (need == ShadowNeed::forfeit && ticket.write) mark_incomplete_locked(ticket, other(ticket.side));
     if (need != ShadowNeed::send) unpin(ticket);
     wake_waiters(wakes);
   }
@@ -218,16 +305,43 @@ bool Sequencer::complete(Ticket& ticket, ShadowNeed need) {
 
 // After the queue of a key got shorter: whoever is at its front now may run, if it is at the front everywhere.
 void Sequencer::advance(KeyEntry& key, Wakes& wakes) {
-  for (std::size_t i = 0; i < key.shadow_queue.size(); ++i) {
-    Ticket& ticket = *key.shadow_queue[i];
-    if (ticket.write && i > 0) break;
-    for (auto& place : ticket.places_) {
-      if (place.entry != &key || place.at_front) continue;
-      place.at_front = true;
+  for (Ticket::Place* place = key.first; place != nullptr; place = place->behind) {
+    Ticket& ticket = *place->ticket;
+    if (ticket.write && place != key.first) break;
+    if (!place->at_front) {
+      place->at_front = true;
       if (--ticket.not_at_front_ == 0) wakes.emplace_back(ticket.run_shadow, &ticket);
     }
     if (ticket.write) break;
   }
+}
+
+bool Sequencer::relocate(Ticket& from, Ticket& to, bool delivered) {
+  const std::lock_guard lock(mutex_);
+  if (!from.queued_ || (from.not_at_front_ == 0 && !delivered)) return false;
+  to.any_key = from.any_key;
+  to.write = from.write;
+  to.strict = from.strict;
+  to.unordered = from.unordered;
+  to.target = from.target;
+  to.side = from.side;
+  to.overlap = from.overlap;
+  to.completion = from.completion;
+  to.not_at_front_ = from.not_at_front_;
+  to.queued_ = std::exchange(from.queued_, false);
+  to.places_ = std::move(from.places_);  // its elements stay where they are
+  from.places_.clear();
+  for (auto& place : to.places_) place.ticket = &to;
+  return true;
+}
+
+bool Sequencer::restore(Ticket& ticket) {
+  const std::lock_guard lock(mutex_);
+  pin(ticket);
+  ticket.sequences.clear();
+  for (auto& place : ticket.places_) ticket.sequences.push_back(++place.entry->sequence);
+  completions_ = std::max(completions_, ticket.completion);
+  return enqueue_shadow(ticket);
 }
 
 void Sequencer::shadow_done(Ticket& ticket, ShadowResult result) {
@@ -237,15 +351,12 @@ void Sequencer::shadow_done(Ticket& ticket, ShadowResult result) {
     ticket.queued_ = false;
     const Side lacking_side = other(ticket.side);
     const auto lacking = static_cast<std::size_t>(index(lacking_side));
-    if (ticket.write && result != ShadowResult::applied) mark_incomplete(ticket, lacking_side);
+    if (ticket.write && result != ShadowResult::applied) mark_incomplete_locked(ticket, lacking_side);
     for (auto& place : ticket.places_) {
       KeyEntry& key = *place.entry;
-      if (ticket.write) {
-        --key.behind[lacking];
-        --behind_[lacking];
-      }
-      if (ticket.unordered) continue;
-      key.shadow_queue.erase(std::find(key.shadow_queue.begin(), key.shadow_queue.end(), &ticket));
+      if (ticket.write) take_behind(key, lacking);
+      if (!place.queued) continue;
+      key.remove(place);
       if (ticket.write) --key.queued_writes;
       advance(key, wakes);
     }
@@ -275,32 +386,29 @@ Sequencer::Summary Sequencer::summary() const {
   Summary summary;
   const std::lock_guard lock(mutex_);
   for (std::size_t side = 0; side < 2; ++side) {
-    if (!all_incomplete_[side]) continue;
-    ++summary.incomplete_keys[side];  // stands for every key
-    summary.examples[side].emplace_back(kUnknownKey);
-  }
-  for (const auto& [name, key] : entries_) {
-    for (std::size_t side = 0; side < 2; ++side) {
-      if (key.behind[side] > 0) ++summary.behind_keys[side];
-      if (key.incomplete[side]) ++summary.incomplete_keys[side];
-      if ((key.behind[side] > 0 || key.incomplete[side]) && summary.examples[side].size() < kExamples)
-        summary.examples[side].push_back(name);
+    summary.behind_keys[side] = behind_keys_[side];
+    summary.incomplete_keys[side] = incomplete_[side];
+    if (all_incomplete_[side]) {
+      ++summary.incomplete_keys[side];  // stands for every key
+      summary.examples[side].emplace_back(kUnknownKey);
     }
+    for (const KeyEntry* key = lagging_[side]; key != nullptr && summary.examples[side].size() < kExamples;
+         key = key->lagging[side].behind)
+      summary.examples[side].push_back(*key->name);
   }
   return summary;
 }
 
-void Sequencer::accept_stale(Side side) {
-  Wakes wakes;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = static_cast<std::size_t>(index(side));
-    for (auto& [name, key] : entries_) key.incomplete[at] = false;
-    incomplete_[at] = 0;
-    all_incomplete_[at] = false;
-    wake_waiters(wakes);
+Sequencer::LaggingKeys Sequencer::lagging_keys(std::size_t most) const {
+  LaggingKeys keys;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t side = 0; side < 2; ++side) {
+    if (all_incomplete_[side]) keys.incomplete[side].emplace_back(kUnknownKey);
+    std::size_t seen = 0;
+    for (const KeyEntry* key = lagging_[side]; key != nullptr && seen < most; key = key->lagging[side].behind, ++seen)
+      (key->incomplete[side] ? keys.incomplete : keys.behind)[side].push_back(*key->name);
   }
-  call(wakes);
+  return keys;
 }
 
 }  // namespace phoenix::gateway

@@ -6,8 +6,8 @@
 // write in flight on the other side (invariant 11). If the target side is not current the other one serves; if neither
 // is, the exchange waits.
 //
-// Thread-safe: one mutex, held for a few map operations (no I/O, no callback under it). In memory: what it knows is
-// gone with the process.
+// Thread-safe: one mutex, held for a few map operations (no I/O, no callback under it). In memory; after a restart the
+// journal's record is put back by restore() and mark_incomplete(), before the first admit().
 #pragma once
 
 #include <array>
@@ -27,7 +27,8 @@ namespace phoenix::gateway {
 
 struct KeyEntry;  // what is known of one key
 
-/// One exchange's place in the order of its keys. Owned by the exchange; must stay put between admit() and the end.
+/// One exchange's place in the order of its keys. Owned by the exchange; must stay put between admit() and the end,
+/// unless Sequencer::relocate() moves it.
 struct Ticket {
   // Set by the caller before admit().
   std::vector<BusinessKey> keys;
@@ -47,13 +48,19 @@ struct Ticket {
   Side side = Side::legacy;
   bool overlap = false;  ///< a write of one of its keys was in flight on the serving side at the same time
   std::vector<std::uint64_t> sequences;  ///< per key, from 1
+  std::uint64_t completion = 0;          ///< of the slice: agrees with the order of every key
 
  private:
   friend class Sequencer;
+  friend struct KeyEntry;
   struct Place {
     KeyEntry* entry = nullptr;
+    Ticket* ticket = nullptr;
     std::uint64_t writes_seen = 0;  // the key's write count at admission
-    bool at_front = false;          // of the key's shadow queue
+    Place* before = nullptr;        // in the key's shadow queue
+    Place* behind = nullptr;
+    bool at_front = false;  // of that queue, as far as it matters to this ticket
+    bool queued = false;
   };
   std::vector<Place> places_;
   std::size_t not_at_front_ = 0;
@@ -96,6 +103,17 @@ class Sequencer {
   void shadow_done(Ticket& ticket, ShadowResult result);
   /// True between complete(send) and shadow_done().
   [[nodiscard]] static bool is_queued(const Ticket& ticket) { return ticket.queued_; }
+  /// Moves a queued ticket to another place in memory, with the `owner` and callbacks that `to` has; its keys and
+  /// sequences are left behind, for they stand in the journal. False, and nothing has changed, where run_shadow is under
+  /// way; `delivered`: its owner has it already.
+  bool relocate(Ticket& from, Ticket& to, bool delivered);
+  /// At start, in the order of `completion`: a shadow leg that an earlier process left. `ticket` has its keys, its
+  /// side, its kind and its completion, behind which this process counts on. True when it may be sent at once.
+  bool restore(Ticket& ticket);
+  /// From now on `side` must not serve these keys ("*": any), unless the other one is incomplete already.
+  void mark_incomplete(const std::vector<BusinessKey>& keys, Side side);
+  /// Somebody has brought `side` up to date for these keys ("*": all).
+  void mark_complete(const std::vector<BusinessKey>& keys, Side side);
 
   struct Summary {
     std::uint64_t behind_keys[2] = {0, 0};      ///< keys whose shadow writes wait, by side that lacks them
@@ -103,8 +121,11 @@ class Sequencer {
     std::vector<std::string> examples[2];       ///< up to 20 keys of either kind, by side
   };
   [[nodiscard]] Summary summary() const;
-  /// A person accepts that `side` serves keys it is incomplete for (kill with accept_stale).
-  void accept_stale(Side side);
+  struct LaggingKeys {
+    std::vector<std::string> behind[2], incomplete[2];  ///< by the side that lacks something
+  };
+  /// Up to `most` keys of each side. Holds the lock for as long as that takes.
+  [[nodiscard]] LaggingKeys lagging_keys(std::size_t most) const;
 
  private:
   /// Collected under the lock, called after it.
@@ -122,7 +143,12 @@ class Sequencer {
   bool enqueue_shadow(Ticket& ticket);
   void advance(KeyEntry& entry, Wakes& wakes);
   void wake_waiters(Wakes& wakes);
-  void mark_incomplete(Ticket& ticket, Side side);
+  void mark_incomplete_locked(Ticket& ticket, Side side);
+  void mark_incomplete_locked(KeyEntry& key, std::size_t side);
+  void mark_any_incomplete_locked(std::size_t side);
+  void add_behind(KeyEntry& key, std::size_t side);
+  void take_behind(KeyEntry& key, std::size_t side);
+  void update_lagging(KeyEntry& key, std::size_t side);
   [[nodiscard]] bool earlier_waiter_shares_key(const Ticket& ticket) const;
   static bool writes_in_flight(const Ticket& ticket);
   void evict_idle();
@@ -137,6 +163,9 @@ class Sequencer {
   std::array<std::uint64_t, 2> any_key_writes_in_flight_{};
   std::array<std::uint64_t, 2> incomplete_{};
   std::array<bool, 2> all_incomplete_{};
+  std::array<std::uint64_t, 2> behind_keys_{};
+  std::array<KeyEntry*, 2> lagging_{};  // lists of the keys that are behind or incomplete, the latest first
+  std::uint64_t completions_ = 0;
 };
 
 }  // namespace phoenix::gateway

@@ -10,9 +10,11 @@
 #include "gateway/client_connection.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/journal.hpp"
 #include "gateway/parachute.hpp"
 #include "gateway/responder.hpp"
 #include "gateway/serving_leg.hpp"
+#include "gateway/settlement.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -49,7 +51,7 @@ class Session {
               .excluded;
       if (exchange->excluded.empty()) exchange->excluded = "client_aborted";
       exchange->serving.head.status = body.status;  // for the access log
-      context_.publisher.finish(*exchange, loop_.counters);
+      context_.publisher.finish(*exchange, loop_);
       co_return co_await reject(*exchange, body);
     }
     prepare(*exchange);
@@ -110,9 +112,7 @@ class Session {
     exchange.access_logged = wants_access_line(exchange.settings->gateway.access_log, exchange.id_text);
     if (exchange.access_logged) exchange.client_address = client_.peer().address;
     exchange.route = &exchange.settings->routes.match(exchange.request.method, exchange.request.target);
-    RouteCounters& counters = loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)];
-    ++counters.received;
-    ++counters.in_flight;
+    ++loop_.counters.accounts[static_cast<std::size_t>(exchange.route->index)]->received;
     if (!exchange.route->is_unmatched)
       exchange.sequencer = context_.sequencers[static_cast<std::size_t>(exchange.route->slice_index)].get();
     exchange.upgrade = allowed_upgrade(exchange);
@@ -176,6 +176,7 @@ class Session {
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
     while (true) {
       if (!co_await admit(*exchange, loop_)) co_return co_await refuse(exchange);
+      put_on_record(*exchange);
       const UpstreamPtr upstream = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       const auto started = std::chrono::steady_clock::now();
       Acquired acquired = co_await upstream->acquire(*exchange);
@@ -198,6 +199,7 @@ class Session {
       }
       if (acquired.connection) upstream->release(std::move(acquired.connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
+      context_.journal.done(exchange->journaled);  // nothing was sent, or nothing that counts
       if (failed) {
         fall_back(*exchange, loop_.counters, started);
       } else {
@@ -205,6 +207,14 @@ class Session {
         choose(*exchange);
       }
     }
+  }
+
+  // Before its first byte leaves. A write that cannot be put on record is served all the same: the shadow goes without.
+  void put_on_record(Exchange& exchange) {
+    if (!needs_record(exchange) || context_.journal.intend(exchange, client_.peer())) return;
+    if (!exchange.choice.shadow) return;
+    exchange.choice.shadow = false;
+    exchange.dropped = "spool_full";
   }
 
   Awaitable<bool> refuse(ExchangePtr& exchange) {

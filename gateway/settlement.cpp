@@ -1,8 +1,11 @@
 #include "gateway/settlement.hpp"
 
+#include "gateway/account_file.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/event_loop.hpp"
+#include "gateway/exchange_record.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/journal.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
@@ -22,7 +25,9 @@ ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
     exchange.dropped = "serving_failed";
     return ShadowNeed::none;
   }
-  if (exchange.dropped.empty() && !dispatcher->has_room(exchange)) exchange.dropped = "shadow_queue_full";
+  // What stands in the journal can wait there.
+  if (exchange.dropped.empty() && !exchange.journaled.intent && !dispatcher->has_room(exchange))
+    exchange.dropped = "shadow_queue_full";
   if (!exchange.dropped.empty()) return took_effect ? ShadowNeed::forfeit : ShadowNeed::none;
   return ShadowNeed::send;
 }
@@ -49,7 +54,45 @@ void adopt_assigned_id(Exchange& exchange, std::string_view content) {
                    !exchange.sequencer->cancel_wait(exchange.ticket);
 }
 
+void record_incomplete(std::string_view slice, Side side, bool any_key, const std::vector<BusinessKey>& keys,
+                       GatewayContext& context) {
+  static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
+  if (!context.journal.incomplete(slice, side, any_key ? kAny : keys))
+    context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), true);
+}
+
+// On record before the client can learn the outcome.
+void put_on_record(Exchange& exchange, ShadowNeed need, EventLoop& loop) {
+  if (!exchange.journaled.intent) return;
+  Journal& journal = loop.context.journal;
+  if (need == ShadowNeed::send) {
+    journal.served(exchange);  // without it a crash finds a write of unknown outcome, and its keys stay on this side
+    return;
+  }
+  if (need == ShadowNeed::forfeit) record_incomplete(exchange, loop.context);
+  journal.done(exchange.journaled);
+}
+
 }  // namespace
+
+bool needs_record(const Exchange& exchange) {
+  const std::string_view excluded = exchange.choice.excluded;
+  if (!exchange.write() || exchange.route->is_unmatched || excluded == "shadow_off") return false;
+  return exchange.choice.shadow || exchange.gated;
+}
+
+void record_incomplete(const Exchange& exchange, GatewayContext& context) {
+  if (!exchange.gated) return;  // no key, no currency
+  const auto slice = static_cast<std::size_t>(exchange.route->slice_index);
+  record_incomplete(context.slice_names[slice], other(exchange.serving_side()), exchange.ticket.any_key, exchange.keys,
+                    context);
+}
+
+void record_incomplete(const IntentRecord& intent, const ServedRecord* served, GatewayContext& context) {
+  if (!(served != nullptr ? served->gated : intent.gated)) return;
+  record_incomplete(intent.slice, other(intent.serving), intent.any_key, served != nullptr ? served->keys : intent.keys,
+                    context);
+}
 
 ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, EventLoop& loop) {
   ShadowDispatcher* dispatcher = loop.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
@@ -63,6 +106,7 @@ ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, Eve
       need = ShadowNeed::none;
     }
   }
+  put_on_record(*exchange, need, loop);
   if (need != ShadowNeed::send) return std::move(exchange);
   Exchange& held = *exchange;
   dispatcher->hold(std::move(exchange));

@@ -8,6 +8,18 @@
 namespace phoenix::gateway {
 
 class EventLoop;
+struct GatewayContext;
+struct IntentRecord;
+struct ServedRecord;
+
+/// Whether a write needs its intent in the journal: an order of its keys, or a shadow leg, depends on its outcome.
+[[nodiscard]] bool needs_record(const Exchange& exchange);
+
+/// The keys of a write that the shadow side lacks: on record before anybody acts on it.
+void record_incomplete(const Exchange& exchange, GatewayContext& context);
+
+/// The same for an exchange of which only its record is at hand.
+void record_incomplete(const IntentRecord& intent, const ServedRecord* served, GatewayContext& context);
 
 /// Settles both, before the client can learn the outcome; `content` is the serving side's answer. Returns the exchange
 /// when no shadow leg will be sent; otherwise the dispatcher keeps it. On the exchange's own loop, once.

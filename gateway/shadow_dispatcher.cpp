@@ -1,9 +1,14 @@
 #include "gateway/shadow_dispatcher.hpp"
 
+#include "core/runtime/log.hpp"
+#include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange_publisher.hpp"
+#include "gateway/exchange_record.hpp"
 #include "gateway/head_writer.hpp"
+#include "gateway/journal.hpp"
+#include "gateway/settlement.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -16,28 +21,125 @@ ShadowResult result_of(const Exchange& exchange) {
   return accepted(exchange.serving) == accepted(exchange.shadow) ? ShadowResult::applied : ShadowResult::disagreed;
 }
 
+// From any loop.
+void run_spooled(Ticket& ticket) {
+  auto& leg = *static_cast<SpooledLeg*>(ticket.owner);
+  leg.dispatcher->run_later(leg);
+}
+
+// Null where its route is gone: its keys are on record then.
+ExchangePtr read_back(EventLoop& loop, const Journaled& at) {
+  const StoredExchange stored(loop.context.journal, at);
+  const Route* route = loop.settings->routes.find(stored.intent.route);
+  ExchangePtr exchange;
+  if (route != nullptr) exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
+  if (!exchange) record_incomplete(stored.intent, stored.served_record(), loop.context);
+  return exchange;
+}
+
 }  // namespace
 
 ShadowDispatcher::ShadowDispatcher(EventLoop& loop, Side side)
     : loop_(loop), side_(side), backoff_timer_(loop.io.get_executor()) {}
 
-bool ShadowDispatcher::has_room(const Exchange& exchange) const {
+ShadowDispatcher::~ShadowDispatcher() = default;
+
+bool ShadowDispatcher::is_full(std::size_t more_exchanges, std::size_t more_bytes) const {
   const auto loops = static_cast<std::size_t>(std::max(1, loop_.context.config.gateway.threads));
   const auto& limits = loop_.settings->gateway.limits;
-  return held_.size() < std::max<std::size_t>(1, limits.shadow_queue / loops) &&
-         held_bytes_ + exchange.held_bytes() <= limits.shadow_queue_bytes / loops;
+  return held_.size() + more_exchanges > std::max<std::size_t>(1, limits.shadow_queue / loops) ||
+         held_bytes_ + more_bytes > limits.shadow_queue_bytes / loops;
+}
+
+bool ShadowDispatcher::has_room(const Exchange& exchange) const {
+  return !is_full(1, exchange.held_bytes());
 }
 
 void ShadowDispatcher::hold(ExchangePtr exchange) {
   Exchange* key = exchange.get();
   const std::size_t bytes = exchange->held_bytes();
   held_bytes_ += bytes;
-  held_.emplace(key, Held{std::move(exchange), bytes, false, false});
+  const std::uint64_t answer_bytes = exchange->serving.body_bytes;
+  held_.emplace(key, Held{std::move(exchange), bytes, answer_bytes, false, false});
 }
 
 void ShadowDispatcher::run(Exchange& exchange) {
-  ready_.push_back(&exchange);
+  // While nothing can be sent there is no use in keeping it all in memory.
+  SpooledLeg* spooled = is_full(0, 0) ? spool(exchange, true) : nullptr;
+  ready_.push_back(spooled != nullptr ? Ready{nullptr, spooled} : Ready{&exchange, nullptr});
   start_workers();
+}
+
+void ShadowDispatcher::run_later(SpooledLeg& leg) {
+  asio::post(loop_.io, [this, &leg] { run(leg); });
+}
+
+void ShadowDispatcher::run(SpooledLeg& leg) {
+  ready_.push_back({nullptr, &leg});
+  start_workers();
+}
+
+// Lets go of an exchange that the journal can give back. Null where that cannot be.
+SpooledLeg* ShadowDispatcher::spool(Exchange& exchange, bool has_turn) {
+  const auto found = held_.find(&exchange);
+  if (!exchange.journaled.served || !found->second.serving_over || found->second.shadow_over) return nullptr;
+  if (!exchange.gated && !has_turn) return nullptr;  // its turn is on the way to it
+  auto leg = std::make_unique<SpooledLeg>();
+  leg->at = exchange.journaled;
+  leg->dispatcher = this;
+  leg->sequencer = exchange.sequencer;
+  leg->gated = exchange.gated;
+  leg->route = exchange.route->index;
+  leg->ticket.owner = leg.get();
+  leg->ticket.run_shadow = &run_spooled;
+  if (exchange.gated && !exchange.sequencer->relocate(exchange.ticket, leg->ticket, has_turn)) return nullptr;
+  UnsettledList::replace(exchange, *leg);
+  held_bytes_ -= found->second.bytes;
+  held_.erase(found);
+  SpooledLeg* kept = leg.get();
+  spooled_.emplace(kept, std::move(leg));
+  return kept;
+}
+
+// Back into memory, to be sent. Null where it can no longer be: it is given up then.
+Exchange* ShadowDispatcher::unspool(SpooledLeg& leg) {
+  ExchangePtr exchange = read_back(loop_, leg.at);
+  if (!exchange) {
+    abandon(leg);
+    return nullptr;
+  }
+  Exchange* kept = exchange.get();
+  exchange->loop = &loop_;
+  exchange->sequencer = leg.sequencer;
+  exchange->gated = leg.gated;
+  exchange->journaled = leg.at;
+  const auto sequences = std::move(exchange->ticket.sequences);
+  fill_ticket(*exchange);
+  if (leg.gated) leg.sequencer->relocate(leg.ticket, exchange->ticket, true);
+  exchange->ticket.sequences = leg.ticket.sequences.empty() ? sequences : std::move(leg.ticket.sequences);
+  UnsettledList::replace(leg, *exchange);
+  hold(std::move(exchange));
+  held_.at(kept).serving_over = true;
+  spooled_.erase(&leg);
+  return kept;
+}
+
+void ShadowDispatcher::take_over(std::unique_ptr<SpooledLeg> leg, bool run_now) {
+  leg->dispatcher = this;
+  leg->ticket.owner = leg.get();
+  leg->ticket.run_shadow = &run_spooled;
+  loop_.unsettled.add(*leg);
+  SpooledLeg* kept = leg.get();
+  spooled_.emplace(kept, std::move(leg));
+  if (run_now) run_later(*kept);
+}
+
+// A reload has taken its route away: there is nothing to send and nothing to publish.
+void ShadowDispatcher::abandon(SpooledLeg& leg) {
+  loop_.counters.accounts[static_cast<std::size_t>(leg.route)]->dropped.count("route_gone");
+  loop_.context.journal.done(leg.at);
+  if (leg.gated) leg.sequencer->shadow_done(leg.ticket, ShadowResult::lost);
+  spooled_.erase(&leg);
 }
 
 void ShadowDispatcher::start_workers() {
@@ -55,28 +157,40 @@ void ShadowDispatcher::settings_changed() {
 Awaitable<void> ShadowDispatcher::work() {
   // A reload may allow fewer connections than there are.
   while (!ready_.empty() && !backing_off_ && workers_ <= loop_.settings->gateway.limits.shadow_connections) {
-    Exchange& exchange = *ready_.front();
+    const Ready next = ready_.front();
     ready_.pop_front();
-    const UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
-    ConnectionPtr connection = (co_await upstream->acquire(exchange)).connection;
+    Exchange* exchange = next.exchange != nullptr ? next.exchange : unspool(*next.spooled);
+    if (exchange == nullptr) continue;
+    UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
+    ConnectionPtr connection = (co_await upstream->acquire(*exchange)).connection;
     if (!connection) {
-      ready_.push_front(&exchange);  // nothing was delivered: it keeps its turn
+      ready_.push_front({exchange, nullptr});  // nothing was delivered: it keeps its turn
       if (!backing_off_) co_await back_off();
       continue;
     }
     backoff_ = std::chrono::milliseconds(0);
-    const bool was_reused = connection->reused;
-    LegOutcome outcome = co_await attempt(exchange, *upstream, std::move(connection));
-    // The backend closed an idle connection under us. Again only where a second delivery does no harm.
-    const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
-    if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
-      upstream->close_idle();
-      Acquired again = co_await upstream->acquire(exchange);
-      if (again.connection) outcome = co_await attempt(exchange, *upstream, std::move(again.connection));
-    }
-    shadow_over(exchange, outcome);
+    co_await deliver(*exchange, std::move(upstream), std::move(connection));
   }
   --workers_;
+}
+
+Awaitable<void> ShadowDispatcher::deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection) {
+  // Without the mark a crash would deliver it twice.
+  if (exchange.journaled.intent && !loop_.context.journal.sending(exchange)) {
+    upstream->release(std::move(connection));
+    give_up(exchange, "spool_full");
+    co_return;
+  }
+  const bool was_reused = connection->reused;
+  LegOutcome outcome = co_await attempt(exchange, *upstream, std::move(connection));
+  // The backend closed an idle connection under us. Again only where a second delivery does no harm.
+  const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
+  if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
+    upstream->close_idle();
+    Acquired again = co_await upstream->acquire(exchange);
+    if (again.connection) outcome = co_await attempt(exchange, *upstream, std::move(again.connection));
+  }
+  shadow_over(exchange, outcome);
 }
 
 Awaitable<void> ShadowDispatcher::back_off() {
@@ -112,6 +226,7 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
   ResponseBody body(connection, leg.head, exchange.request.method);
   BodyCapture capture(leg, exchange.settings->gateway.limits.capture_bytes);
   std::string window;
+  const std::uint64_t most = exchange.settings->gateway.limits.shadow_response_bytes;
   const auto until = std::chrono::steady_clock::now() + upstream.timeouts().idle;
   while (!body.finished() && !leg.head.is_event_stream()) {
     window.clear();
@@ -120,12 +235,20 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
     if (co_await body.read_some(window, upstream.timeouts().idle) == ResponseBody::State::failed)
       co_return body.outcome();
     capture.add(window);
+    if (most > 0 && leg.body_bytes > most && !body.finished()) break;  // what it says further is not worth the time
   }
   capture.finish();
+  leg.cut = !body.finished();
   leg.truncated =
       leg.truncated || !body.finished();  // the head of an event stream is compared, its events are not followed
   reusable = body.reusable();
   co_return LegOutcome::ok;
+}
+
+// Nothing of it was sent.
+void ShadowDispatcher::give_up(Exchange& exchange, std::string_view reason) {
+  exchange.dropped = reason;
+  shadow_over(exchange, LegOutcome::dropped);
 }
 
 void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
@@ -133,9 +256,10 @@ void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
   const auto route = static_cast<std::size_t>(exchange.route->index);
   const auto side = static_cast<std::size_t>(index(side_));
   loop_.counters.routes[route].shadow.count(to_string(outcome));
-  ++loop_.counters.shadow_legs[side];
-  if (outcome != LegOutcome::ok || exchange.shadow.head.status >= 500) ++loop_.counters.shadow_errors[side];
+  if (outcome != LegOutcome::dropped) ++loop_.counters.shadow_legs[side];
+  if (outcome != LegOutcome::dropped && (outcome != LegOutcome::ok || exchange.shadow.head.status >= 500)) ++loop_.counters.shadow_errors[side];
   if (outcome == LegOutcome::ok) loop_.counters.duration[route][side].observe_us(exchange.shadow.duration_us);
+  if (exchange.write() && result_of(exchange) != ShadowResult::applied) record_incomplete(exchange, loop_.context);
   Held& held = held_.at(&exchange);
   held.shadow_over = true;
   // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow
@@ -149,8 +273,16 @@ void ShadowDispatcher::release_order(Exchange& exchange) {
 }
 
 void ShadowDispatcher::serving_ended(Exchange& exchange) {
-  held_.at(&exchange).serving_over = true;
-  finish_if_both_over(exchange);
+  Held& held = held_.at(&exchange);
+  held.serving_over = true;
+  if (held.shadow_over) {
+    finish_if_both_over(exchange);
+    return;
+  }
+  // An answer that was streamed is on record as far as it had come when its client saw the first of it.
+  const bool streamed = exchange.journaled.served && exchange.serving.body_bytes != held.answer_bytes;
+  if (streamed) loop_.context.journal.served(exchange);
+  if (is_full(0, 0)) spool(exchange, false);
 }
 
 void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
@@ -160,24 +292,52 @@ void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
   held_bytes_ -= found->second.bytes;
   held_.erase(found);
   // Published before the next exchange of the key may run, so that events of a key enter the log in its order.
-  loop_.context.publisher.finish(*keep, loop_.counters);
+  loop_.context.publisher.finish(*keep, loop_);
   release_order(*keep);
 }
 
-void ShadowDispatcher::drop_all(std::string_view reason) {
+// The front of the queue is what has waited longest; behind what is given up others get their turn.
+void ShadowDispatcher::drop_expired(SteadyTime now) {
+  if (now < next_look_) return;
+  next_look_ = now + std::chrono::seconds(1);
+  const std::int64_t oldest_us =
+      unix_us() - std::chrono::microseconds(loop_.settings->gateway.limits.spool_age).count();
+  constexpr int kMostAtOnce = 1'000;
+  for (int i = 0; i < kMostAtOnce && !ready_.empty(); ++i) {
+    const Ready next = ready_.front();
+    const std::int64_t received =
+        next.exchange != nullptr ? next.exchange->received_at_us : next.spooled->received_at_us;
+    if (received > oldest_us) return;
+    ready_.pop_front();
+    Exchange* exchange = next.exchange != nullptr ? next.exchange : unspool(*next.spooled);
+    if (exchange != nullptr) give_up(*exchange, "spool_expired");
+  }
+}
+
+std::size_t ShadowDispatcher::resting() const {
+  if (!backing_off_) return spooled_.size();
+  std::size_t count = spooled_.size();
+  for (const auto& [exchange, held] : held_) count += exchange->journaled.served && held.serving_over ? 1 : 0;
+  return count;
+}
+
+std::size_t ShadowDispatcher::leave(std::string_view reason) {
   ready_.clear();
   backoff_timer_.cancel();
-  std::vector<Exchange*> all;
-  for (const auto& [exchange, held] : held_) all.push_back(exchange);
-  for (Exchange* exchange : all) {
-    const auto found = held_.find(exchange);
-    if (found == held_.end()) continue;
+  std::vector<Exchange*> dropped;
+  for (const auto& [exchange, held] : held_) {
+    if (!exchange->journaled.served) dropped.push_back(exchange);
+  }
+  for (Exchange* exchange : dropped) {
+    if (!held_.contains(exchange)) continue;
     exchange->dropped = reason;
     exchange->shadow.outcome = LegOutcome::dropped;
-    loop_.context.publisher.finish(*exchange, loop_.counters);
-    held_bytes_ -= found->second.bytes;
-    held_.erase(found);
+    if (exchange->write()) record_incomplete(*exchange, loop_.context);
+    loop_.context.publisher.finish(*exchange, loop_);
+    held_bytes_ -= held_.at(exchange).bytes;
+    held_.erase(exchange);
   }
+  return dropped.size();
 }
 
 }  // namespace phoenix::gateway

@@ -1,10 +1,12 @@
-// Sends shadow legs to one backend, from one event loop. Bounded in number and bytes; what does not fit is refused
-// before anything is owed. Per-key order is the sequencer's: an exchange is run here when its turn has come. A backend
-// that refuses connections costs one attempt per backoff, not one per request, and its exchanges wait.
+// Sends shadow legs to one backend, from one event loop. Per-key order is the sequencer's: an exchange is run here when
+// its turn has come. What waits is bounded in number and bytes; beyond that writes rest in the journal and reads are
+// refused before anything is owed. A backend that refuses connections costs one attempt per backoff, not one per
+// request, and its exchanges wait.
 #pragma once
 
 #include <chrono>
 #include <deque>
+#include <memory>
 #include <unordered_map>
 
 #include "gateway/asio.hpp"
@@ -14,38 +16,78 @@
 namespace phoenix::gateway {
 
 class EventLoop;
+class ShadowDispatcher;
+
+/// A shadow leg that rests in the journal: its place in the order of its keys, and where to read the rest. About 300
+/// bytes of memory.
+struct SpooledLeg : Unsettled {
+  Ticket ticket;
+  Journaled at;
+  ShadowDispatcher* dispatcher = nullptr;
+  Sequencer* sequencer = nullptr;
+  bool gated = false;
+  int route = 0;  // Route::index, which a reload does not change
+};
 
 class ShadowDispatcher {
  public:
   ShadowDispatcher(EventLoop& loop, Side side);
+  ~ShadowDispatcher();
+  ShadowDispatcher(const ShadowDispatcher&) = delete;
+  ShadowDispatcher& operator=(const ShadowDispatcher&) = delete;
 
-  /// By the limits in force, shared out among the event loops.
+  /// In memory, by the limits in force, shared out among the event loops.
   [[nodiscard]] bool has_room(const Exchange& exchange) const;
   /// Takes the exchange into keeping; it waits for run().
   void hold(ExchangePtr exchange);
   /// Its turn has come: to be sent as soon as a connection is free.
   void run(Exchange& exchange);
+  void run(SpooledLeg& leg);
+  /// The same from any thread.
+  void run_later(SpooledLeg& leg);
   /// The serving leg of a held exchange has ended; its event may go out once both legs are over.
   void serving_ended(Exchange& exchange);
+  /// A leg that an earlier process left, before the loop runs. Its ticket has been restored; `run_now`: it has its turn.
+  void take_over(std::unique_ptr<SpooledLeg> leg, bool run_now);
   /// New settings may allow more connections than before.
   void settings_changed();
-  /// At shutdown: everything still held is counted as dropped and published as such.
-  void drop_all(std::string_view reason);
-  [[nodiscard]] std::size_t backlog() const { return held_.size(); }
+  /// Gives up what has waited longer than `limits.spool_age`. Looks about once a second.
+  void drop_expired(SteadyTime now);
+  /// At shutdown, when the loop runs no more: what the journal has stays there for the next start; the rest is counted
+  /// as dropped and published as such. Returns how many were dropped.
+  std::size_t leave(std::string_view reason);
+  /// Shadow legs that wait or are under way.
+  [[nodiscard]] std::size_t backlog() const { return held_.size() + spooled_.size(); }
+  /// Of these, those that rest in the journal alone.
+  [[nodiscard]] std::size_t spooled() const { return spooled_.size(); }
+  /// Those that nobody need wait for before the process ends: the journal has them, and nothing can be sent now.
+  [[nodiscard]] std::size_t resting() const;
 
  private:
   struct Held {
     ExchangePtr exchange;
     std::size_t bytes = 0;
+    std::uint64_t answer_bytes = 0;  // of the serving side, when it was put on record
     bool shadow_over = false;
     bool serving_over = false;
   };
+  /// One of the two.
+  struct Ready {
+    Exchange* exchange = nullptr;
+    SpooledLeg* spooled = nullptr;
+  };
+  [[nodiscard]] bool is_full(std::size_t more_exchanges, std::size_t more_bytes) const;
+  SpooledLeg* spool(Exchange& exchange, bool has_turn);
+  Exchange* unspool(SpooledLeg& leg);
+  void abandon(SpooledLeg& leg);
   void start_workers();
   Awaitable<void> work();
+  Awaitable<void> deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection);
   Awaitable<LegOutcome> attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection);
   static Awaitable<LegOutcome> receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection,
                                        bool& reusable);
   Awaitable<void> back_off();
+  void give_up(Exchange& exchange, std::string_view reason);
   void shadow_over(Exchange& exchange, LegOutcome outcome);
   void finish_if_both_over(Exchange& exchange);
   static void release_order(Exchange& exchange);
@@ -54,11 +96,13 @@ class ShadowDispatcher {
   const Side side_;
   std::unordered_map<Exchange*, Held> held_;
   std::size_t held_bytes_ = 0;
-  std::deque<Exchange*> ready_;
+  std::unordered_map<SpooledLeg*, std::unique_ptr<SpooledLeg>> spooled_;
+  std::deque<Ready> ready_;
   std::size_t workers_ = 0;
   bool backing_off_ = false;
   std::chrono::milliseconds backoff_{0};
   Timer backoff_timer_;
+  SteadyTime next_look_{};
 };
 
 }  // namespace phoenix::gateway

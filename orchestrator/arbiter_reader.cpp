@@ -53,6 +53,19 @@ void readable_body(json& row, const std::string& column) {
   }
 }
 
+/// Those of the exchange's keys that are split on its rung, as JSON. An arbiter of an older version has no such table.
+std::string split_keys(pqxx::read_transaction& transaction, const json& exchange) {
+  const json& header = exchange.at("header");
+  if (transaction.exec1("SELECT to_regclass('arbiter.split_keys')")[0].is_null()) return "[]";
+  return transaction
+      .exec_params1(
+          "SELECT coalesce(json_agg(to_jsonb(s) ORDER BY s.key), '[]')::text FROM arbiter.split_keys s"
+          " WHERE s.slice = $1 AND s.rung = $2 AND s.key IN (SELECT k->>'key' FROM jsonb_array_elements($3::jsonb) k)",
+          header.value("slice", ""), header.value("rung", std::int64_t{0}),
+          header.value("keys", json::array()).dump())[0]
+      .as<std::string>();
+}
+
 std::string since_clause(const std::string& since) {
   if (since.empty()) return "NULL::timestamptz";
   if (const auto duration = config::parse_duration(since))
@@ -100,7 +113,10 @@ Result<std::string> ArbiterReader::exchange(const std::string& id) const {
         bodies.push_back(column);
     }
     for (const auto& column : bodies) readable_body(row, column);
-    return json{{"exchange", row}, {"verdicts", json::parse(verdicts[0].as<std::string>())}}.dump();
+    return json{{"exchange", row},
+                {"verdicts", json::parse(verdicts[0].as<std::string>())},
+                {"split_keys", json::parse(split_keys(transaction, row))}}
+        .dump();
   });
   if (text && text->empty()) {
     return Error{

@@ -25,7 +25,8 @@ class ArbiterReader {
   /// JSON arrays of rows, newest first.
   [[nodiscard]] Result<std::string> verdicts(const VerdictFilter& filter) const;
   [[nodiscard]] Result<std::string> drift() const;
-  /// {"exchange": {...}, "verdicts": [...]} with bodies as text where they are text; not_found.
+  /// {"exchange": {...}, "verdicts": [...], "split_keys": [...]} (those of its keys, on its rung) with bodies as text
+  /// where they are text; not_found.
   [[nodiscard]] Result<std::string> exchange(const std::string& id) const;
 
  private:

@@ -50,6 +50,16 @@ Reason nothing_was_lost(const Evidence& evidence) {
                   evidence.lost_events));
 }
 
+/// Two gateways that write one key may have given both backends another order of its writes. That is no fault of
+/// modern's, so it trips nothing; but what was compared meanwhile proves little.
+Reason keys_had_one_gateway(const ScoreEvent& score) {
+  if (score.split_keys == 0) return {};
+  return hold(
+      fmt::format("at this rung {} {} written through two gateways within 60 s, so the order of writes is not "
+                  "known (table arbiter.split_keys); a weight set by hand starts the rung anew",
+                  score.split_keys, score.split_keys == 1 ? "key was" : "keys were"));
+}
+
 /// Decided against what had to be decided, from the counts as well as as reported: the smaller one counts.
 Reason coverage_suffices(const ScoreEvent& score, const config::RampConfig& ramp) {
   if (score.received <= score.excluded) return thin("nothing was compared at this rung yet");
@@ -264,6 +274,7 @@ std::optional<Obstacle> obstacle_to_raise(const SlicePolicy& slice, std::uint64_
   }
   if (auto reason = score_is_usable(slice, evidence, ramp)) return reason;
   if (auto reason = nothing_was_lost(evidence)) return reason;
+  if (auto reason = keys_had_one_gateway(*evidence.score)) return reason;
   if (auto reason = coverage_suffices(*evidence.score, ramp)) return reason;
   if (auto reason = classes_suffice(facts, evidence, ramp)) return reason;
   if (evidence.at_rung < ramp.min_step) {

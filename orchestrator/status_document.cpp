@@ -49,6 +49,7 @@ json score_json(const Evidence& evidence, std::uint64_t rung, const config::Ramp
           {"pending", score.pending},
           {"unknown", score.unknown},
           {"balance_mismatches", score.confirmed_balance_mismatches},
+          {"split_keys", score.split_keys},
           {"cusum_tripped", score.cusum_tripped},
           {"trip_reason", score.trip_reason},
           {"drift_minor_units", score.drift_minor_units},

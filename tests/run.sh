@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sets up everything and passes the tests:
 #   ./tests/run.sh [--label LABEL] [--skip-setup] [--require-kafka] [--no-sanitizers] [--no-fuzz] [--full]
-# unit, component, integration (real Postgres under build/), simulation, end-to-end, soak and faults, by ctest label; then
-# the gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone. --full adds
-# TSan and the long fault matrix, and runs each fuzz target and the soak for ten minutes. Where Apache Kafka cannot be
+# unit, component, integration (real Postgres under build/), simulation, end-to-end, soak, faults and bench, by ctest
+# label; then the gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone.
+# --full adds TSan and the long fault matrix, and runs each fuzz target and the soak for ten minutes. Where Apache Kafka cannot be
 # obtained, the tests that need it are named and left out, unless --require-kafka asks for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +41,7 @@ stop() {
 }
 
 step "packages"
-[ "$setup" = no ] || ./deploy/setup.sh --with prometheus
+[ "$setup" = no ] || ./deploy/setup.sh --with prometheus --with guard
 step "build"
 ./deploy/build.sh
 step "private Postgres and Kafka"

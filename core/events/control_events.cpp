@@ -106,7 +106,8 @@ Json to_json(const GatewayStatus::Route& route) {
           {"in_flight", route.in_flight},
           {"handed_over", route.handed_over},
           {"excluded", route.excluded},
-          {"dropped", route.dropped}};
+          {"dropped", route.dropped},
+          {"lost", route.lost}};
 }
 
 template <class T>
@@ -125,6 +126,7 @@ GatewayStatus::Route status_route_from(const Json& json) {
   json.at("handed_over").get_to(route.handed_over);
   json.at("excluded").get_to(route.excluded);
   json.at("dropped").get_to(route.dropped);
+  route.lost = json.value("lost", std::uint64_t{0});  // older gateways do not say
   return route;
 }
 
@@ -199,6 +201,29 @@ Result<VerdictEvent> decode_verdict_event(std::string_view text) {
   });
 }
 
+std::string encode(const SplitKeyNotice& notice) {
+  return dump({{"v", kVersion},
+               {"notice", "split_key"},
+               {"slice", notice.slice},
+               {"key", notice.key},
+               {"gateways", notice.gateways},
+               {"exchange_ids", notice.exchange_ids},
+               {"event_time_us", notice.event_time_us},
+               {"rung", notice.rung}});
+}
+
+Result<SplitKeyNotice> decode_split_key_notice(std::string_view text) {
+  return decode<SplitKeyNotice>(text, "split key", [](const Json& json, SplitKeyNotice& notice) {
+    if (json.at("notice").get<std::string>() != "split_key") throw Failure(invalid_input("notice is not 'split_key'"));
+    json.at("slice").get_to(notice.slice);
+    json.at("key").get_to(notice.key);
+    json.at("gateways").get_to(notice.gateways);
+    json.at("exchange_ids").get_to(notice.exchange_ids);
+    json.at("event_time_us").get_to(notice.event_time_us);
+    json.at("rung").get_to(notice.rung);
+  });
+}
+
 std::string encode(const ScoreEvent& score) {
   return dump({{"v", kVersion},
                {"slice", score.slice},
@@ -214,6 +239,7 @@ std::string encode(const ScoreEvent& score) {
                {"pending", score.pending},
                {"unknown", score.unknown},
                {"confirmed_balance_mismatches", score.confirmed_balance_mismatches},
+               {"split_keys", score.split_keys},
                {"cusum_tripped", score.cusum_tripped},
                {"trip_reason", score.trip_reason},
                {"drift_minor_units", score.drift_minor_units},
@@ -237,6 +263,7 @@ Result<ScoreEvent> decode_score_event(std::string_view text) {
     json.at("pending").get_to(score.pending);
     json.at("unknown").get_to(score.unknown);
     json.at("confirmed_balance_mismatches").get_to(score.confirmed_balance_mismatches);
+    score.split_keys = json.value("split_keys", std::uint64_t{0});
     json.at("cusum_tripped").get_to(score.cusum_tripped);
     json.at("trip_reason").get_to(score.trip_reason);
     json.at("drift_minor_units").get_to(score.drift_minor_units);

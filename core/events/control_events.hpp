@@ -2,6 +2,7 @@
 // version `v`. docs/events.md is the public description. Pure: text in, text out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -46,6 +47,19 @@ struct VerdictEvent {
 std::string encode(const VerdictEvent& verdict);
 Result<VerdictEvent> decode_verdict_event(std::string_view text);
 
+/// `verdicts` too, but no verdict: a key that two gateways wrote so close to each other that its order is not known.
+/// Told by its member `notice`. Key: the business key.
+struct SplitKeyNotice {
+  std::string slice;
+  std::string key;
+  std::array<std::string, 2> gateways;      ///< the one whose write came first to the arbiter, then the other
+  std::array<std::string, 2> exchange_ids;  ///< a write through each
+  std::int64_t event_time_us = 0;           ///< when the second of them was over
+  std::uint64_t rung = 0;                   ///< under which it counts
+};
+std::string encode(const SplitKeyNotice& notice);
+Result<SplitKeyNotice> decode_split_key_notice(std::string_view text);
+
 /// `consistency-scores`. Key: slice. Counts are of the current rung; reads and writes apart, the lower counts.
 struct ScoreEvent {
   struct Class {               // reads, or writes
@@ -62,6 +76,7 @@ struct ScoreEvent {
   double coverage = 0;     ///< decided / (received - excluded beforehand), of the rung
   std::uint64_t received = 0, excluded = 0, decided = 0, pending = 0, unknown = 0;  ///< of the rung
   std::uint64_t confirmed_balance_mismatches = 0;                                   ///< of the rung
+  std::uint64_t split_keys = 0;  ///< of the rung: keys that two gateways wrote close to each other
   bool cusum_tripped = false;
   std::string trip_reason;  ///< empty, or why the arbiter holds that the slice must not be served by modern
   std::map<std::string, std::int64_t> drift_minor_units;  ///< by currency
@@ -84,6 +99,7 @@ struct GatewayStatus {
     std::uint64_t received = 0, in_flight = 0, handed_over = 0;
     std::map<std::string, std::uint64_t> excluded;  ///< by reason
     std::map<std::string, std::uint64_t> dropped;   ///< by reason
+    std::uint64_t lost = 0;                         ///< in flight when an earlier process of the gateway died
   };
   std::string gateway;
   std::string incarnation;

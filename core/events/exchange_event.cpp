@@ -114,6 +114,7 @@ void write_leg(JsonWriter& json, std::string_view name, const LegRecord& leg) {
   json.field("body_bytes", leg.body_bytes);
   json.field("body_hash", leg.body_hash);
   json.flag("truncated", leg.truncated);
+  json.flag("cut", leg.cut);
   json.field("captured", leg.body.size());
   write_headers(json, leg.headers);
   json.close('}');
@@ -243,6 +244,7 @@ LegRecord leg_of(const Json& object) {
   leg.body_bytes = number<std::uint64_t>(object, "body_bytes");
   leg.body_hash = number<std::uint64_t>(object, "body_hash");
   leg.truncated = flag(object, "truncated");
+  leg.cut = flag(object, "cut");
   leg.headers = headers_of(object);
   return leg;
 }

@@ -34,7 +34,14 @@ struct LegRecord {
   bool truncated = false;        ///< `body` holds only the first capture_bytes
   HeaderList headers;            ///< of the response; content-type and the like
   std::string body;
+  /// The answer was longer than limits.shadow_response_bytes and was not read to its end: `body_hash` and `body_bytes`
+  /// do not stand for the whole body.
+  bool cut = false;
 };
+
+/// `ExchangeEvent::dropped` of an exchange that was in flight when its gateway died: what became of its legs is not
+/// known, whatever they say.
+inline constexpr std::string_view kLostWithGateway = "lost";
 
 struct KeySequence {
   std::string key;

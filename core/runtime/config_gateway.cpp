@@ -245,8 +245,15 @@ void read_limits(Section limits, GatewayConfig::Limits& out) {
   limits.read_count("shadow_queue", out.shadow_queue);
   limits.read_bytes("shadow_queue_bytes", out.shadow_queue_bytes);
   limits.read_count("shadow_connections", out.shadow_connections);
+  limits.read_bytes("shadow_response_bytes", out.shadow_response_bytes);
+  limits.read_bytes("spool_bytes", out.spool_bytes);
+  limits.read("spool_age", out.spool_age);
+  limits.read_bytes("event_spool_bytes", out.event_spool_bytes);
   limits.finish();
   if (out.shadow_connections == 0) limits.fail("shadow_connections must be at least 1");
+  constexpr std::uint64_t kLeastSpool = 512 << 10;
+  if (out.spool_bytes < kLeastSpool) limits.fail("spool_bytes must be at least 512KiB");
+  if (out.event_spool_bytes < kLeastSpool) limits.fail("event_spool_bytes must be at least 512KiB");
   if (out.head_bytes < 1024) limits.fail("head_bytes must be at least 1KiB");
   if (out.target_bytes < 256 || out.target_bytes > out.head_bytes)
     limits.fail("target_bytes must be at least 256 and at most head_bytes");

@@ -154,6 +154,10 @@ struct GatewayConfig {
     std::uint64_t shadow_queue = 20'000;              // exchanges waiting for their shadow leg
     std::uint64_t shadow_queue_bytes = 256ull << 20;  // and their bytes
     std::uint64_t shadow_connections = 32;            // per event loop and backend
+    std::uint64_t shadow_response_bytes = 16 << 20;   // a longer answer to a shadow leg is not read to its end
+    std::uint64_t spool_bytes = 4ull << 30;           // journal, with the shadow writes that wait on disk
+    milliseconds spool_age{24 * 3'600'000};           // a shadow leg that has waited longer is given up
+    std::uint64_t event_spool_bytes = 1ull << 30;     // events that the log does not have yet
   } limits;
   OnControlLoss on_control_loss = OnControlLoss::hold;
   std::vector<RouteConfig> routes;

@@ -192,6 +192,12 @@ std::string render_exchange(const std::string& document, const std::vector<std::
                         account.empty() ? "" : " on account " + printable(account),
                         printable(or_dash(text_of(verdict, "detail"))));
   }
+  for (const auto& split : parsed.value("split_keys", json::array())) {
+    text += fmt::format("split key {}: written through {} ({}) and {} ({}), so its order is not known\n",
+                        printable(text_of(split, "key")), printable(text_of(split, "first_gateway")),
+                        printable(text_of(split, "first_exchange")), printable(text_of(split, "second_gateway")),
+                        printable(text_of(split, "second_exchange")));
+  }
   text += "\n" + request_text(exchange, header) + "\n";
   Table sides({"", "LEGACY", "MODERN"});
   const json &legacy = leg_of(header, "legacy"), &modern = leg_of(header, "modern");

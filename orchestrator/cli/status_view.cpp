@@ -85,6 +85,9 @@ void score_lines(std::vector<std::string>& lines, const json& status, const json
   const double p0 = status.at("plan").at("p0");
   lines.push_back(class_text("reads", score.at("reads"), p0));
   lines.push_back(class_text("writes", score.at("writes"), p0));
+  if (const std::uint64_t split = score.value("split_keys", std::uint64_t{0}); split > 0) {
+    lines.push_back(fmt::format("split   {} keys written through two gateways within 60 s", grouped(split)));
+  }
   std::string drift;
   for (const auto& [currency, minor] : score.at("drift_minor_units").items()) {
     drift += fmt::format("  {} {}", currency, format_minor(minor.get<std::int64_t>(), minor_unit_digits(currency)));

@@ -7,7 +7,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
-PROXY_CORE, LOAD_CORE = "0", "1"
+PROXY_CORE, LOAD_CORE = "0", "1" if (os.cpu_count() or 1) > 1 else "0"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 NGINX = """
@@ -88,8 +88,8 @@ def children(pid):
 
 
 class Backend:
-    def __init__(self, body, behaviour="ok"):
-        self.process = pin(LOAD_CORE, [os.path.join(BIN, "bench_backend"), "--body", str(body), "--behaviour", behaviour], stdout=subprocess.PIPE, text=True)
+    def __init__(self, body, behaviour="ok", delay_ms=1000):
+        self.process = pin(LOAD_CORE, [os.path.join(BIN, "bench_backend"), "--body", str(body), "--behaviour", behaviour, "--delay", str(delay_ms)], stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 
     def counts(self):

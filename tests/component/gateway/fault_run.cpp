@@ -7,8 +7,10 @@
 
 #include "core/runtime/config.hpp"
 #include "core/runtime/log.hpp"
+#include "gateway/account_file.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange_publisher.hpp"
+#include "gateway/journal.hpp"
 #include "gateway/session.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 #include "played_ends.hpp"
@@ -42,15 +44,13 @@ config::Config sweep_config(const std::string& directory) {
   return std::move(*config);
 }
 
-class CountingProducer final : public Producer {
+class CountingSink final : public gw::EventSink {
  public:
-  bool publish_to(int, const char*, std::string, std::string value) override {
-    if (!decode_exchange_event(value)) ++undecodable;
+  bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, std::string_view frame) override {
+    if (!decode_exchange_event(frame)) ++undecodable;
     ++published;
     return true;
   }
-  bool flush(std::chrono::milliseconds) override { return true; }
-  [[nodiscard]] ProducerStats stats() const override { return {}; }
   std::uint64_t published = 0;
   std::uint64_t undecodable = 0;
 };
@@ -58,8 +58,11 @@ class CountingProducer final : public Producer {
 class Run {
  public:
   Run(SweepGround& ground, const Scenario& scenario, const FaultPlan& plan)
-      : publisher_(producer_, "gw-sweep", "run", names_, {0}, access_log_),
-        context_{ground.config(), names_, ground.policy(), sequencers_, publisher_, access_log_},
+      : ground_(ground),
+        accounts_(ground.accounts_path(), 1, ground.settings()->routes.labels(), {}),
+        publisher_(events_, "gw-sweep", "run", names_, {0}, access_log_),
+        context_{ground.config(), names_,          ground.policy(),  sequencers_,
+                 publisher_,      access_log_, ground.journal(), accounts_},
         loop_(std::make_unique<gw::EventLoop>(context_, ground.settings(), 0)),
         network_(loop_->io, plan),
         scenario_(scenario),
@@ -136,15 +139,17 @@ class Run {
     expect(network_.open(End::shadow) == loop_->shadow_upstream[1]->idle_count(0), "shadow connections are lost");
     expect(!loop_->unsettled.oldest_received_at_us(), "an exchange is left unsettled");
     std::uint64_t published = 0;
-    for (const gw::RouteCounters& route : loop_->counters.routes) {
-      expect(route.balanced(), "the accounts do not balance");
-      expect(route.in_flight == 0, "exchanges are left in flight");
+    for (const gw::Account* account : loop_->counters.accounts) {
+      const gw::Account& route = *account;
+      expect(route.in_flight() == 0, "exchanges are left in flight");
       received_ += route.received;
       published += route.handed_over + route.dropped.total() + route.excluded.total();
     }
     expect(received_ <= scenario_.exchanges.size(), "more exchanges than the client sent");
-    expect(published == producer_.published && published == received_, "events and accounts differ");
-    expect(producer_.undecodable == 0, "an event cannot be read");
+    expect(published == events_.published && published == received_, "events and accounts differ");
+    expect(events_.undecodable == 0, "an event cannot be read");
+    expect(ground_.journal().open_exchanges().empty(), "the journal holds a write that is over");
+    ground_.journal().maintain();
   }
 
   void check_backends() {
@@ -165,7 +170,9 @@ class Run {
   }
 
   const std::vector<std::string> names_{"s"};
-  CountingProducer producer_;
+  SweepGround& ground_;
+  CountingSink events_;
+  gw::AccountFile accounts_;
   std::vector<std::unique_ptr<gw::Sequencer>> sequencers_;
   gw::AccessLog access_log_;
   gw::ExchangePublisher publisher_;
@@ -185,7 +192,8 @@ class Run {
 SweepGround::SweepGround()
     : config_(sweep_config(dir_.path())),
       settings_(std::make_shared<const gw::Settings>(config_.gateway, config_.slices)),
-      policy_(config_, {true}, clock_) {
+      policy_(config_, {true}, clock_),
+      journal_({dir_.path() + "/journal", 256 << 10, 16 << 20}, {"s"}) {
   // A backend that goes and comes is worth a line; thousands of them are not.
   setenv("PHOENIX_LOG", "error", 0);
   log::init("gateway_fault_sweep");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fault_scenarios.hpp"
+#include "gateway/journal.hpp"
 #include "gateway/policy_store.hpp"
 #include "gateway/settings.hpp"
 #include "memory_network.hpp"
@@ -20,6 +21,8 @@ class SweepGround {
   [[nodiscard]] const config::Config& config() const { return config_; }
   [[nodiscard]] phoenix::gateway::PolicyStore& policy() { return policy_; }
   [[nodiscard]] const phoenix::gateway::SettingsPtr& settings() const { return settings_; }
+  [[nodiscard]] phoenix::gateway::Journal& journal() { return journal_; }
+  [[nodiscard]] std::string accounts_path() const { return dir_.path() + "/accounts"; }
 
  private:
   TempDir dir_;
@@ -27,6 +30,7 @@ class SweepGround {
   const config::Config config_;
   phoenix::gateway::SettingsPtr settings_;
   phoenix::gateway::PolicyStore policy_;
+  phoenix::gateway::Journal journal_;
 };
 
 struct RunResult {

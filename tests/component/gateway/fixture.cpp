@@ -125,7 +125,8 @@ void World::check_accounts() {
   std::uint64_t published = 0;
   const Json now = status();
   for (const auto& route : now["routes"]) {
-    std::uint64_t ended = route["in_flight"].get<std::uint64_t>() + route["handed_over"].get<std::uint64_t>();
+    std::uint64_t ended = route["in_flight"].get<std::uint64_t>() + route["handed_over"].get<std::uint64_t>() +
+                          route["lost"].get<std::uint64_t>();
     published += route["handed_over"].get<std::uint64_t>();
     for (const char* bucket : {"excluded", "dropped"}) {
       for (const auto& [reason, count] : route[bucket].items()) {

@@ -82,6 +82,8 @@ TEST_CASE("state taken from the database after every batch gives the same verdic
   settings.seed = 11;
   settings.exchanges = 1'200;
   settings.wrong_every = 60;
+  settings.gateways = 2;
+  settings.restarts = 2;
   test::BankWorld world(settings);
   const auto log = met(world, config);
   const auto all_in_one = [](const std::string&) { return 0; };
@@ -90,12 +92,14 @@ TEST_CASE("state taken from the database after every batch gives the same verdic
   run(other, config, log, 23, true);
   CHECK(whole.value("SELECT count(*) > 100 FROM arbiter.verdicts WHERE verdict = 'order_dependent'") == "t");
   CHECK(whole.value("SELECT count(*) > 10 FROM arbiter.verdicts WHERE verdict = 'mismatch'") == "t");
+  CHECK(whole.value("SELECT count(*) FROM arbiter.split_keys WHERE first_gateway <> second_gateway") == "20");
+  CHECK(whole.value("SELECT score->>'split_keys' FROM arbiter.scores") == "20");
   for (const auto* sql :
        {"SELECT id, account, slice, route, verdict, detail, event_time, rung FROM arbiter.verdicts ORDER BY id",
         "SELECT * FROM arbiter.counters ORDER BY 1, 2, 3, 4", "SELECT * FROM arbiter.drift ORDER BY 1",
         "SELECT * FROM arbiter.accounts ORDER BY 1", "SELECT * FROM arbiter.windows",
         "SELECT * FROM arbiter.units ORDER BY 1, 2, 3", "SELECT slice, score FROM arbiter.scores",
-        "SELECT exchange_id FROM arbiter.exchanges ORDER BY 1"}) {
+        "SELECT exchange_id FROM arbiter.exchanges ORDER BY 1", "SELECT * FROM arbiter.split_keys ORDER BY key"}) {
     INFO(sql);
     CHECK(whole.rows(sql) == pieces.rows(sql));
   }

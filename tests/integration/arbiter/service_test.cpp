@@ -65,6 +65,22 @@ TEST_CASE("verdicts, evidence, counters and positions; scores and verdicts are p
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_verdicts_total{route="deposits",kind="match"} 990)"));
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_drift_minor_units{slice="payments",currency="XXX"} 50)"));
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_coverage_ratio{slice="payments"} 1)"));
+  CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_split_keys_total{slice="payments"} 0)"));
+
+  auto elsewhere = deposit(1'001, "acc-1", 1);
+  elsewhere.gateway = "gw-2";
+  bench.publish({elsewhere});
+  REQUIRE(eventually([&] { return database.value("SELECT count(*) FROM arbiter.split_keys") == "1"; }));
+  CHECK(database.value("SELECT key || ' ' || first_gateway || ' ' || second_gateway FROM arbiter.split_keys") ==
+        "acc-1 gw-1 gw-2");
+  REQUIRE(eventually([&] { return bench.read_all(topics::kVerdicts).size() == 11; }));
+  const auto notice = decode_split_key_notice(bench.read_all(topics::kVerdicts).back().value);
+  REQUIRE(notice.has_value());
+  CHECK(notice->exchange_ids[1] == elsewhere.exchange_id);
+  REQUIRE(eventually([&] {
+    return get(service.endpoint(), "/metrics").find(R"(phoenix_arbiter_split_keys_total{slice="payments"} 1)") !=
+           std::string::npos;
+  }));
 }
 
 TEST_CASE("malformed records are counted, set aside with their position, and do not stop the arbiter") {

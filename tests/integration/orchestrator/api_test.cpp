@@ -101,7 +101,8 @@ TEST_CASE("what the arbiter found is read from its tables, which may not be ther
       "', '43', 'payments', 'balance', 'unknown', '', now(), 3);"
       "INSERT INTO arbiter.exchanges VALUES ('" +
       id +
-      "', '{\"route\":\"deposit\"}', '\\x7b7d', 201, '\\x7b22666565223a302e32367d', 201, '\\xff00');"
+      "', '{\"route\":\"deposit\",\"slice\":\"payments\",\"rung\":3,\"keys\":[{\"key\":\"42\",\"sequence\":1}]}', "
+      "'\\x7b7d', 201, '\\x7b22666565223a302e32367d', 201, '\\xff00');"
       "INSERT INTO arbiter.drift VALUES ('payments', '42', 'EUR', 5)");
   const auto count = [&](const std::string& query) {
     return get(api, "/api/v1/verdicts" + query).body["verdicts"].size();
@@ -122,6 +123,14 @@ TEST_CASE("what the arbiter found is read from its tables, which may not be ther
   CHECK(exchange.body["exchange"]["modern_body"] == "ff00");
   CHECK(exchange.body["exchange"]["modern_body_encoding"] == "base16");
   CHECK(exchange.body["verdicts"].size() == 2);
+  CHECK(exchange.body["split_keys"].empty());
+  world.sql(
+      "CREATE TABLE arbiter.split_keys (slice text, rung bigint, key text, first_gateway text, second_gateway text);"
+      "INSERT INTO arbiter.split_keys VALUES ('payments', 3, '42', 'gw-1', 'gw-2'), ('payments', 2, '42', 'a', 'b'),"
+      " ('cards', 3, '42', 'a', 'b'), ('payments', 3, '43', 'a', 'b')");
+  const auto split = get(api, "/api/v1/exchanges/" + id).body["split_keys"];
+  REQUIRE(split.size() == 1);
+  CHECK(split[0]["second_gateway"] == "gw-2");
   CHECK(get(api, "/api/v1/drift").body["drift"][0]["gap_minor"] == 5);
 }
 

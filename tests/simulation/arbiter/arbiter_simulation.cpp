@@ -36,6 +36,8 @@ struct Outcome {
   std::map<CounterKey, std::int64_t> counters;
   std::string score;
   std::size_t open = 0;
+  std::set<std::string> split;
+  std::vector<std::string> notices;
 };
 
 /// Runs the core over a world, with a reader that reads what the core asks for every few milliseconds.
@@ -72,6 +74,10 @@ class Run {
     const auto changes = core_.take_changes();
     for (const auto& verdict : changes.verdicts) rows_.insert_or_assign(verdict.id, verdict.event);
     for (const auto& id : changes.retracted) rows_.erase(id);
+    for (const auto& notice : changes.split_keys) {
+      CHECK(outcome_.split.insert(notice.key).second);
+      outcome_.notices.push_back(encode(notice));
+    }
   }
 
  private:
@@ -217,5 +223,71 @@ TEST_CASE("replaying the log gives the same verdicts and the same score") {
     REQUIRE(rows.size() == first.verdicts.size());
     for (const auto& [id, event] : first.verdicts) CHECK(encode(rows.at(id)) == encode(event));
     CHECK(encode(core.scores().front()) == first.score);
+  }
+}
+
+TEST_CASE(
+    "a gateway that is restarted: its events are in order, come again under another incarnation, and count once") {
+  for (const auto seed : seeds()) {
+    INFO("PHOENIX_SEED=" << seed);
+    BankSettings settings;
+    settings.seed = seed;
+    settings.wrong_every = 100;
+    settings.restarts = 5;
+    settings.repeated_events = 0.2;
+    BankLog log;
+    Outcome outcome = simulate(settings, log);
+    CHECK(outcome.mismatches == log.wrong);
+    CHECK(outcome.kinds[Verdict::unknown] == 0);
+    CHECK(outcome.open == 0);
+    CHECK(outcome.split.empty());
+    check_nothing_vanishes(outcome, log);
+  }
+}
+
+TEST_CASE("two gateways behind one balancer: exactly the keys that both wrote within a minute are split") {
+  for (const auto seed : seeds()) {
+    INFO("PHOENIX_SEED=" << seed);
+    BankSettings settings;
+    settings.seed = seed;
+    settings.accounts = 300;
+    settings.exchanges = 1'500;
+    settings.gateways = 2;
+    settings.pause_us = 60'000'000;
+    settings.late_events = 0.5;
+    BankLog log;
+    const Outcome outcome = simulate(settings, log, false);
+    CHECK(log.split.size() > 20);
+    CHECK(log.split.size() < 280);
+    CHECK(outcome.split == log.split);
+    CHECK(decode_score_event(outcome.score)->split_keys == log.split.size());
+    check_nothing_vanishes(outcome, log);
+
+    DecisionCore core(make_config(false), CoreState{});
+    std::vector<std::string> notices;
+    for (const auto& record : outcome.log) {
+      core.apply(record);
+      for (const auto& notice : core.take_changes().split_keys) notices.push_back(encode(notice));
+    }
+    CHECK(notices == outcome.notices);
+    CHECK(encode(core.scores().front()) == outcome.score);
+  }
+}
+
+TEST_CASE("one gateway that takes over from another splits what both wrote around that moment, no more") {
+  for (const auto seed : seeds()) {
+    INFO("PHOENIX_SEED=" << seed);
+    BankSettings settings;
+    settings.seed = seed;
+    settings.accounts = 300;
+    settings.exchanges = 1'500;
+    settings.gateways = 2;
+    settings.handover = true;
+    settings.pause_us = 60'000'000;
+    BankLog log;
+    const Outcome outcome = simulate(settings, log, false);
+    CHECK(log.split.size() >= 1);
+    CHECK(log.split.size() < 120);
+    CHECK(outcome.split == log.split);
   }
 }

@@ -12,6 +12,8 @@ namespace phoenix::test {
 namespace {
 
 constexpr std::int64_t kStartUs = 1'700'000'000'000'000;
+constexpr std::int64_t kMinuteUs = 60'000'000;
+constexpr std::int64_t kRestartUs = 1'000'000;  // longer than any shadow leg waits here, so that none is cut short
 
 std::string name(int account) {
   return "acc-" + std::to_string(account);
@@ -35,6 +37,7 @@ BankLog BankWorld::run() {
   shadow();
   BankLog log;
   log.distinct = requests_.size();
+  log.split = split_keys();
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     const ExchangeEvent event = event_of(i);
     if (requests_[i].wrong) log.wrong.insert(event.exchange_id);
@@ -42,8 +45,11 @@ BankLog BankWorld::run() {
     const std::int64_t at =
         event.completed_at_us + (chance(settings_.late_events) ? between(0, 20'000) : between(0, 500));
     log.exchanges.emplace_back(at, encode(event));
-    if (chance(settings_.repeated_events))
-      log.exchanges.emplace_back(at + between(0, 50'000), log.exchanges.back().second);
+    if (chance(settings_.repeated_events)) {
+      ExchangeEvent again = event;
+      if (settings_.restarts > 0) again.incarnation = fmt::format("run-{}", requests_[i].incarnation + 1);
+      log.exchanges.emplace_back(at + between(0, 50'000), encode(again));
+    }
     end_us_ = std::max(end_us_, at);
   }
   std::stable_sort(log.exchanges.begin(), log.exchanges.end(),
@@ -78,7 +84,15 @@ void BankWorld::serve() {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     auto client = std::min_element(free_at.begin(), free_at.end());
     Leg& leg = legacy_[i];
+    if (settings_.restarts > 0) {
+      requests_[i].incarnation = static_cast<int>(i) * (settings_.restarts + 1) / settings_.exchanges;
+      if (i > 0 && requests_[i].incarnation != requests_[i - 1].incarnation) {
+        const std::int64_t up_again = *std::max_element(free_at.begin(), free_at.end()) + kRestartUs;
+        std::fill(free_at.begin(), free_at.end(), up_again);
+      }
+    }
     leg.sent_us = *client + between(50, 400);
+    if (settings_.pause_us > 0) leg.sent_us += between(0, settings_.pause_us);
     if (settings_.strict || !requests_[i].write) {
       for (const int key : requests_[i].keys)
         leg.sent_us = std::max(leg.sent_us, quiet_at[static_cast<std::size_t>(key)] + 10);
@@ -103,25 +117,58 @@ void BankWorld::serve() {
   }
 }
 
-/// Shadow legs: in the order of the serving answers, one after the other on each key.
-void BankWorld::shadow() {
+/// By the order of the serving answers: clients go to any gateway, and a handover comes at some moment.
+void BankWorld::assign_gateways() {
   std::vector<std::size_t> order(requests_.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return legacy_[a].done_us < legacy_[b].done_us; });
-  std::map<int, std::int64_t> key_free;
-  std::map<int, std::uint64_t> sequence;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    Request& request = requests_[order[place]];
+    const auto part = [&](int parts) {
+      return static_cast<int>(place * static_cast<std::size_t>(parts) / order.size());
+    };
+    if (settings_.gateways == 1) continue;
+    request.gateway =
+        settings_.handover ? part(settings_.gateways) : static_cast<int>(between(0, settings_.gateways - 1));
+  }
+}
+
+/// Every pair of writes, straight from the definition.
+std::set<std::string> BankWorld::split_keys() const {
+  std::set<std::string> split;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    for (std::size_t j = 0; j < requests_.size(); ++j) {
+      if (!requests_[i].write || !requests_[j].write || requests_[i].gateway == requests_[j].gateway) continue;
+      if (legacy_[j].sent_us > modern_[i].done_us + kMinuteUs || legacy_[i].sent_us > modern_[j].done_us + kMinuteUs)
+        continue;
+      for (const int key : requests_[i].keys) {
+        if (std::count(requests_[j].keys.begin(), requests_[j].keys.end(), key) > 0) split.insert(name(key));
+      }
+    }
+  }
+  return split;
+}
+
+/// Shadow legs: in the order of the serving answers, one after the other on each key of each gateway.
+void BankWorld::shadow() {
+  assign_gateways();
+  std::vector<std::size_t> order(requests_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return legacy_[a].done_us < legacy_[b].done_us; });
+  std::map<std::pair<int, int>, std::int64_t> key_free;         // gateway, key
+  std::map<std::tuple<int, int, int>, std::uint64_t> sequence;  // gateway, incarnation, key
   modern_.resize(requests_.size());
   sequences_.resize(requests_.size());
   for (const std::size_t i : order) {
     Leg& leg = modern_[i];
     leg.sent_us = legacy_[i].done_us;
     for (const int key : requests_[i].keys) {
-      leg.sent_us = std::max(leg.sent_us, key_free[key]);
-      sequences_[i].push_back(++sequence[key]);
+      leg.sent_us = std::max(leg.sent_us, key_free[{requests_[i].gateway, key}]);
+      sequences_[i].push_back(++sequence[{requests_[i].gateway, requests_[i].incarnation, key}]);
     }
     leg.commit_us = leg.sent_us + between(200, chance(0.02) ? 30'000 : 2'500);
     leg.done_us = leg.commit_us + between(50, 1'500);
-    for (const int key : requests_[i].keys) key_free[key] = leg.done_us + 1;
+    for (const int key : requests_[i].keys) key_free[{requests_[i].gateway, key}] = leg.done_us + 1;
   }
   apply_all(Side::legacy, legacy_, legacy_postings_);
   apply_all(Side::modern, modern_, modern_postings_);
@@ -193,6 +240,8 @@ ExchangeEvent BankWorld::event_of(std::size_t i) const {
       exchange(static_cast<std::uint64_t>(request.number), answer(request, legacy_postings_[i], Side::legacy),
                answer(request, modern_postings_[i], Side::modern));
   for (std::size_t k = 0; k < request.keys.size(); ++k) event.keys.push_back({name(request.keys[k]), sequences_[i][k]});
+  event.gateway = fmt::format("gw-{}", request.gateway);
+  event.incarnation = fmt::format("run-{}", request.incarnation);
   event.write = request.write;
   event.route = request.write ? "postings" : "account";
   event.method = request.write ? "POST" : "GET";

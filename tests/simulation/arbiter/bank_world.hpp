@@ -26,6 +26,12 @@ struct BankSettings {
   double late_events = 0.1;  ///< share of events that reach the log up to 20 ms late
   double repeated_events = 0.02;
   bool positions = true;  ///< balance queries return a position
+  /// Gateways that share the clients at random, each with an order of its own; with `handover` the second one takes
+  /// over from the first half way instead.
+  int gateways = 1;
+  bool handover = false;
+  int restarts = 0;           ///< of each gateway; events around one come again, named after the next incarnation
+  std::int64_t pause_us = 0;  ///< at most, between two requests of a client
 };
 
 struct BankLog {
@@ -33,6 +39,7 @@ struct BankLog {
   std::set<std::string> wrong;                                  ///< exchanges whose effect or answer differs
   std::size_t distinct = 0;
   std::size_t overlapping = 0;
+  std::set<std::string> split;  ///< keys that two gateways wrote within 60 s of each other
 };
 
 class BankWorld {
@@ -60,6 +67,7 @@ class BankWorld {
     std::vector<int> keys;
     std::int64_t amount = 0;
     bool wrong = false;
+    int gateway = 0, incarnation = 0;
   };
   struct Leg {
     std::int64_t sent_us = 0, commit_us = 0, done_us = 0;
@@ -71,6 +79,8 @@ class BankWorld {
   void apply_all(Side side, std::vector<Leg>& legs, std::vector<Posting>& postings);
   std::int64_t between(std::int64_t low, std::int64_t high);
   bool chance(double share);
+  void assign_gateways();
+  [[nodiscard]] std::set<std::string> split_keys() const;
   std::string answer(const Request& request, const Posting& posting, Side side) const;
   ExchangeEvent event_of(std::size_t i) const;
 

@@ -253,6 +253,7 @@ TEST_CASE("an account survives being stored") {
   account.see("b", -5, false, true);
   account.read(1'000, 1'300, 4, 3);
   account.state.advance_sequence("gw/1", 17);
+  note_write(account.state.writers, {"payments", "gw-1", "a", 5, 7});
   account.state.suspicion = Suspicion{1, 2, 3, "detail", true};
   account.state.sealed = SealedDifference{"account/7/1", 5, 6};
   account.state.balance = {1'000, std::nullopt};
@@ -262,6 +263,8 @@ TEST_CASE("an account survives being stored") {
   CHECK(encode(*back) == text);
   CHECK(back->expected_sequence("gw/1") == 17);
   CHECK(back->suspects.size() == 1);
+  REQUIRE(back->writers.size() == 1);
+  CHECK(back->writers[0].last_us == 7);
   CHECK(back->moved_by == "b");
   CHECK(decode_account_state("{}").has_error());
 }

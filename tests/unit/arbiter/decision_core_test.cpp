@@ -149,6 +149,177 @@ TEST_CASE("a gateway that numbers a forgotten key from 1 again, or was restarted
   CHECK(core.count("match") == 7);
 }
 
+TEST_CASE("events of an older incarnation that come before the new one's are in order") {
+  Core core;
+  auto first = exchange(1, body("1"), body("1"), {{"7", 1}});
+  auto second = exchange(2, body("2"), body("3"), {{"7", 2}});  // published by the next incarnation, in its own name
+  auto third = exchange(3, body("4"), body("5"), {{"7", 1}});
+  third.incarnation = "second";
+  CHECK(core.apply(first).empty());
+  CHECK(core.apply(second) == Verdicts{{second.exchange_id, Verdict::mismatch}});
+  CHECK(core.apply(third).empty());
+  CHECK(core.core.open_count() == 0);
+  CHECK(core.count("match") == 2);
+}
+
+TEST_CASE("an event of an older incarnation that comes after the new one's is late: no proof against modern") {
+  Core core;
+  core.apply(exchange(1, body("1"), body("1"), {{"7", 1}}));
+  auto restarted = exchange(3, body("3"), body("4"), {{"7", 1}});
+  restarted.incarnation = "second";
+  CHECK(core.apply(restarted) == Verdicts{{restarted.exchange_id, Verdict::mismatch}});
+  const auto late = exchange(2, body("2"), body("2"), {{"7", 2}});
+  CHECK(core.apply(late) == Verdicts{{late.exchange_id, Verdict::unknown}});
+  auto next = exchange(4, body("4"), body("5"), {{"7", 2}});
+  next.incarnation = "second";
+  CHECK(core.apply(next).empty());
+  auto wrong = exchange(5, body("5"), body("7"), {{"7", 3}});
+  wrong.incarnation = "second";
+  CHECK(core.apply(wrong) == Verdicts{{wrong.exchange_id, Verdict::mismatch}});
+}
+
+TEST_CASE("an exchange that comes again from a later incarnation counts once") {
+  Core core;
+  auto event = exchange(1, body("10.00"), body("11.00"), {{"7", 1}});
+  CHECK(core.apply(event).size() == 1);
+  event.incarnation = "second";
+  event.sequence = 900;
+  event.keys = {{"7", 4}};
+  event.dropped = "lost";  // what the next incarnation knows of it may be less
+  CHECK(core.apply(event).empty());
+  CHECK(core.count("received") == 1);
+  CHECK(core.count("dropped") == 0);
+  CHECK(core.core.open_count() == 0);
+  // And its numbering there means nothing: what follows is not waited for.
+  CHECK(core.apply(exchange(2, body("20.00"), body("21.00"), {{"7", 2}})).empty());
+  CHECK(core.count("match") == 1);
+}
+
+TEST_CASE("ids are remembered for ten minutes of event time, and at most so many") {
+  Core core;
+  const auto event = exchange(1, body("1"), body("1"), {{"7", 1}});
+  core.apply(event);
+  auto later = exchange(2, body("1"), body("1"), {{"8", 1}});
+  later.completed_at_us = event.completed_at_us + DecisionCore::kRememberIdsUs;
+  core.apply(later);
+  core.apply(event);
+  CHECK(core.count("received") == 2);
+  later = exchange(3, body("1"), body("1"), {{"8", 2}});
+  later.completed_at_us = event.completed_at_us + DecisionCore::kRememberIdsUs + 1;
+  core.apply(later);
+  core.apply(event);
+  CHECK(core.count("received") == 4);  // too long ago to be known
+}
+
+TEST_CASE("an exchange that died with its gateway is unknown, and what it posted proves nothing") {
+  for (const bool write : {true, false}) {
+    for (const std::string excluded : {"", "client_aborted"}) {
+      INFO((write ? "write " : "read ") << excluded);
+      Core core;
+      core.apply(exchange(1, body("1"), body("1"), {{"7", 1}}));
+      auto lost = exchange(2, "", "", {{"7", 2}});
+      lost.write = write;
+      lost.dropped = "lost";
+      lost.excluded = excluded;
+      lost.serving = lost.shadow = {};  // nobody knows how far it came
+      const auto verdicts = core.apply(lost);
+      if (excluded.empty()) {
+        CHECK(verdicts == Verdicts{{lost.exchange_id, Verdict::unknown}});
+        CHECK_THAT(core.last.verdicts[0].event.detail, Catch::Contains("lost with its gateway"));
+      } else {
+        CHECK(verdicts.empty());
+      }
+      CHECK(core.count("dropped") == 1);
+      const auto next = exchange(3, body("9"), body("8"), {{"7", 3}});
+      CHECK(core.apply(next) == Verdicts{{next.exchange_id, write ? Verdict::unknown : Verdict::mismatch}});
+      CHECK(core.apply(exchange(4, body("19"), body("18"), {{"7", 4}})).empty());
+    }
+  }
+}
+
+TEST_CASE("a body that was cut is unknown and leaves the account as it was; another status is a mismatch") {
+  Core core;
+  core.apply(exchange(1, body("1"), body("1"), {{"7", 1}}));
+  auto cut = exchange(2, body("2"), body("2"), {{"7", 2}});
+  cut.shadow.cut = true;
+  CHECK(core.apply(cut) == Verdicts{{cut.exchange_id, Verdict::unknown}});
+  CHECK(core.apply(exchange(3, body("3"), body("3"), {{"7", 3}})).empty());
+  cut = exchange(4, body("4"), body("4"), {{"7", 4}});
+  cut.shadow.cut = true;
+  cut.shadow.status = 404;
+  CHECK(core.apply(cut) == Verdicts{{cut.exchange_id, Verdict::mismatch}});
+}
+
+TEST_CASE("a key that two gateways write is split: counted once a rung, told, and no verdict") {
+  Core core;
+  auto second = exchange(2, body("1"), body("1"), {{"7", 1}, {"8", 1}});
+  second.gateway = "gw-2";
+  core.apply(exchange(1, body("1"), body("1"), {{"7", 1}, {"9", 1}}));
+  core.apply(second);
+  REQUIRE(core.last.split_keys.size() == 1);
+  const auto& notice = core.last.split_keys[0];
+  CHECK(notice.key == "7");
+  CHECK(notice.slice == "payments");
+  CHECK(notice.gateways == std::array<std::string, 2>{"gw-1", "gw-2"});
+  CHECK(notice.exchange_ids[1] == second.exchange_id);
+  CHECK(core.last.verdicts.empty());
+  core.apply(exchange(3, body("1"), body("1"), {{"7", 2}}));
+  CHECK(core.last.split_keys.empty());
+  CHECK(core.score().split_keys == 1);
+  CHECK(core.score().trip_reason.empty());
+  CHECK(core.count("split_key", "") == 1);
+
+  auto risen = exchange(4, body("1"), body("1"), {{"7", 3}});
+  risen.rung = 5;
+  auto other = exchange(5, body("1"), body("1"), {{"8", 2}});
+  other.rung = 5;
+  core.apply(risen);
+  CHECK(core.score().split_keys == 1);  // gw-2 wrote it a moment ago
+  CHECK(core.last.split_keys[0].rung == 5);
+  core.apply(other);
+  CHECK(core.score().split_keys == 2);
+  CHECK(core.count("split_key", "", 5) == 2);
+}
+
+TEST_CASE("reads, writes that were never sent and restarts of one gateway split nothing") {
+  Core core;
+  core.apply(exchange(1, body("1"), body("1"), {{"7", 1}}));
+  auto read = exchange(2, body("1"), body("1"), {{"7", 1}});
+  read.gateway = "gw-2";
+  read.write = false;
+  core.apply(read);
+  auto refused = exchange(3, "", "", {{"7", 2}});
+  refused.gateway = "gw-2";
+  refused.excluded = "gate_wait";
+  refused.serving = refused.shadow = {};
+  core.apply(refused);
+  auto restarted = exchange(4, body("1"), body("1"), {{"7", 1}});
+  restarted.incarnation = "second";
+  core.apply(restarted);
+  CHECK(core.score().split_keys == 0);
+  refused = exchange(5, "", "", {{"7", 3}});
+  refused.gateway = "gw-2";
+  refused.dropped = "lost";  // it may have been sent
+  refused.serving = refused.shadow = {};
+  core.apply(refused);
+  CHECK(core.score().split_keys == 1);
+}
+
+TEST_CASE("a clock that is ahead does not stretch a write into the future") {
+  Core core;
+  auto ahead = exchange(1, body("1"), body("1"), {{"7", 1}});
+  ahead.completed_at_us += 3'600'000'000;
+  auto record = record_of(ahead, 1);
+  record.timestamp_ms = ahead.received_at_us / 1'000;
+  core.core.apply(record);
+  auto later = exchange(2, body("1"), body("1"), {{"7", 1}});
+  later.gateway = "gw-2";
+  later.received_at_us += 600'000'000;
+  later.completed_at_us += 600'000'000;
+  core.apply(later);
+  CHECK(core.score().split_keys == 0);
+}
+
 TEST_CASE("a write that was refused on both sides or never left moves no account") {
   Core core;
   auto refused = exchange(1, "", "", {{"7", 1}});

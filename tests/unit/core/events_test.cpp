@@ -44,6 +44,16 @@ TEST_CASE("an exchange survives the frame byte for byte") {
   CHECK(encode(read) == encode(event));
 }
 
+TEST_CASE("a leg that was cut says so; one that says nothing was not") {
+  ExchangeEvent event = sample();
+  CHECK(encode(event).find("cut") == std::string::npos);
+  event.shadow.cut = true;
+  const ExchangeEvent read = decode_exchange_event(encode(event)).value();
+  CHECK(read.shadow.cut);
+  CHECK_FALSE(read.serving.cut);
+  CHECK(encode(read) == encode(event));
+}
+
 TEST_CASE("equal bodies travel once") {
   ExchangeEvent event = sample();
   event.shadow = event.serving;
@@ -117,8 +127,15 @@ TEST_CASE("policies, scores, balances, verdicts and heartbeats survive their JSO
   score.slice = "payments";
   score.reads.units = {10, 1};
   score.drift_minor_units["EUR"] = 5;
+  score.split_keys = 3;
   score.positions["shadow-requests/0"] = 12;
   CHECK(encode(decode_score_event(encode(score)).value()) == encode(score));
+  CHECK(decode_score_event(encode(score)).value().split_keys == 3);
+
+  const SplitKeyNotice split{"payments", "935", {"gw-1", "gw-2"}, {"a", "b"}, 12, 7};
+  CHECK(encode(decode_split_key_notice(encode(split)).value()) == encode(split));
+  CHECK(decode_split_key_notice(encode(VerdictEvent{})).has_error());
+  CHECK(decode_verdict_event(encode(split)).has_error());
 
   GatewayStatus status;
   status.gateway = "g";

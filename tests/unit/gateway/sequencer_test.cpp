@@ -1,5 +1,7 @@
 #include "gateway/sequencer.hpp"
 
+#include <algorithm>
+
 #include "tests/support/catch.hpp"
 
 using namespace phoenix;
@@ -122,7 +124,7 @@ TEST_CASE("a lost shadow write keeps its key on the side that is complete; so do
     CHECK(sequencer.summary().incomplete_keys[index(Side::modern)] == 1);
     sequencer.abandon(both.ticket);
     sequencer.complete(read.ticket, ShadowNeed::none);
-    sequencer.accept_stale(Side::modern);
+    sequencer.mark_complete({BusinessKey(kUnknownKey)}, Side::modern);
     Probe again({"1"}, false, Side::modern);
     sequencer.admit(again.ticket);
     CHECK(again.ticket.side == Side::modern);
@@ -181,4 +183,73 @@ TEST_CASE("an exchange whose keys could not be had stands for every key") {
   sequencer.admit(any.ticket);
   CHECK(any.ticket.side == Side::modern);
   sequencer.abandon(any.ticket);
+}
+
+TEST_CASE("a queued ticket may be moved, and keeps its place") {
+  Sequencer sequencer;
+  Probe a({"1"}, true), b({"1", "2"}, true), c({"2"}, true);
+  for (Probe* probe : {&a, &b, &c}) sequencer.admit(probe->ticket);
+  for (Probe* probe : {&a, &b, &c}) sequencer.complete(probe->ticket, ShadowNeed::send);
+  Probe moved({}, false);
+  CHECK_FALSE(sequencer.relocate(a.ticket, moved.ticket, false));  // its turn has come: the notice is under way
+  REQUIRE(sequencer.relocate(b.ticket, moved.ticket, false));
+  CHECK_FALSE(Sequencer::is_queued(b.ticket));
+  CHECK(Sequencer::is_queued(moved.ticket));
+  CHECK(moved.ticket.write);
+  sequencer.shadow_done(a.ticket, ShadowResult::applied);
+  CHECK(b.shadows == 0);
+  CHECK(moved.shadows == 1);
+  CHECK(c.shadows == 0);
+  Probe again({}, false);
+  CHECK_FALSE(sequencer.relocate(moved.ticket, again.ticket, false));
+  REQUIRE(sequencer.relocate(moved.ticket, again.ticket, true));
+  sequencer.shadow_done(again.ticket, ShadowResult::applied);
+  CHECK(c.shadows == 1);
+  sequencer.shadow_done(c.ticket, ShadowResult::applied);
+  CHECK(sequencer.summary().behind_keys[1] == 0);
+}
+
+TEST_CASE("shadow legs of an earlier process are restored in their order, before anything new") {
+  Sequencer sequencer;
+  Probe first({"1"}, true), second({"1"}, true), later({"1"}, true);
+  first.ticket.completion = 7;
+  second.ticket.completion = 9;
+  CHECK(sequencer.restore(first.ticket));
+  CHECK_FALSE(sequencer.restore(second.ticket));
+  CHECK(sequencer.summary().behind_keys[1] == 1);
+  Probe on_modern({"1"}, false, Side::modern, false);
+  CHECK(sequencer.admit(on_modern.ticket) == Admission::waiting);
+  CHECK(sequencer.cancel_wait(on_modern.ticket));
+  CHECK(sequencer.admit(later.ticket) == Admission::granted);
+  CHECK_FALSE(sequencer.complete(later.ticket, ShadowNeed::send));
+  CHECK(later.ticket.completion == 10);
+  CHECK(later.ticket.sequences == std::vector<std::uint64_t>{3});
+  sequencer.shadow_done(first.ticket, ShadowResult::applied);
+  CHECK(second.shadows == 1);
+  CHECK(later.shadows == 0);
+  sequencer.shadow_done(second.ticket, ShadowResult::applied);
+  CHECK(later.shadows == 1);
+}
+
+TEST_CASE("keys can be named incomplete, listed, and said to be complete again") {
+  Sequencer sequencer;
+  sequencer.mark_incomplete({"1", "2"}, Side::modern);
+  sequencer.mark_incomplete({"2"}, Side::legacy);  // never both: the first word counts
+  Probe probe({"2"}, false, Side::modern);
+  CHECK(sequencer.admit(probe.ticket) == Admission::granted);
+  CHECK(probe.ticket.side == Side::legacy);
+  auto keys = sequencer.lagging_keys(10);
+  std::sort(keys.incomplete[1].begin(), keys.incomplete[1].end());
+  CHECK(keys.incomplete[1] == std::vector<std::string>{"1", "2"});
+  CHECK(keys.incomplete[0].empty());
+  CHECK(sequencer.lagging_keys(1).incomplete[1].size() == 1);
+  sequencer.mark_complete({"2"}, Side::modern);
+  CHECK(sequencer.summary().incomplete_keys[1] == 1);
+  Probe now({"2"}, false, Side::modern);
+  CHECK(sequencer.admit(now.ticket) == Admission::granted);
+  CHECK(now.ticket.side == Side::modern);
+  sequencer.mark_incomplete({BusinessKey(kUnknownKey)}, Side::modern);
+  CHECK(sequencer.lagging_keys(10).incomplete[1].front() == kUnknownKey);
+  sequencer.mark_complete({BusinessKey(kUnknownKey)}, Side::modern);
+  CHECK(sequencer.summary().incomplete_keys[1] == 0);
 }

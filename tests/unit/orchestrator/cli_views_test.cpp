@@ -35,6 +35,7 @@ TEST_CASE("numbers and times as people read them") {
 TEST_CASE("the status page shows every slice with why it does not rise, latches and gateways") {
   RaisableSlice fixture;
   fixture.set_score(100, 0);
+  fixture.evidence.score->split_keys = 2;
   fixture.state.policy.slices.push_back({"cards", Stage::shadow, 0, 6});
   fixture.state.policy.latches.push_back({"k", "cards", "fire", "oncall", 1'000});
   config::Config config;
@@ -48,7 +49,8 @@ TEST_CASE("the status page shows every slice with why it does not rise, latches 
   input.gateways.push_back({fixture.gateway("gw-1"), std::chrono::milliseconds(300), true});
   const std::string page = render_status(status_document(config, input), 121'000);
   CHECK_THAT(page, Catch::Contains("migration core-banking   epoch 7   leading   policy renewed 2.0 s ago"));
-  CHECK_THAT(page, Catch::Contains("insufficient_evidence: reads:"));
+  CHECK_THAT(page, Catch::Contains("at this rung 2 keys were written through two gateways"));
+  CHECK_THAT(page, Catch::Contains("split   2 keys written through two gateways within 60 s"));
   CHECK_THAT(page, Catch::Contains("shadow ✔  1 ✔  [5 %]  10  25  50  75  100  promoted"));
   CHECK_THAT(page, Catch::Contains("✖ latched 2 min ago by oncall: fire"));
   CHECK_THAT(page, Catch::Contains("gw-1"));
@@ -73,25 +75,33 @@ TEST_CASE("JSON is flattened with its numbers as written") {
 }
 
 TEST_CASE("explain shows both sides and marks what differs") {
-  const nlohmann::json document{
-      {"exchange",
-       {{"exchange_id", "0190"},
-        {"header",
-         {{"method", "POST"},
-          {"target", "/transfers"},
-          {"route", "transfers"},
-          {"slice", "payments"},
-          {"serving_side", "modern"},
-          {"modern", {{"status", 201}, {"duration_us", 1500}, {"outcome", "ok"}}},
-          {"legacy", {{"status", 200}, {"duration_us", 2500}, {"outcome", "ok"}}}}},
-        {"request_body", R"({"amount":10.00})"},
-        {"legacy_body", R"({"fee":0.26,"at":"1","same":1})"},
-        {"modern_body", R"({"fee":0.21,"at":"2","same":1,"extra":true})"},
-        {"legacy_balance", "89.74"},
-        {"modern_balance", "89.79"}}},
-      {"verdicts", {{{"verdict", "mismatch"}, {"detail", "/fee: legacy 0.26, modern 0.21"}}}}};
+  const nlohmann::json document{{"exchange",
+                                 {{"exchange_id", "0190"},
+                                  {"header",
+                                   {{"method", "POST"},
+                                    {"target", "/transfers"},
+                                    {"route", "transfers"},
+                                    {"slice", "payments"},
+                                    {"serving_side", "modern"},
+                                    {"modern", {{"status", 201}, {"duration_us", 1500}, {"outcome", "ok"}}},
+                                    {"legacy", {{"status", 200}, {"duration_us", 2500}, {"outcome", "ok"}}}}},
+                                  {"request_body", R"({"amount":10.00})"},
+                                  {"legacy_body", R"({"fee":0.26,"at":"1","same":1})"},
+                                  {"modern_body", R"({"fee":0.21,"at":"2","same":1,"extra":true})"},
+                                  {"legacy_balance", "89.74"},
+                                  {"modern_balance", "89.79"}}},
+                                {"verdicts", {{{"verdict", "mismatch"}, {"detail", "/fee: legacy 0.26, modern 0.21"}}}},
+                                {"split_keys",
+                                 {{{"slice", "payments"},
+                                   {"rung", 7},
+                                   {"key", "935"},
+                                   {"first_gateway", "gw-1"},
+                                   {"first_exchange", "0190"},
+                                   {"second_gateway", "gw-2"},
+                                   {"second_exchange", "0191"}}}}};
   const std::string page = render_exchange(document.dump(), {"/at"});
   CHECK_THAT(page, Catch::Contains("verdict mismatch: /fee: legacy 0.26, modern 0.21"));
+  CHECK_THAT(page, Catch::Contains("split key 935: written through gw-1 (0190) and gw-2 (0191)"));
   CHECK_THAT(page, Catch::Contains("≠  /fee    0.26      0.21"));
   CHECK_THAT(page, Catch::Contains("~  /at"));
   CHECK_THAT(page, Catch::Contains("   /same   1         1"));

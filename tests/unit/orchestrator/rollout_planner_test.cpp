@@ -52,6 +52,9 @@ TEST_CASE("each condition that is missing keeps the weight where it is") {
       {"score of another rung", [&](auto& s) { score(s).rung = 6; }, Outcome::hold, "rung 6"},
       {"event time never advanced", [](auto& s) { s.evidence.score_age.reset(); }, Outcome::hold, "advance"},
       {"stale score", [](auto& s) { s.evidence.score_age = std::chrono::seconds(11); }, Outcome::hold, "stale"},
+      {"one split key", [&](auto& s) { score(s).split_keys = 1; }, Outcome::hold,
+       "at this rung 1 key was written through two gateways"},
+      {"split keys", [&](auto& s) { score(s).split_keys = 7; }, Outcome::hold, "7 keys"},
       {"coverage as reported", [&](auto& s) { score(s).coverage = 0.94; }, Outcome::insufficient_evidence, "coverage"},
       {"coverage is no number", [&](auto& s) { score(s).coverage = std::nan(""); }, Outcome::insufficient_evidence,
        "coverage"},
@@ -107,6 +110,17 @@ TEST_CASE("each condition that is missing keeps the weight where it is") {
     CHECK(decision.outcome == row.outcome);
     CHECK_THAT(decision.reason, Catch::Contains(row.words));
   }
+}
+
+TEST_CASE("split keys hold a slice; they never make it fall") {
+  RaisableSlice slice;
+  slice.evidence.score->split_keys = 1'000'000;
+  CHECK(slice.decide().outcome == Outcome::hold);
+  slice.evidence.score->trip_reason = "confirmed balance mismatch";  // and hide nothing that does
+  CHECK(slice.decide().outcome == Outcome::trip);
+  slice.evidence.score->trip_reason.clear();
+  slice.evidence.score->split_keys = 0;
+  CHECK(slice.decide().outcome == Outcome::promote);
 }
 
 TEST_CASE("two gateways do not hold a slice of reads") {

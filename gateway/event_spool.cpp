@@ -1,0 +1,188 @@
+#include "gateway/event_spool.hpp"
+
+#include <array>
+#include <string>
+
+#include "gateway/byte_codec.hpp"
+
+namespace phoenix::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kBatchEvents = 4'000;
+constexpr std::uint64_t kBatchBytes = 4ull << 20;
+constexpr milliseconds kPoll{2};            // while events come: a wake-up for each would be a system call for each
+constexpr milliseconds kIdleAfter{200};     // without events; then they wake the thread
+constexpr milliseconds kIdleWait{100};      // for what else is to be done
+constexpr milliseconds kFlushStep{50};
+
+struct Fixed {
+  std::array<std::uint8_t, 16> id;
+  std::uint64_t value;
+  std::uint32_t generation, loop, route, column;
+  std::int32_t partition;
+  std::uint32_t key_bytes;
+};
+static_assert(sizeof(Fixed) == 48);
+
+}  // namespace
+
+EventSpool::EventSpool(MappedLog::Options options) : log_(std::move(options)) {}
+
+EventSpool::~EventSpool() {
+  stop();
+}
+
+bool EventSpool::publish(const ExchangeId& id, const EventCount& count, int partition, std::string_view key,
+                         std::string_view frame) {
+  const Fixed fixed{id.bytes,  count.value, generation_.load(std::memory_order_relaxed), count.loop, count.route,
+                    count.column, partition,   static_cast<std::uint32_t>(key.size())};
+  const std::string_view head(reinterpret_cast<const char*>(&fixed), sizeof fixed);
+  if (!log_.append({head, key, frame}, MappedLog::Priority::follow_up)) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  accepted_.fetch_add(1, std::memory_order_relaxed);
+  accepted_bytes_.fetch_add(key.size() + frame.size(), std::memory_order_relaxed);
+  if (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false)) wake_.notify_one();
+  return true;
+}
+
+void EventSpool::for_each(
+    const std::function<void(const ExchangeId&, std::uint32_t, const EventCount&)>& visit) const {
+  log_.for_each([&](LogPosition, std::string_view record) {
+    ByteReader in(record);
+    const auto fixed = in.get<Fixed>();
+    if (!in.ok()) return;
+    visit(ExchangeId{fixed.id}, fixed.generation, {fixed.loop, fixed.route, fixed.column, fixed.value});
+  });
+}
+
+void EventSpool::begin(AccountFile& accounts, std::uint64_t delivered) {
+  accounts_ = &accounts;
+  generation_ = accounts.generation();
+  position_.value = delivered;
+  // What an earlier process left counts as accepted by this one.
+  LogPosition at = position_;
+  while (const auto record = log_.next(at)) {
+    const auto size = record->bytes.size();
+    accepted_ += 1;
+    accepted_bytes_ += size - std::min(size, sizeof(Fixed));
+    at = MappedLog::after(at, size);
+  }
+}
+
+void EventSpool::start(Producer& producer, std::function<void()> also) {
+  producer_ = &producer;
+  also_ = std::move(also);
+  thread_ = std::thread([this] { run(); });
+}
+
+// Hands what there is to the producer, up to a batch; nullopt when there is nothing.
+std::optional<EventSpool::Batch> EventSpool::hand_over(LogPosition from) {
+  Batch batch;
+  LogPosition at = from;
+  while (batch.events < kBatchEvents && batch.bytes < kBatchBytes) {
+    const auto record = log_.next(at);
+    if (!record) break;
+    ByteReader in(record->bytes);
+    const auto fixed = in.get<Fixed>();
+    const std::string_view rest = in.rest();
+    const std::string_view key = rest.substr(0, fixed.key_bytes);
+    const std::string_view frame = rest.substr(key.size());
+    if (!producer_->publish_to(fixed.partition, topics::kShadowRequests, std::string(key), std::string(frame))) {
+      // Its queue is full, unless this event alone is more than it ever takes: nothing behind it would ever leave.
+      if (batch.events > 0 || producer_->stats().queued > 0) break;
+      ++failed_;
+    }
+    ++batch.events;
+    batch.bytes += rest.size();
+    at = MappedLog::after(at, record->bytes.size());
+    batch.end = at;
+  }
+  if (batch.events == 0) return std::nullopt;
+  return batch;
+}
+
+// True when the log has everything; false when some of it failed and must go again, or at the end.
+bool EventSpool::await_log(std::uint64_t failed_before) {
+  while (!producer_->flush(kFlushStep)) {
+    also_();
+    log_.maintain();
+    const std::lock_guard lock(mutex_);
+    if (stop_) return false;
+  }
+  return producer_->stats().failed == failed_before;
+}
+
+void EventSpool::delivered(const Batch& batch) {
+  position_ = batch.end;
+  accounts_->set_events_delivered(position_.value);
+  acknowledged_ += batch.events;
+  acknowledged_bytes_ += batch.bytes;
+  // The segment before stays: the next process looks there for what this one had just ended.
+  if (position_.segment() > 1) log_.drop_segments_before(position_.segment() - 1);
+  { const std::lock_guard lock(mutex_); }
+  done_.notify_all();
+}
+
+void EventSpool::wait_for_events() {
+  std::unique_lock lock(mutex_);
+  if (stop_) return;
+  asleep_ = true;
+  // An event that came before the store above is seen at the latest after this.
+  wake_.wait_for(lock, kIdleWait, [this] { return stop_ || !asleep_; });
+  asleep_ = false;
+}
+
+void EventSpool::run() {
+  auto latest = std::chrono::steady_clock::now();
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_) return;
+    }
+    also_();
+    log_.maintain();
+    const std::uint64_t failed = producer_->stats().failed;
+    if (const auto batch = hand_over(position_)) {
+      latest = std::chrono::steady_clock::now();
+      if (await_log(failed)) delivered(*batch);
+    } else if (std::chrono::steady_clock::now() - latest < kIdleAfter) {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, kPoll, [this] { return stop_; });
+    } else {
+      wait_for_events();
+    }
+  }
+}
+
+bool EventSpool::flush(milliseconds timeout) {
+  const std::uint64_t target = accepted_;
+  std::unique_lock lock(mutex_);
+  return done_.wait_for(lock, timeout, [&] { return acknowledged_ >= target; });
+}
+
+void EventSpool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+ProducerStats EventSpool::stats() const {
+  ProducerStats stats;
+  stats.acknowledged = acknowledged_;
+  stats.accepted = std::max<std::uint64_t>(accepted_, stats.acknowledged);
+  stats.refused = refused_;
+  stats.failed = failed_;
+  stats.queued = stats.accepted - stats.acknowledged;
+  const std::uint64_t bytes = acknowledged_bytes_;
+  stats.queued_bytes = std::max<std::uint64_t>(accepted_bytes_, bytes) - bytes;
+  return stats;
+}
+
+}  // namespace phoenix::gateway
