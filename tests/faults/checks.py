@@ -70,15 +70,19 @@ def lost_writes(headers):
     return keys
 
 
-def incomplete_keys(gateway, headers):
-    """{side: keys that the gateway says it lacks writes of}; all of slice `bank`, from GET /keys."""
-    status, text = gateway.get("/keys?slice=bank")
-    if status == 200:
-        bank = json.loads(text)["bank"]
-        return {side: set(bank[side]["incomplete"]) for side in ("legacy", "modern")}
-    # A gateway without GET /keys shows twenty examples: the rest follows from the events.
-    shown = gateway.status()["keys"]["bank"]
-    return {side: set(shown[side]["examples"]) if shown[side]["incomplete"] <= len(shown[side]["examples"]) else lost_writes(headers)[side] for side in shown}
+def incomplete_keys(gateway):
+    """{side: keys that the gateway says it lacks writes of}; all of slice `bank`."""
+    bank = json.loads(gateway.get("/keys?slice=bank")[1])["bank"]
+    return {side: set(bank[side]["incomplete"]) for side in ("legacy", "modern")}
+
+
+def check_reasons(gateway, headers, status):
+    """No key is called incomplete without a write that says why; where events were refused nobody can tell."""
+    if any("event_log_full" in route["dropped"] for route in status["routes"]):
+        return []
+    why = lost_writes(headers)
+    return [f"{len(keys - why[side])} keys are incomplete on {side} for no reason that an event tells, like {min(keys - why[side])}"
+            for side, keys in incomplete_keys(gateway).items() if keys - why[side]]
 
 
 def compare_ledgers(legacy, modern, incomplete):

@@ -16,7 +16,6 @@ class Scenario:
     complete: bool  # every write arrives after all: no key may be incomplete
     limits: str = ""  # more of gateway.limits
     pad: int = 0  # bytes of a write's body, so that a bound on bytes is reached
-    needs_journal: bool = False
     long: bool = False  # lasts ten minutes with --full
 
 
@@ -82,9 +81,9 @@ SCENARIOS = [
     Scenario("garbage", "shadow answers garbage", shadow_fault("garbage"), healthy, legs(outcome="malformed"), complete=False),
     Scenario("huge", "shadow answers 1 GB", shadow_fault("huge 1000000000"), healthy, long_answers, complete=False),
     Scenario("refused", "shadow refuses connections", shadow_fault("refuse"), healthy, waiting, complete=True),
-    Scenario("down", "shadow down {long_s} s", shadow_fault("refuse"), healthy, spooled, complete=True, limits=SMALL_QUEUE, needs_journal=True, long=True),
+    Scenario("down", "shadow down {long_s} s", shadow_fault("refuse"), healthy, spooled, complete=True, limits=SMALL_QUEUE, long=True),
     Scenario("event_log", "event log locked", lock_event_log, unlock_event_log, lambda headers, status: status["event_log"]["queued"], complete=True),
     Scenario("spool_full", "shadow down, `spool_bytes` reached", shadow_fault("refuse"), healthy, dropped_writes, complete=False,
-             limits=SMALL_QUEUE + ", spool_bytes: 1MiB", pad=4096, needs_journal=True),
-    Scenario("disk_full", "shadow down, disk full", fill_disk, free_disk, dropped_writes, complete=False, limits=SMALL_QUEUE, pad=65536, needs_journal=True),
+             limits=SMALL_QUEUE + ", spool_bytes: 1MiB", pad=4096),
+    Scenario("disk_full", "shadow down, disk full", fill_disk, free_disk, dropped_writes, complete=False, limits=SMALL_QUEUE, pad=65536),
 ]

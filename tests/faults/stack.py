@@ -176,16 +176,6 @@ class Gateway:
             return "nothing within 30 s of SIGTERM"
 
 
-def has_journal(directory):
-    """Does this build of the gateway spool, and remember across restarts? One that does lists its keys."""
-    bank = Bank()
-    gateway = Gateway(os.path.join(directory, "probe"), bank, bank)
-    found = gateway.get("/keys")[0] == 200
-    gateway.stop()
-    bank.stop()
-    return found
-
-
 # What one client was told. Times in microseconds, `due` on the monotonic clock.
 Told = collections.namedtuple("Told", "due latency write account status exchange outcome")
 
