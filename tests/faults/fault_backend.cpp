@@ -2,13 +2,15 @@
 //   fault_backend [--dedupe 1]
 //   GET /accounts/{account}   POST /accounts/{account}/deposits | withdrawals {"amount": N}
 // Prints the port it listens on. Then one command a line on standard input, each answered by one line:
-//   fault ok | hang | reset | garbage | refuse      fault slow MILLISECONDS      fault huge BYTES
-//   dump    what it holds, as JSON: accounts (balance, writes, hash of their order), ids of the exchanges that it
-//   applied
-//           by the leg they came with, ids applied twice, repeats that --dedupe left out, requests and connections
-// Hung, reset and garbled writes are applied every second time: nobody can tell from outside, as with a real bank.
-// `refuse` is a process that died in front of a database that did not: connections break, none is accepted, the ledger
-// stays.
+//   fault ok | hang | reset | flaky | garbage | refuse
+//   fault slow MILLISECONDS
+//   fault huge BYTES
+//   dump
+// `flaky` resets every second request of a connection. Hung, reset and garbled writes are applied every second time:
+// nobody can tell from outside, as with a real bank. `refuse` is a process that died in front of a database that did
+// not: connections break, none is accepted, the ledger stays. `dump` is what it holds, as JSON: accounts (balance,
+// writes, hash of their order), ids of the exchanges that it applied by the leg they came with, ids applied twice,
+// repeats that --dedupe left out, requests and connections.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -34,7 +36,8 @@ struct Connection {
   int fd;
   std::uint64_t number;
   std::string unread;
-  std::uint64_t to_pump = 0;  // bytes of a huge answer that are still to be sent
+  std::uint64_t to_pump = 0;   // bytes of a huge answer that are still to be sent
+  std::uint64_t requests = 0;  // that came on it
 };
 
 struct Fault {
@@ -141,7 +144,7 @@ class Backend {
     int fd = 0;
     while ((fd = ::accept4(listening_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
       bench::without_delay(fd);
-      auto connection = std::make_unique<Connection>(Connection{fd, ++accepted_, {}, 0});
+      auto connection = std::make_unique<Connection>(Connection{fd, ++accepted_, {}, 0, 0});
       epoll_.add(fd, connection.get());
       open_.emplace(connection->number, std::move(connection));
     }
@@ -178,7 +181,8 @@ class Backend {
     const bool write = request.starts_with("POST ");
     const std::size_t from = request.find("/accounts/") + 10;
     const std::string_view account = request.substr(from, request.find_first_of("/ ", from) - from);
-    const bool unsure = fault_.kind == "hang" || fault_.kind == "reset" || fault_.kind == "garbage";
+    const bool reset = fault_.kind == "reset" || (fault_.kind == "flaky" && ++connection.requests % 2 == 0);
+    const bool unsure = reset || fault_.kind == "hang" || fault_.kind == "garbage";
     if (unsure) ++unsure_;
     if (write && (!unsure || unsure_ % 2 == 0)) {
       const std::size_t amount = request.find("\"amount\":") + 9;
@@ -188,7 +192,7 @@ class Backend {
                     field_value(request, "\r\nX-Phoenix-Leg:") == "serving");
     }
     if (fault_.kind == "hang") return;
-    if (fault_.kind == "reset") return end(connection, true);
+    if (reset) return end(connection, true);
     if (fault_.kind == "huge") return begin_huge(connection);
     const std::string answer =
         fault_.kind == "garbage" ? garbage(unsure_) : answer_of(account, ledger_.balance(account), write);

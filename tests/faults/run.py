@@ -28,10 +28,10 @@ SCALES = {"quick": (0.7, 1.4, 8, 6, 4), "medium": (3, 18, 60, 8, 30), "full": (5
 class World:
     """Two gateways: one shadows to the bank at fault, the other has the shadow off. Neither knows of the other."""
 
-    def __init__(self, directory, limits):
+    def __init__(self, directory, scenario):
         self.directory = directory
-        self.legacy, self.modern, self.legacy_alone = Bank(), Bank(nice=LOW), Bank()
-        self.shadowing = Gateway(os.path.join(directory, "shadowing"), self.legacy, self.modern, limits=limits)
+        self.legacy, self.modern, self.legacy_alone = Bank(), Bank(nice=LOW, dedupe=scenario.idempotent), Bank()
+        self.shadowing = Gateway(os.path.join(directory, "shadowing"), self.legacy, self.modern, limits=scenario.limits, idempotent=scenario.idempotent)
         self.plain = Gateway(os.path.join(directory, "plain"), self.legacy_alone, self.modern, shadow=False)
 
     def stop(self):
@@ -123,7 +123,7 @@ def check_ledgers(gateway, told, legacy, modern, complete):
 
 def run_scenario(scenario, options, directory):
     """(cells of the row, problems)"""
-    world = World(directory, scenario.limits)
+    world = World(directory, scenario)
     try:
         rounds = Rounds(world, options, scenario.pad)
         first = rounds.one(world.shadowing, options.short_s)
@@ -144,13 +144,14 @@ def run_scenario(scenario, options, directory):
 
         told = first + [one for each in rounds.at_fault for one in each] + last
         status, headers, problems = check_books(world.shadowing, told, world.shadowing.directory, patience_s)
-        ledgers, more = check_ledgers(world.shadowing, told, world.legacy.dump(), world.modern.dump(), scenario.complete)
+        modern = world.modern.dump()
+        ledgers, more = check_ledgers(world.shadowing, told, world.legacy.dump(), modern, scenario.complete)
         problems += more + checks.check_reasons(world.shadowing, headers, status)
         errors = checks.errors_of(told) + checks.errors_of(one for each in rounds.off for one in each)
         if errors:
             problems.append(f"client errors: {dict(errors)}")
         problems += rounds.problems()
-        if not scenario.bitten(headers, at_end):
+        if not scenario.bitten(headers, at_end, modern):
             problems.append("the fault was never felt: the row shows nothing")
         memory_mb = world.shadowing.most_memory_mb()
         if memory_mb > MOST_MEMORY_MB:

@@ -22,7 +22,6 @@ LOW = 10  # nice value of the shadow, whose own work is not measured
 
 CONFIG = """
 event_log: {{sqlite: {{path: "{directory}/events.db"}}}}
-migration: {{salt: "{salt}"}}
 slices: [{{name: bank, {stage}}}{spares}]
 gateway:
   id: gw-faults
@@ -36,7 +35,7 @@ gateway:
   limits: {{capture_bytes: 512{limits}}}
   routes:
     - {{name: account, slice: bank, match: {{methods: [GET], path: "/accounts/{{account}}"}}, key: {{path: account}}, shadow: {reads}}}
-    - {{name: postings, slice: bank, match: {{methods: [POST], path: "/accounts/{{account}}/*"}}, key: {{path: account}}, shadow: {writes}, ordering: strict}}
+    - {{name: postings, slice: bank, match: {{methods: [POST], path: "/accounts/{{account}}/*"}}, key: {{path: account}}, shadow: {writes}, ordering: strict, idempotent: {idempotent}}}
 """
 
 
@@ -83,8 +82,8 @@ def start(command, core, nice=0, **more):
 class Bank:
     """One fault_backend. Modern runs at low priority, so that its own work does not take the load's core."""
 
-    def __init__(self, nice=0):
-        self.process = start([os.path.join(BIN, "fault_backend")], OTHER_CORE, nice, stdin=subprocess.PIPE)
+    def __init__(self, nice=0, dedupe=False):
+        self.process = start([os.path.join(BIN, "fault_backend"), "--dedupe", str(int(dedupe))], OTHER_CORE, nice, stdin=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
 
     def say(self, command):
@@ -106,13 +105,13 @@ class Bank:
 
 
 class Gateway:
-    def __init__(self, directory, legacy, modern, shadow=True, stage="stage: shadow", limits="", spares=0, salt="phoenix"):
+    def __init__(self, directory, legacy, modern, shadow=True, stage="stage: shadow", limits="", idempotent=False, spares=0):
         os.makedirs(directory)
         self.directory, self.config = directory, os.path.join(directory, "phoenix.yml")
         self.port, self.admin = free_port(), f"127.0.0.1:{free_port()}"
         with open(self.config, "w") as out:
             out.write(CONFIG.format(
-                directory=directory, legacy=legacy.port, modern=modern.port, port=self.port, admin_port=self.admin.split(":")[1], stage=stage, limits=limits, salt=salt,
+                directory=directory, legacy=legacy.port, modern=modern.port, port=self.port, admin_port=self.admin.split(":")[1], stage=stage, limits=limits, idempotent=str(idempotent).lower(),
                 spares="".join(f", {{name: spare{number}, stage: shadow}}" for number in range(spares)),
                 reads="reads" if shadow else '"off"', writes="dual" if shadow else '"off"'))
         self.log_path = os.path.join(directory, "gateway.log")
