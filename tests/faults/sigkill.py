@@ -109,7 +109,7 @@ def cells_of(killer, told, off, lost, status):
     latencies = [one.latency / 1000 for one in undisturbed if one.outcome == "answered"]
     dropped = sum(sum(route["dropped"].values()) for route in status["routes"])
     return [f"{statistics.median(quantile(each, 0.5) for each in alone):.2f} / {statistics.median(p99s):.2f}",
-            f"{quantile(latencies, 0.5):.2f} / {quantile(latencies, 0.99):.2f}", f"{max(p99s) - min(p99s):.2f}",
+            f"{quantile(latencies, 0.5):.2f} / {quantile(latencies, 0.99):.2f}", f"{max(p99s) - min(p99s):.2f}", "–",
             f"{len(told):,}: {sum(errors.values())}, and {sum(broken.values()):,} around the kills", f"{dropped:,}, lost {lost:,}"]
 
 
