@@ -72,6 +72,7 @@ json header_json(const ExchangeEvent& e) {
           {"rung", e.rung},
           {"overlap", e.overlap},
           {"parachute", e.parachute},
+          {"forced", e.forced},
           {"dropped", clean_text(e.dropped)},
           {"request",
            {{"headers", headers_json(e.request_headers)},

@@ -4,10 +4,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "gateway/access_log.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/http_date.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -34,12 +34,9 @@ class Line {
  public:
   explicit Line(std::int64_t at_us) {
     text_.reserve(512);
-    const std::time_t seconds = at_us / 1'000'000;
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    fmt::format_to(std::back_inserter(text_), R"({{"time":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z")",
-                   utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                   at_us / 1000 % 1000);
+    text_.append(R"({"time":")");
+    append_rfc3339_ms(text_, at_us);
+    text_ += '"';
   }
   /// Nothing for an empty text: a field that is absent does not apply.
   Line& add(std::string_view name, std::string_view text) {

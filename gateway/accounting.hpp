@@ -98,6 +98,7 @@ static_assert(sizeof(Account) == Account::kColumns * sizeof(std::uint64_t));
 
 struct RouteCounters {
   std::uint64_t parachutes = 0;  // answered by legacy because modern failed
+  std::uint64_t overrides = 0;   // whose side a person forced
   ReasonCounts<kShadowOutcomes> shadow;
   std::array<std::map<int, std::uint64_t>, 2> responses;  // by serving side: status -> count
 

@@ -2,6 +2,7 @@
 
 #include "gateway/event_loop.hpp"
 #include "gateway/shadow_dispatcher.hpp"
+#include "gateway/side_override.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -66,8 +67,11 @@ void fill_ticket(Exchange& exchange) {
   ticket.strict = exchange.route->config.ordering == config::Ordering::strict;
   ticket.unordered = exchange.route->config.ordering == config::Ordering::none;
   ticket.target = exchange.choice.target;
-  ticket.other_side_allowed =
-      !exchange.fell_back && (exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted);
+  const Stage stage = exchange.slice.stage;
+  // In stage shadow legacy may serve what was forced to modern; nothing else may change its side there.
+  const bool both_may_serve = stage == Stage::canary || stage == Stage::promoted ||
+                              (stage == Stage::shadow && exchange.choice.target == Side::modern);
+  ticket.other_side_allowed = !exchange.fell_back && both_may_serve;
   ticket.owner = &exchange;
   ticket.resume = &resume;
   ticket.run_shadow = &run_shadow;
@@ -93,8 +97,9 @@ Stage stage_now(const Exchange& exchange, const PolicyStore& policy) {
 
 bool may_still_serve(const Exchange& exchange, const PolicyStore& policy) {
   if (exchange.serving_side() == Side::legacy || exchange.route->is_unmatched) return true;
-  const Stage now = stage_now(exchange, policy);
-  return now == Stage::canary || now == Stage::promoted || now == Stage::retired;
+  const EffectiveSlice& now = policy.current().slices[static_cast<std::size_t>(exchange.route->slice_index)];
+  if (now.stage == Stage::canary || now.stage == Stage::promoted || now.stage == Stage::retired) return true;
+  return exchange.forced && exchange.override_side == Side::modern && override_counts(exchange, now);
 }
 
 }  // namespace phoenix::gateway

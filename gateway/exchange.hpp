@@ -92,6 +92,9 @@ struct Exchange : Unsettled {
   bool granted = false;         // the sequencer's notice has arrived
   std::string assigned_id;      // made by the serving side, adopted by the shadow
 
+  std::optional<Side> override_side;  // asked for with the token (side_override.hpp)
+  bool forced = false;                // it decided the target
+
   std::string forwarded_head;  // to the backends; each leg adds its own last lines
   bool fell_back = false;      // modern failed before the client saw anything, and legacy serves in its place
   bool shadow_before = false;  // choice.shadow before that

@@ -11,24 +11,7 @@
 namespace phoenix::gateway {
 namespace {
 
-// Credentials do not leave the gateway; their presence does.
-constexpr std::string_view kRedacted = "(redacted)";
-bool is_secret(std::string_view name) {
-  for (const std::string_view secret : {"authorization", "proxy-authorization", "cookie", "set-cookie"}) {
-    if (equals_ignoring_case(name, secret)) return true;
-  }
-  return false;
-}
-
-HeaderList headers_of(const MessageHead& head) {
-  HeaderList headers;
-  headers.reserve(head.fields.size());
-  for (const auto& field : head.fields)
-    headers.emplace_back(field.name, is_secret(field.name) ? kRedacted : field.value);
-  return headers;
-}
-
-LegRecord record_of(Leg& leg, bool write) {
+LegRecord record_of(Leg& leg, bool write, const Redactor& redactor) {
   LegRecord record;
   record.outcome = leg.outcome;
   record.status = leg.status();
@@ -38,8 +21,12 @@ LegRecord record_of(Leg& leg, bool write) {
   record.body_bytes = leg.body_bytes;
   record.body_hash = leg.body_hash;
   record.truncated = leg.truncated;
-  if (leg.outcome == LegOutcome::ok) record.headers = headers_of(leg.head);
+  record.cut = leg.cut;
+  const bool has_head = leg.outcome == LegOutcome::ok;
+  if (has_head) record.headers = redactor.headers(leg.head);
   record.body = std::move(leg.body);
+  redactor.body({record.body, record.truncated, record.body_hash},
+                has_head ? leg.head.find("content-type") : std::string_view());
   return record;
 }
 
@@ -72,6 +59,7 @@ ExchangePublisher::ExchangePublisher(EventSink& events, std::string gateway_id, 
       access_log_(access_log) {}
 
 ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
+  const Redactor& redactor = exchange.settings->redactor;
   ExchangeEvent event;
   event.exchange_id = exchange.id_text;
   event.request_id = exchange.request_id;
@@ -83,29 +71,32 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   event.route = exchange.route->name;
   event.slice = slice_names_[static_cast<std::size_t>(exchange.route->slice_index)];
   event.method = exchange.request.method;
-  event.target = exchange.request.target;
+  event.target = redactor.target(exchange.request.target);
   event.write = exchange.write();
   for (std::size_t i = 0; i < exchange.keys.size(); ++i) {
     event.keys.push_back({exchange.keys[i], i < exchange.ticket.sequences.size() ? exchange.ticket.sequences[i] : 0});
   }
   event.target_side = exchange.fell_back ? Side::modern : exchange.choice.target;
   event.parachute = exchange.fell_back;
+  event.forced = exchange.forced;
   event.serving_side = exchange.serving_side();
   event.stage = exchange.slice.stage;
   event.policy_epoch = exchange.policy_epoch;
   event.rung = exchange.slice.rung;
-  event.overlap = exchange.gated && exchange.ticket.overlap;
+  event.overlap = exchange.gated && exchange.ticket.overlapped();
   event.excluded = exchange.excluded;
   event.dropped = exchange.dropped;
-  event.request_headers = headers_of(exchange.request);
+  event.request_headers = redactor.headers(exchange.request);
   event.request_body_bytes = exchange.body_bytes;
   event.request_body_hash = exchange.body_hash;
   const std::size_t capture_bytes = exchange.settings->gateway.limits.capture_bytes;
   event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes;
   if (exchange.body.size() > capture_bytes) exchange.body.resize(capture_bytes);
   event.request_body = std::move(exchange.body);
-  event.serving = record_of(exchange.serving, event.write);
-  event.shadow = record_of(exchange.shadow, event.write);
+  redactor.body({event.request_body, event.request_truncated, event.request_body_hash},
+                exchange.request.find("content-type"));
+  event.serving = record_of(exchange.serving, event.write, redactor);
+  event.shadow = record_of(exchange.shadow, event.write, redactor);
   return event;
 }
 

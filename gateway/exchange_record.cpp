@@ -2,8 +2,10 @@
 
 #include <array>
 
+#include "gateway/access_log.hpp"
 #include "gateway/accounting.hpp"
 #include "gateway/byte_codec.hpp"
+#include "gateway/side_override.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -17,6 +19,7 @@ enum Flag : std::uint16_t {
   kBodyComplete = 32,
   kTls = 64,
   kTrusted = 128,
+  kForced = 256,
 };
 
 std::uint16_t flag(bool set, Flag value) {
@@ -54,7 +57,7 @@ void encode_intent(const Exchange& exchange, std::string_view slice, const Clien
       flag(exchange.gated, kGated) | flag(exchange.ticket.any_key, kAnyKey) |
       flag(exchange.ticket.unordered, kUnordered) | flag(exchange.choice.shadow, kShadow) |
       flag(exchange.fell_back, kFellBack) | flag(exchange.body_complete, kBodyComplete) |
-      flag(peer.protocol == "https", kTls) | flag(peer.trusted, kTrusted));
+      flag(peer.protocol == "https", kTls) | flag(peer.trusted, kTrusted) | flag(exchange.forced, kForced));
   writer.put(flags).put(exchange.body_bytes).put(exchange.body_hash);
   writer.text(slice).text(exchange.route->name).text(exchange.excluded).text(exchange.request_id);
   put_keys(writer, exchange.keys);
@@ -94,6 +97,7 @@ bool decode_intent(std::string_view record, IntentRecord& out) {
   out.unordered = (flags & kUnordered) != 0;
   out.shadow = (flags & kShadow) != 0;
   out.fell_back = (flags & kFellBack) != 0;
+  out.forced = (flags & kForced) != 0;
   out.body_complete = (flags & kBodyComplete) != 0;
   out.peer.protocol = (flags & kTls) != 0 ? "https" : "http";
   out.peer.trusted = (flags & kTrusted) != 0;
@@ -148,13 +152,17 @@ ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* ser
   exchange->choice = {intent.target, intent.shadow, intent.gated, known_reason(intent.excluded)};
   exchange->excluded = exchange->choice.excluded;
   exchange->fell_back = intent.fell_back;
+  exchange->forced = intent.forced;
   exchange->keys = intent.keys;
   exchange->gated = intent.gated;
   exchange->key_state = intent.any_key        ? KeyState::unavailable
                         : intent.keys.empty() ? KeyState::none_configured
                                               : KeyState::available;
+  exchange->access_logged = wants_access_line(exchange->settings->gateway.access_log, exchange->id_text);
+  if (exchange->access_logged) exchange->client_address = intent.peer.address;
   exchange->head_text = intent.head;
   if (parse_request_head(exchange->head_text, exchange->request)) return nullptr;
+  static_cast<void>(take_override(exchange->request, exchange->settings->gateway.side_override));  // none of it leaves
   exchange->body = intent.body;
   exchange->body_complete = intent.body_complete;
   exchange->body_bytes = intent.body_bytes;

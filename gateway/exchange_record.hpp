@@ -21,7 +21,7 @@ struct IntentRecord {
   Stage stage = Stage::shadow;
   Side target = Side::legacy;
   Side serving = Side::legacy;
-  bool gated = false, any_key = false, unordered = false, shadow = false, fell_back = false;
+  bool gated = false, any_key = false, unordered = false, shadow = false, fell_back = false, forced = false;
   bool body_complete = true;
   std::uint64_t body_bytes = 0;
   std::uint64_t body_hash = 0;

@@ -3,6 +3,7 @@
 #include "core/model/exchange_id.hpp"
 #include "core/runtime/log.hpp"
 #include "gateway/gateway_impl.hpp"
+#include "gateway/redaction_key.hpp"
 #include "gateway/reload.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
@@ -64,7 +65,7 @@ Gateway::Impl::Impl(config::Config configuration, EventLog& log)
       slice_names(slice_names_of(config)),
       state_lock(config.gateway.state_dir),
       earlier(AccountFile::read(config.gateway.state_dir + "/accounts")),
-      settings(std::make_shared<const Settings>(config.gateway, config.slices, known_labels(earlier, slice_names))),
+      settings(std::make_shared<const Settings>(with_redaction_key(config.gateway), config.slices, known_labels(earlier, slice_names))),
       reloads{config.hash, unix_us(), 0, 0},
       policy(config, may_leave_shadow(settings->routes), clock),
       identity{config.gateway.id, new_incarnation()},
@@ -189,7 +190,7 @@ Result<void> Gateway::Impl::try_reload() {
   SettingsPtr fresh;
   AccessLogFilePtr log_file;
   try {
-    fresh = std::make_shared<const Settings>(next.gateway, config.slices, now->routes.labels());
+    fresh = std::make_shared<const Settings>(with_redaction_key(next.gateway), config.slices, now->routes.labels());
     accounts.name_routes(fresh->routes.labels());
     log_file = AccessLog::open(next.gateway.access_log.path);
   } catch (const Failure& failure) {

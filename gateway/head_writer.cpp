@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 
 #include "gateway/http_date.hpp"
@@ -54,6 +55,26 @@ void append_forwarded(std::string& out, const RequestHead& head, const ClientPee
   const std::string_view host =
       told_or(head, peer, "x-forwarded-host", head.authority.empty() ? head.host : head.authority);
   if (!host.empty()) append_field(out, "X-Forwarded-Host", host);
+}
+
+// Does nothing where the head has no such field. The head has no empty line at its end, and no folded lines.
+void replace_field(std::string& head, std::string_view name, std::string_view value) {
+  bool found = false;
+  for (std::size_t line = head.find("\r\n") + 2; line < head.size();) {
+    const std::size_t next = head.find("\r\n", line) + 2;
+    if (equals_ignoring_case(std::string_view(head).substr(line, head.find(':', line) - line), name)) {
+      head.erase(line, next - line);
+      found = true;
+    } else {
+      line = next;
+    }
+  }
+  if (found) append_field(head, name, value);
+}
+
+// 404: some servers hide behind it what the client may not see.
+bool may_have_refused_credentials(int status) {
+  return status == 401 || status == 403 || status == 404 || status == 407;
 }
 
 std::string_view via(int minor_version) {
@@ -119,6 +140,25 @@ std::string shadow_leg_tail(std::string_view assigned_id) {
   return tail + "\r\n";
 }
 
+std::string write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth, std::int64_t now_us) {
+  constexpr std::int64_t kLateUs = 1'000'000;
+  std::string tail = shadow_leg_tail(exchange.assigned_id);
+  const Leg& serving = exchange.serving;
+  if (serving.duration_us <= 0) return tail;  // its answer is still streaming
+  const std::int64_t served_at_us = serving.sent_at_us + serving.duration_us;
+  const std::int64_t late_us = now_us - served_at_us;
+  if (late_us > kLateUs) {
+    tail.resize(tail.size() - 2);  // without its empty line
+    tail.append("X-Phoenix-Served-At: ");
+    append_rfc3339_ms(tail, served_at_us);
+    tail.append("\r\n\r\n");
+  }
+  const bool expired = late_us > std::chrono::microseconds(auth.after).count();
+  if (auth.enabled() && expired && !may_have_refused_credentials(serving.head.status))
+    replace_field(exchange.forwarded_head, auth.header, auth.value);
+  return tail;
+}
+
 void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,
                          std::string& out) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
@@ -172,6 +212,8 @@ std::string_view reason_phrase(int status) {
   switch (status) {
     case 400:
       return "Bad Request";
+    case 403:
+      return "Forbidden";
     case 408:
       return "Request Timeout";
     case 413:

@@ -25,6 +25,11 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
 /// The lines that differ between the legs, and the empty line.
 std::string_view serving_leg_tail();
 std::string shadow_leg_tail(std::string_view assigned_id);
+/// Readies the exchange's head for a shadow leg that leaves at `now_us` (Unix time) and returns its last lines. More
+/// than a second behind the serving leg it says when that ended. More than `auth.after` behind it, `auth` stands in the
+/// place of the client's credentials: only where the client sent some, and not where the serving side refused them or
+/// may have (401, 403, 404, 407), lest the shadow do what legacy would not. May be called again for the same leg.
+std::string write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth, std::int64_t now_us);
 /// The serving leg that asks before the body is sent.
 std::string_view expecting_leg_tail();
 /// The serving leg of a request to switch to `protocol`.

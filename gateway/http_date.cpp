@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iterator>
 
 namespace phoenix::gateway {
 
@@ -27,6 +28,14 @@ std::string_view http_date_now() {
     written_at = now;
   }
   return text;
+}
+
+void append_rfc3339_ms(std::string& out, std::int64_t at_us) {
+  const std::time_t seconds = at_us / 1'000'000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, at_us / 1000 % 1000);
 }
 
 }  // namespace phoenix::gateway

@@ -4,7 +4,9 @@ namespace phoenix::gateway {
 
 bool may_fall_back(const Exchange& exchange, Stage stage_now, SteadyTime now) {
   if (stage_now == Stage::retired || now >= exchange.until) return false;
-  const bool has_way_back = exchange.slice.stage == Stage::canary || exchange.slice.stage == Stage::promoted;
+  // Stage shadow: it was forced to modern.
+  const Stage stage = exchange.slice.stage;
+  const bool has_way_back = stage == Stage::canary || stage == Stage::promoted || stage == Stage::shadow;
   if (exchange.fell_back || exchange.serving_side() != Side::modern || !has_way_back) return false;
   if (exchange.route->is_unmatched || exchange.route->config.parachute == config::Parachute::off) return false;
   if (exchange.serving.outcome == LegOutcome::connect_failed) return true;

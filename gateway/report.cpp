@@ -98,6 +98,8 @@ void route_metrics(telemetry::Page& page, const Report::Route& route) {
   for (const auto& [reason, count] : account.dropped.all()) bucket("dropped_" + reason, count);
   page.counter(kPrefix + "parachutes_total", "Answered by legacy because modern failed before its first byte.",
                {{"route", route.name}}, static_cast<double>(c.parachutes));
+  page.counter(kPrefix + "overrides_total", "Sent to a side that a person forced.", {{"route", route.name}},
+               static_cast<double>(c.overrides));
   page.counter(kPrefix + "received_total", "Exchanges received.", {{"route", route.name}},
                static_cast<double>(account.received));
   page.gauge(kPrefix + "in_flight", "Exchanges whose legs are not both over.", {{"route", route.name}},

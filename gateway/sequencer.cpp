@@ -1,6 +1,7 @@
 #include "gateway/sequencer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace phoenix::gateway {
@@ -106,6 +107,14 @@ std::optional<Side> Sequencer::side_for(const Ticket& ticket) const {
   return std::nullopt;
 }
 
+// A read whose shadow leg is on its way to the side that is now given a write may see that write.
+void Sequencer::overtake_reads(KeyEntry& key, Side side) {
+  // No write is owed to this side, or it would not be current: what stands in the queue are reads.
+  for (Ticket::Place* place = key.first; place != nullptr; place = place->behind) {
+    if (place->ticket->side == other(side)) std::atomic_ref(place->ticket->overlap).store(true, std::memory_order_relaxed);
+  }
+}
+
 void Sequencer::grant(Ticket& ticket, Side side) {
   ticket.side = side;
   ticket.admitted_ = true;
@@ -116,6 +125,7 @@ void Sequencer::grant(Ticket& ticket, Side side) {
     KeyEntry& key = *place.entry;
     if (key.writes_in_flight[0] + key.writes_in_flight[1] > 0) ticket.overlap = true;
     if (ticket.write) {
+      overtake_reads(key, side);
       ++key.writes_started;
       ++key.writes_in_flight[at];
     }

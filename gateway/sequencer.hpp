@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -46,9 +47,13 @@ struct Ticket {
 
   // Set by the sequencer.
   Side side = Side::legacy;
-  bool overlap = false;  ///< a write of one of its keys was in flight on the serving side at the same time
+  /// A write of one of its keys was in flight at the same time: on the serving side, or, for a queued read, served by
+  /// the side that its shadow leg goes to. Other threads may still set the latter: read it by overlapped().
+  bool overlap = false;
   std::vector<std::uint64_t> sequences;  ///< per key, from 1
   std::uint64_t completion = 0;          ///< of the slice: agrees with the order of every key
+
+  [[nodiscard]] bool overlapped() { return std::atomic_ref(overlap).load(std::memory_order_relaxed); }
 
  private:
   friend class Sequencer;
@@ -139,6 +144,7 @@ class Sequencer {
   [[nodiscard]] bool current(const Ticket& ticket, Side side) const;
   [[nodiscard]] std::optional<Side> side_for(const Ticket& ticket) const;
   void grant(Ticket& ticket, Side side);
+  static void overtake_reads(KeyEntry& key, Side side);
   void leave_serving(Ticket& ticket);
   bool enqueue_shadow(Ticket& ticket);
   void advance(KeyEntry& entry, Wakes& wakes);

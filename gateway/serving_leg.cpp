@@ -19,6 +19,7 @@ bool ServingLeg::asks_backend_first(const Exchange& exchange) {
   const auto& route = exchange.route->config;
   const Stage stage = exchange.slice.stage;
   if (!exchange.route->is_unmatched && (stage == Stage::canary || stage == Stage::promoted)) return false;
+  if (exchange.override_side) return false;
   return exchange.request.expects_continue && exchange.request.has_body() && exchange.request.minor_version == 1 &&
          route.key.json.empty() && route.ordering != config::Ordering::strict;
 }

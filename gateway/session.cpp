@@ -15,6 +15,7 @@
 #include "gateway/responder.hpp"
 #include "gateway/serving_leg.hpp"
 #include "gateway/settlement.hpp"
+#include "gateway/side_override.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -42,6 +43,10 @@ class Session {
     const ReadResult head = co_await client_.read_head(*exchange);
     if (!head.ok) co_return co_await reject(*exchange, head);
     served_any_ = true;
+    const SideOverride forced = take_override(exchange->request, exchange->settings->gateway.side_override);
+    const ReadResult forbidden{false, 403, forced.refusal};
+    if (!forced.refusal.empty()) co_return co_await reject(*exchange, forbidden);
+    exchange->override_side = forced.side;
     if (exchange->request.max_forwards == 0u) co_return co_await answer_as_last(*exchange);
     begin(*exchange);
     const ReadResult body = co_await read_body(*exchange, ServingLeg::asks_backend_first(*exchange));
@@ -150,6 +155,7 @@ class Session {
                   ? cohort_bucket(exchange.keys, context_.config.salt)
                   : cohort_bucket(std::string_view(exchange.id_text), context_.config.salt);
     choose(exchange);
+    if (exchange.forced) ++loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)].overrides;
     if (exchange.excluded.empty()) loop_.unsettled.add(exchange);
     const bool length_known = exchange.body_complete && !exchange.body_withheld;
     const std::optional<std::uint64_t> length =
@@ -168,6 +174,11 @@ class Session {
       exchange.choice.shadow = false;
       exchange.choice.excluded = "body_too_large";
     }
+    // A write that the other side would not get is not forced: it would make keys of real clients incomplete there, all
+    // of them where its own cannot be had.
+    const bool harmless = !exchange.write() || exchange.choice.shadow;
+    exchange.forced = harmless && override_counts(exchange, exchange.slice);
+    if (exchange.forced) exchange.choice.target = *exchange.override_side;
     exchange.excluded = exchange.choice.excluded;
   }
 

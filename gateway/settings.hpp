@@ -10,6 +10,7 @@
 #include "gateway/address_blocks.hpp"
 #include "gateway/backend_tls.hpp"
 #include "gateway/listener_tls.hpp"
+#include "gateway/redactor.hpp"
 #include "gateway/route_table.hpp"
 
 namespace phoenix::gateway {
@@ -23,6 +24,7 @@ struct Settings {
         routes(gateway, slices, earlier),
         trusted_proxies(gateway.trusted_proxies),
         listener_tls(make_listener_tls(gateway.tls)),
+        redactor(gateway.redact),
         backend_tls{backend_tls_context(gateway.legacy, "gateway.legacy.tls"),
                     backend_tls_context(gateway.modern, "gateway.modern.tls")} {}
 
@@ -30,6 +32,7 @@ struct Settings {
   const RouteTable routes;
   const AddressBlocks trusted_proxies;
   const ListenerTls listener_tls;
+  const Redactor redactor;
   const std::array<std::shared_ptr<TlsContext>, 2> backend_tls;  // by side; null where no endpoint wants it
 
   [[nodiscard]] bool has_modern() const { return !gateway.modern.empty(); }

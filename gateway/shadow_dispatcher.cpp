@@ -205,7 +205,9 @@ Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, Upstream& up
   const auto started = std::chrono::steady_clock::now();
   exchange.shadow.sent_at_us = unix_us();
   exchange.shadow.head_text.clear();
-  const std::string tail = shadow_leg_tail(exchange.assigned_id);
+  const auto& gateway = loop_.settings->gateway;
+  const auto& auth = (side_ == Side::legacy ? gateway.legacy : gateway.modern).shadow_auth;
+  const std::string tail = write_shadow_leg(exchange, auth, exchange.shadow.sent_at_us);
   LegOutcome outcome = co_await upstream.send_request(*connection, exchange.forwarded_head, tail, exchange.body);
   if (outcome == LegOutcome::ok)
     outcome = co_await upstream.read_head(*connection, exchange.request.method, exchange.shadow);

@@ -154,6 +154,7 @@ void write_header(JsonWriter& json, const ExchangeEvent& event) {
   json.field("rung", event.rung);
   json.flag("overlap", event.overlap);
   json.flag("parachute", event.parachute);
+  json.flag("forced", event.forced);
   json.optional_field("excluded", event.excluded);
   json.optional_field("dropped", event.dropped);
   json.open("request", '{');
@@ -273,6 +274,7 @@ void read_scalars(const Json& header, ExchangeEvent& event) {
   event.rung = number<std::uint64_t>(header, "rung");
   event.overlap = flag(header, "overlap");
   event.parachute = flag(header, "parachute");
+  event.forced = flag(header, "forced");
   event.excluded = optional_text(header, "excluded");
   event.dropped = optional_text(header, "dropped");
 }

@@ -73,6 +73,7 @@ struct ExchangeEvent {
   std::uint64_t rung = 0;
   bool overlap = false;  ///< another write of one of its keys was in flight on the serving side at the same time
   bool parachute = false;
+  bool forced = false;  ///< a person forced the target side, to try it by hand
   std::string
       excluded;  ///< reason decided before the outcome (overlap, key_unavailable, body_too_large, …); else empty
   std::string dropped;  ///< reason for a shadow leg that was lost through us; else empty

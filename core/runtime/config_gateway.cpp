@@ -171,6 +171,7 @@ void read_backend(Section backend, BackendConfig& out) {
   breaker.read("failures", out.circuit_breaker.failures, 0, 1000);
   breaker.read("open", out.circuit_breaker.open);
   breaker.finish();
+  read_shadow_auth(backend.section("shadow_auth"), out.shadow_auth);
   backend.finish();
 }
 
@@ -289,6 +290,8 @@ void read_gateway(Section gateway, GatewayConfig& out, const Config& all) {
   read_listener(gateway, out);
   read_timeouts(gateway.section("timeouts"), out.timeouts);
   read_limits(gateway.section("limits"), out.limits);
+  read_redact(gateway.section("redact"), out.redact);
+  if (gateway.has("override")) read_override(gateway.section("override"), out.side_override);
   read_routes(gateway, out, all);
   gateway.finish();
   if (out.legacy.empty())

@@ -64,6 +64,14 @@ struct BackendConfig {
     milliseconds open{5'000};  // then one request may try
     friend bool operator==(const CircuitBreaker&, const CircuitBreaker&) = default;
   } circuit_breaker;
+  /// Credentials of a shadow leg that waited so long that the client's may have expired.
+  struct ShadowAuth {
+    std::string header;  // empty: the client's are sent, however late
+    std::string value;
+    milliseconds after{10'000};  // counted from the end of the serving leg
+    [[nodiscard]] bool enabled() const { return !header.empty(); }
+    friend bool operator==(const ShadowAuth&, const ShadowAuth&) = default;
+  } shadow_auth;
   [[nodiscard]] bool empty() const { return endpoints.empty(); }
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
@@ -159,6 +167,20 @@ struct GatewayConfig {
     milliseconds spool_age{24 * 3'600'000};           // a shadow leg that has waited longer is given up
     std::uint64_t event_spool_bytes = 1ull << 30;     // events that the log does not have yet
   } limits;
+  /// What stands in events as a keyed hash only.
+  struct Redact {
+    std::string key;                   // secret; empty: one of this gateway's own, in state_dir
+    std::vector<std::string> headers;  // beside Authorization, Proxy-Authorization, Cookie and Set-Cookie
+    std::vector<std::string> json;     // JSON pointers into bodies; a segment `*` matches every element or member
+    std::vector<std::string> query;    // parameters of the query and of forms
+  } redact;
+  /// Who may force a request to one side.
+  struct Override {
+    std::string header = "X-Phoenix-Side";
+    std::string token_header = "X-Phoenix-Token";
+    std::string token;  // secret; empty: nobody
+    [[nodiscard]] bool enabled() const { return !token.empty(); }
+  } side_override;
   OnControlLoss on_control_loss = OnControlLoss::hold;
   std::vector<RouteConfig> routes;
 };

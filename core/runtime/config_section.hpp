@@ -83,6 +83,10 @@ class Section {
 
 /// config_gateway.cpp; `all` holds the slices already.
 void read_gateway(Section gateway, GatewayConfig& out, const Config& all);
+/// config_secrets.cpp
+void read_redact(Section redact, GatewayConfig::Redact& out);
+void read_override(Section override_section, GatewayConfig::Override& out);  // when it is there
+void read_shadow_auth(Section auth, BackendConfig::ShadowAuth& out);
 /// config_capture.cpp
 void read_capture(Section capture, CaptureConfig& out);
 

@@ -67,7 +67,8 @@ ExchangeEvent deal_event(std::string_view input) {
     *number = dealer.number();
   event.received_at_us = dealer.time();
   event.completed_at_us = dealer.time();
-  for (bool* flag : {&event.write, &event.overlap, &event.parachute, &event.request_truncated}) *flag = dealer.flag();
+  for (bool* flag : {&event.write, &event.overlap, &event.parachute, &event.forced, &event.request_truncated})
+    *flag = dealer.flag();
   event.keys.resize(dealer.byte() % 4);
   for (auto& key : event.keys) key = {dealer.text(), dealer.number()};
   event.target_side = static_cast<Side>(dealer.byte() % 2);
@@ -92,8 +93,8 @@ auto leg_fields(const LegRecord& l) {
 auto event_fields(const ExchangeEvent& e) {
   return std::tie(e.exchange_id, e.request_id, e.gateway, e.incarnation, e.sequence, e.received_at_us,
                   e.completed_at_us, e.route, e.slice, e.method, e.target, e.write, e.target_side, e.serving_side,
-                  e.stage, e.policy_epoch, e.rung, e.overlap, e.parachute, e.excluded, e.dropped, e.request_headers,
-                  e.request_body_bytes, e.request_body_hash, e.request_truncated, e.request_body);
+                  e.stage, e.policy_epoch, e.rung, e.overlap, e.parachute, e.forced, e.excluded, e.dropped,
+                  e.request_headers, e.request_body_bytes, e.request_body_hash, e.request_truncated, e.request_body);
 }
 
 void check_round_trip(const ExchangeEvent& event) {

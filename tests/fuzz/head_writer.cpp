@@ -102,6 +102,38 @@ void check_forwarded(const Exchange& exchange) {
   }
 }
 
+std::vector<std::pair<std::string_view, std::string_view>> fields_but(
+    const MessageHead& head, std::initializer_list<std::string_view> left_out) {
+  std::vector<std::pair<std::string_view, std::string_view>> fields;
+  for (const auto& field : head.fields) {
+    if (!is_among(field.name, left_out)) fields.emplace_back(field.name, field.value);
+  }
+  return fields;
+}
+
+// The client's credentials are replaced where it had some, and nothing else is.
+void check_late_leg(Exchange& exchange) {
+  if (exchange.request.max_forwards == 0) return;
+  config::BackendConfig::ShadowAuth auth;
+  auth.header = "Authorization";
+  auth.value = "Bearer late";
+  exchange.serving.sent_at_us = exchange.serving.duration_us = 1;
+  write_forwarded_head(exchange, {kPeer}, 0, exchange.forwarded_head);
+  const std::string in_time = exchange.forwarded_head + gateway::shadow_leg_tail({});
+  const std::string tail = write_shadow_leg(exchange, auth, 60'000'000);
+  const std::string late = exchange.forwarded_head + tail;
+  check_one_head(late);
+  RequestHead before;
+  RequestHead after;
+  check(!parse_request_head(in_time, before) && !parse_request_head(late, after), "a late leg is a valid request");
+  const bool had_credentials = count(before, auth.header) > 0;
+  check(count(after, auth.header) == (had_credentials ? 1 : 0), "credentials once, where there were some");
+  check(!had_credentials || after.find(auth.header) == auth.value, "the client's credentials are gone");
+  check(count(after, "x-phoenix-served-at") == 1, "it says when it was served");
+  check(fields_but(before, {auth.header}) == fields_but(after, {auth.header, "x-phoenix-served-at"}),
+        "every other field stays");
+}
+
 void check_response(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive) {
   using Kind = ResponseFraming::Kind;
   std::string text;
@@ -146,6 +178,7 @@ void head_writer(std::string_view input) {
   check(is_clean(request_id) && request_id.size() <= 128, "a request id is short and clean");
   exchange.request_id = request_id.empty() ? kExchangeId : std::string(request_id);
   check_forwarded(exchange);
+  check_late_leg(exchange);
 
   const std::string_view answer = input.substr(end.length);
   const gateway::HeadEnd answer_end = slow_head_end(answer);

@@ -5,4 +5,6 @@ phoenix_test(test_gateway_pure unit
           gateway/backend_state_test.cpp gateway/proxy_header_test.cpp gateway/address_blocks_test.cpp
           gateway/address_cache_test.cpp gateway/reload_test.cpp gateway/access_line_test.cpp
           gateway/mapped_log_test.cpp gateway/account_file_test.cpp gateway/event_spool_test.cpp gateway/journal_test.cpp
-  DEPS phoenix_gateway_lib)
+          gateway/redactor_test.cpp gateway/redaction_key_test.cpp gateway/side_override_test.cpp
+          gateway/shadow_leg_test.cpp
+  DEPS phoenix_gateway_lib phoenix_arbiter_lib)

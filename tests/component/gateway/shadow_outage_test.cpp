@@ -33,22 +33,6 @@ TEST_CASE_METHOD(World,
   check_accounts();
 }
 
-TEST_CASE(
-    "beyond the queue's bound shadow legs are dropped and counted, their keys tainted, and clients notice nothing") {
-  World world("  limits: {shadow_queue: 4}");
-  world.modern.refuse();
-  RawClient client(world.port());
-  for (int i = 0; i < 20; ++i) CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i))).status == 200);
-  const auto now = world.route("deposits");
-  CHECK(now["in_flight"] == 2);  // one connection is on one of two event loops
-  CHECK(now["dropped"]["shadow_queue_full"] == 18);
-  CHECK(world.status()["keys"]["s"]["modern"]["incomplete"] == 18);
-  world.modern.back();
-  REQUIRE(world.settle());
-  CHECK(world.modern.count() == 2);
-  world.check_accounts();
-}
-
 TEST_CASE_METHOD(World,
                  "while the event log is locked clients are served as ever; the events arrive later, all of them") {
   RawClient client(port());

@@ -104,3 +104,47 @@ TEST_CASE("values carry units") {
   CHECK(config::parse_endpoint("a").has_error());
   CHECK(config::parse_endpoint("a:99999").has_error());
 }
+
+TEST_CASE("secrets: what is redacted, who may force a side, whose credentials a late leg carries") {
+  const auto config = config::parse(kMinimal +
+                                        "  redact: {key: 0123456789abcdef, headers: X-Api-Key, json: [/a, \"/b/*\"], "
+                                        "query: [token]}\n"
+                                        "  override: {token: \"a-token-of-some-length\"}\n",
+                                    "phoenix.yml")
+                          .value();
+  CHECK(config.gateway.redact.headers == std::vector<std::string>{"X-Api-Key"});
+  CHECK(config.gateway.redact.json.size() == 2);
+  CHECK(config.gateway.side_override.enabled());
+  CHECK(config.gateway.side_override.header == "X-Phoenix-Side");
+  CHECK_FALSE(config::parse(kMinimal, "phoenix.yml")->gateway.side_override.enabled());
+  const auto auth = [](const std::string& text) {
+    return "gateway: {legacy: {endpoints: \"http://a:1\", shadow_auth: {" + text + "}}}\n";
+  };
+  const auto backend = config::parse(auth("header: Authorization, value: Bearer x, after: 3s"), "x.yml").value();
+  CHECK(backend.gateway.legacy.shadow_auth.value == "Bearer x");
+  CHECK(backend.gateway.legacy.shadow_auth.after == std::chrono::seconds(3));
+  CHECK_FALSE(backend.gateway.modern.shadow_auth.enabled());
+
+  const std::vector<std::pair<std::string, const char*>> refused = {
+      {kMinimal + "  redact: {key: s3cret}\n", "gateway.redact: key: needs at least 16"},
+      {kMinimal + "  redact: {headers: [\"a b\"]}\n", "no name of a header"},
+      {kMinimal + "  redact: {headers: [x-request-id]}\n", "must not hold a secret"},
+      {kMinimal + "  redact: {json: [a]}\n", "must start with '/'"},
+      {kMinimal + "  redact: {json: [/a~2]}\n", "write ~0"},
+      {kMinimal + "  redact: {json: [/a~]}\n", "write ~0"},
+      {kMinimal + "  redact: {query: [\"\"]}\n", "has a name"},
+      {kMinimal + "  override: {header: X-Side}\n", "gateway.override: token: needs at least 16"},
+      {kMinimal + "  override: {token: s3cret}\n", "needs at least 16"},
+      {kMinimal + "  override: {token: s3cret-s3cret-s3cret, header: x-phoenix-token}\n", "two headers"},
+      {kMinimal + "  override: {token: s3cret-s3cret-s3cret, header: Host}\n", "meaning of its own"},
+      {auth("header: Authorization"), "belong together"},
+      {auth("value: s3cret"), "belong together"},
+      {auth("header: Content-Length, value: s3cret"), "meaning of its own"},
+      {auth("header: X-Phoenix-Leg, value: s3cret"), "by the gateway alone"},
+      {auth("header: Authorization, value: \"s3cret\\r\\nX: y\""), "no value of a header"},
+  };
+  for (const auto& [text, problem] : refused) {
+    INFO(text);
+    CHECK_THAT(error_of(text), Catch::Contains(problem) && !Catch::Contains("s3cret"));
+  }
+}

@@ -21,6 +21,7 @@ ExchangeEvent sample() {
   event.keys = {{"12", 3}, {"\xc3\xa9", 1}};
   event.serving_side = Side::modern;
   event.overlap = true;
+  event.forced = true;
   event.request_headers = {{"X-Latin", "caf\xe9"}};
   event.request_body = std::string("a\0b\"", 4);
   event.serving = {LegOutcome::ok, 201, false, 10, 20, 3, 42, false, {{"Content-Type", "application/json"}}, "{}\n"};
@@ -41,6 +42,7 @@ TEST_CASE("an exchange survives the frame byte for byte") {
   CHECK(read.shadow.outcome == LegOutcome::timeout);
   CHECK(read.shadow.uncertain);
   CHECK(read.overlap);
+  CHECK(read.forced);
   CHECK(encode(read) == encode(event));
 }
 

@@ -185,6 +185,21 @@ TEST_CASE("an exchange whose keys could not be had stands for every key") {
   sequencer.abandon(any.ticket);
 }
 
+TEST_CASE("a read whose shadow leg may see a write that the other side serves meanwhile says so") {
+  Sequencer sequencer;
+  Probe read({"8"}, false, Side::modern), behind({"8"}, false, Side::modern), write({"8", "2"}, true, Side::legacy);
+  sequencer.admit(read.ticket);
+  CHECK(sequencer.complete(read.ticket, ShadowNeed::send));
+  CHECK(sequencer.admit(write.ticket) == Admission::granted);
+  CHECK(read.ticket.overlapped());
+  sequencer.complete(write.ticket, ShadowNeed::send);
+  sequencer.shadow_done(read.ticket, ShadowResult::applied);
+  sequencer.shadow_done(write.ticket, ShadowResult::applied);
+  sequencer.admit(behind.ticket);
+  CHECK(sequencer.complete(behind.ticket, ShadowNeed::send));
+  CHECK_FALSE(behind.ticket.overlapped());
+}
+
 TEST_CASE("a queued ticket may be moved, and keeps its place") {
   Sequencer sequencer;
   Probe a({"1"}, true), b({"1", "2"}, true), c({"2"}, true);
