@@ -23,7 +23,7 @@ ACCOUNTS, FRESH_ACCOUNTS = 2000, 500
 RATE = 1000  # requests per second
 BUSY = 1.0  # load average beyond which others disturb the latencies
 # Seconds of one round, of a fault at least, and of a long one; pairs of rounds at most; kills.
-SCALES = {"quick": (0.7, 1.4, 8, 6, 4), "medium": (3, 18, 60, 8, 30), "full": (5, 60, 600, 60, 100)}
+SCALES = {"quick": (0.6, 1.2, 8, 6, 4), "medium": (3, 18, 60, 8, 30), "full": (5, 60, 600, 60, 100)}
 
 
 class World:
