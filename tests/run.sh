@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Sets up everything and passes the tests:
 #   ./tests/run.sh [--label LABEL] [--skip-setup] [--require-kafka] [--no-sanitizers] [--no-fuzz] [--full]
-# unit, component, integration (real Postgres under build/), simulation, end-to-end, soak and bench, by ctest label; then
-# the gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone. --full adds
-# TSan and runs each fuzz target and the soak for ten minutes. Where Apache Kafka cannot be obtained, the tests that need
-# it are named and left out, unless --require-kafka asks for them.
+# unit, component, integration (real Postgres under build/), simulation, end-to-end, soak, faults and bench, by ctest
+# label; then the gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone.
+# --full adds TSan and the long fault matrix; each fuzz target and the soak then take ten minutes. Where Apache Kafka
+# cannot be obtained, the tests that need it are named and left out, unless --require-kafka asks for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=""
@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
     --no-sanitizers) sanitizers=no; shift ;;
     --no-fuzz) fuzz=no; shift ;;
     --full) full=yes; shift ;;
-    *) sed -n '2,7p' "$0" | sed 's/^# //'; exit 2 ;;
+    *) sed -n '2,8p' "$0" | sed 's/^# //'; exit 2 ;;
   esac
 done
 [ -z "$label" ] || { sanitizers=no; fuzz=no; full=no; }
@@ -73,6 +73,8 @@ if [ "$full" = yes ]; then
   ./tests/sanitizers.sh tsan
   step "soak, ten minutes"
   python3 tests/soak/run.py --seconds 600
+  step "fault matrix, half an hour"
+  python3 tests/faults/run.py --full
 fi
 if [ "$fuzz" = yes ]; then
   step "fuzzers"

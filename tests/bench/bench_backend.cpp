@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tests/bench/epoll_socket.hpp"
+#include "tests/bench/message_size.hpp"
 
 namespace phoenix::bench {
 namespace {
@@ -35,19 +36,6 @@ struct Connection {
   std::uint64_t number;
   std::string unread;
 };
-
-// Bytes of the first complete request, 0 when there is none yet. Trusts its peer: only the proxies under test speak.
-std::size_t request_size(std::string_view bytes) {
-  const std::size_t end = bytes.find("\r\n\r\n");
-  if (end == std::string_view::npos) return 0;
-  std::size_t body = 0;
-  for (std::size_t at = bytes.find("\r\n"); at < end; at = bytes.find("\r\n", at + 2)) {
-    constexpr std::string_view kLength = "content-length:";
-    if (strncasecmp(bytes.data() + at + 2, kLength.data(), kLength.size()) == 0)
-      body = std::strtoull(bytes.data() + at + 2 + kLength.size(), nullptr, 10);
-  }
-  return bytes.size() >= end + 4 + body ? end + 4 + body : 0;
-}
 
 class Backend {
  public:
@@ -102,7 +90,7 @@ class Backend {
     std::string_view all(bytes, static_cast<std::size_t>(n));
     if (!connection.unread.empty()) all = connection.unread.append(all);
     std::size_t used = 0;
-    while (const std::size_t size = request_size(all.substr(used))) {
+    while (const std::size_t size = message_size(all.substr(used))) {
       used += size;
       ++requests_;
       if (options_.behaviour == "reset") return end(connection);

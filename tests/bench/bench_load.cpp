@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/bench/epoll_socket.hpp"
+#include "tests/bench/message_size.hpp"
 
 namespace phoenix::bench {
 namespace {
@@ -34,19 +35,6 @@ struct Connection {
   Clock::time_point due;
   std::string unread;
 };
-
-// Bytes of the complete response at the front, 0 when it is not all there.
-std::size_t response_size(std::string_view bytes) {
-  const std::size_t end = bytes.find("\r\n\r\n");
-  if (end == std::string_view::npos) return 0;
-  constexpr std::string_view kLength = "\r\nContent-Length:";
-  std::size_t body = 0;
-  for (std::size_t at = bytes.find("\r\n"); at < end; at = bytes.find("\r\n", at + 2)) {
-    if (strncasecmp(bytes.data() + at, kLength.data(), kLength.size()) == 0)
-      body = std::strtoull(bytes.data() + at + kLength.size(), nullptr, 10);
-  }
-  return bytes.size() >= end + 4 + body ? end + 4 + body : 0;
-}
 
 class Load {
  public:
@@ -122,7 +110,7 @@ class Load {
     if (n <= 0) return broke(connection);
     std::string_view all(bytes, static_cast<std::size_t>(n));
     if (!connection.unread.empty()) all = connection.unread.append(all);
-    const std::size_t size = response_size(all);
+    const std::size_t size = message_size(all);
     if (size == 0) {
       if (connection.unread.empty()) connection.unread = all;
       return;

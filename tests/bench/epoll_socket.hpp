@@ -34,18 +34,24 @@ inline void without_delay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/// Listens on a free port of 127.0.0.1 (or `port`), which is returned in `port`.
-inline int listen_on(std::uint16_t& port) {
+/// Bound to a free port of 127.0.0.1 (or `port`), which is returned in `port`, and not listening: connects are refused.
+inline int bind_to(std::uint16_t& port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in at = loopback(port);
   if (::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) fail("bind");
-  if (::listen(fd, 4096) != 0) fail("listen");
   socklen_t size = sizeof at;
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
   port = ntohs(at.sin_port);
+  return fd;
+}
+
+/// Listens on a free port of 127.0.0.1 (or `port`), which is returned in `port`.
+inline int listen_on(std::uint16_t& port) {
+  const int fd = bind_to(port);
+  if (::listen(fd, 4096) != 0) fail("listen");
   return fd;
 }
 
@@ -74,6 +80,14 @@ class Epoll {
     event.events = EPOLLIN | EPOLLRDHUP;
     event.data.ptr = context;
     if (::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");
+  }
+  /// Whether `fd` is also reported while it can be written to.
+  void watch_writable(int fd, void* context, bool wanted) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLRDHUP;
+    if (wanted) event.events |= EPOLLOUT;
+    event.data.ptr = context;
+    if (::epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &event) != 0) fail("epoll_ctl");
   }
   /// `each(context)` for what is readable; waits at most `timeout_ms` (-1: for ever).
   template <class Each>
