@@ -1,5 +1,7 @@
 #include "gateway/shadow_dispatcher.hpp"
 
+#include <utility>
+
 #include "core/runtime/log.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
+constexpr std::size_t kMostFresh = 256;
+constexpr std::size_t kLongAnswerBytes = 64 * 1024;  // beyond, an answer is read a piece at a turn
 
 ShadowResult result_of(const Exchange& exchange) {
   if (exchange.shadow.outcome != LegOutcome::ok || is_uncertain(exchange.shadow)) return ShadowResult::lost;
@@ -40,7 +44,9 @@ ExchangePtr read_back(EventLoop& loop, const Journaled& at) {
 }  // namespace
 
 ShadowDispatcher::ShadowDispatcher(EventLoop& loop, Side side)
-    : loop_(loop), side_(side), backoff_timer_(loop.io.get_executor()) {}
+    : loop_(loop), side_(side), backoff_timer_(loop.io.get_executor()), turn_timer_(loop.io.get_executor()) {
+  turn_timer_.expires_at(std::chrono::steady_clock::time_point::max());
+}
 
 ShadowDispatcher::~ShadowDispatcher() = default;
 
@@ -67,6 +73,7 @@ void ShadowDispatcher::run(Exchange& exchange) {
   // While nothing can be sent there is no use in keeping it all in memory.
   SpooledLeg* spooled = is_full(0, 0) ? spool(exchange, true) : nullptr;
   ready_.push_back(spooled != nullptr ? Ready{nullptr, spooled} : Ready{&exchange, nullptr});
+  fresh_ = std::min(fresh_ + 1, kMostFresh);
   start_workers();
 }
 
@@ -155,8 +162,15 @@ void ShadowDispatcher::settings_changed() {
 
 // One connection's worth of work: sends what is ready, one exchange after the other, and ends when nothing is.
 Awaitable<void> ShadowDispatcher::work() {
+  bool is_first = true;
   // A reload may allow fewer connections than there are.
   while (!ready_.empty() && !backing_off_ && workers_ <= loop_.settings->gateway.limits.shadow_connections) {
+    // As many go at once as have come, or a busy loop would never catch up; a backlog beyond that waits for turns.
+    if (!std::exchange(is_first, false) && fresh_ == 0) {
+      co_await turn();
+      if (ready_.empty() || backing_off_) break;
+    }
+    if (fresh_ > 0) --fresh_;
     const Ready next = ready_.front();
     ready_.pop_front();
     Exchange* exchange = next.exchange != nullptr ? next.exchange : unspool(*next.spooled);
@@ -193,11 +207,28 @@ Awaitable<void> ShadowDispatcher::deliver(Exchange& exchange, UpstreamPtr upstre
   shadow_over(exchange, outcome);
 }
 
+// Between two turns the loop looks at all its sockets, so that neither a backlog nor a backend that floods takes its
+// time from clients.
+Awaitable<void> ShadowDispatcher::turn() {
+  ++waiting_for_turn_;
+  if (!std::exchange(turning_, true)) asio::post(loop_.io, [this] { next_turn(); });
+  co_await turn_timer_.async_wait(kAwait);
+  --waiting_for_turn_;
+}
+
+void ShadowDispatcher::next_turn() {
+  turning_ = waiting_for_turn_ > 0;
+  if (!turning_) return;
+  turn_timer_.cancel_one();
+  asio::post(loop_.io, [this] { next_turn(); });
+}
+
 Awaitable<void> ShadowDispatcher::back_off() {
   backing_off_ = true;
   backoff_ = std::min(std::max(backoff_ * 2, kFirstBackoff), kLongestBackoff);
   backoff_timer_.expires_after(backoff_);
   co_await backoff_timer_.async_wait(kAwait);
+  fresh_ = 0;
   backing_off_ = false;
 }
 
@@ -232,6 +263,7 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
   const auto until = std::chrono::steady_clock::now() + upstream.timeouts().idle;
   while (!body.finished() && !leg.head.is_event_stream()) {
     window.clear();
+    if (leg.body_bytes > kLongAnswerBytes) co_await turn();
     if (std::chrono::steady_clock::now() > until)
       co_return LegOutcome::timeout;  // a body without end must not keep the connection
     if (co_await body.read_some(window, upstream.timeouts().idle) == ResponseBody::State::failed)
@@ -259,7 +291,8 @@ void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
   const auto side = static_cast<std::size_t>(index(side_));
   loop_.counters.routes[route].shadow.count(to_string(outcome));
   if (outcome != LegOutcome::dropped) ++loop_.counters.shadow_legs[side];
-  if (outcome != LegOutcome::dropped && (outcome != LegOutcome::ok || exchange.shadow.head.status >= 500)) ++loop_.counters.shadow_errors[side];
+  if (outcome != LegOutcome::dropped && (outcome != LegOutcome::ok || exchange.shadow.head.status >= 500))
+    ++loop_.counters.shadow_errors[side];
   if (outcome == LegOutcome::ok) loop_.counters.duration[route][side].observe_us(exchange.shadow.duration_us);
   if (exchange.write() && result_of(exchange) != ShadowResult::applied) record_incomplete(exchange, loop_.context);
   Held& held = held_.at(&exchange);

@@ -47,7 +47,8 @@ class ShadowDispatcher {
   void run_later(SpooledLeg& leg);
   /// The serving leg of a held exchange has ended; its event may go out once both legs are over.
   void serving_ended(Exchange& exchange);
-  /// A leg that an earlier process left, before the loop runs. Its ticket has been restored; `run_now`: it has its turn.
+  /// A leg that an earlier process left, before the loop runs. Its ticket has been restored; `run_now`: it has its
+  /// turn.
   void take_over(std::unique_ptr<SpooledLeg> leg, bool run_now);
   /// New settings may allow more connections than before.
   void settings_changed();
@@ -82,10 +83,11 @@ class ShadowDispatcher {
   void abandon(SpooledLeg& leg);
   void start_workers();
   Awaitable<void> work();
+  Awaitable<void> turn();
+  void next_turn();
   Awaitable<void> deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection);
   Awaitable<LegOutcome> attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection);
-  static Awaitable<LegOutcome> receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection,
-                                       bool& reusable);
+  Awaitable<LegOutcome> receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection, bool& reusable);
   Awaitable<void> back_off();
   void give_up(Exchange& exchange, std::string_view reason);
   void shadow_over(Exchange& exchange, LegOutcome outcome);
@@ -102,6 +104,10 @@ class ShadowDispatcher {
   bool backing_off_ = false;
   std::chrono::milliseconds backoff_{0};
   Timer backoff_timer_;
+  std::size_t waiting_for_turn_ = 0;
+  std::size_t fresh_ = 0;  // legs that may be begun without a turn, because as many have come
+  bool turning_ = false;   // next_turn() is posted
+  Timer turn_timer_;       // never expires: cancel_one() lets one go on
   SteadyTime next_look_{};
 };
 
