@@ -13,6 +13,7 @@
 #include "core/runtime/config.hpp"
 #include "orchestrator/cli/api_client.hpp"
 #include "orchestrator/cli/explain_view.hpp"
+#include "orchestrator/cli/gateway_commands.hpp"
 #include "orchestrator/cli/status_view.hpp"
 #include "orchestrator/cli/table.hpp"
 #include "orchestrator/kill_switch.hpp"
@@ -23,7 +24,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::chrono::seconds kDirectTimeout{3};
-constexpr std::chrono::seconds kReloadTimeout{10};
 
 json parsed(const std::string& body) {
   auto document = json::parse(body, nullptr, false);
@@ -93,18 +93,9 @@ void print_replies(std::ostream& out, const json& gateways) {
   if (!table.empty()) out << table.render();
 }
 
-std::vector<config::Endpoint> gateway_addresses(const config::Config& config) {
-  auto gateways = config.control_gateways;
-  for (auto& endpoint : gateways) {
-    if (endpoint.host == "0.0.0.0") endpoint.host = "127.0.0.1";
-  }
-  if (gateways.empty()) fail("the configuration names no gateway: add control.gateways");
-  return gateways;
-}
-
 int kill_direct(const Options& options, std::ostream& out, std::ostream& err) {
   const std::string slice = options.arguments.empty() ? "*" : options.arguments[0];
-  const auto replies = kill_gateways(gateway_addresses(load_config(options)),
+  const auto replies = kill_gateways(gateways_asked(options),
                                      {slice, options.value("reason"), who(options)}, kDirectTimeout);
   json gateways = json::array();
   std::size_t missing = 0;
@@ -141,35 +132,6 @@ int kill(const Options& options, std::ostream& out, std::ostream& err) {
   }
   if (acknowledged) return 0;
   fmt::print(err, "phoenixctl: not every gateway acknowledged the kill: repeat it with --direct\n");
-  return 1;
-}
-
-// Each gateway reads its own file: the one here only says where they are.
-int gateway_reload(const Options& options, std::ostream& out, std::ostream& err) {
-  std::vector<config::Endpoint> asked;
-  if (const std::string one = options.value("gateway"); !one.empty()) {
-    const auto endpoint = config::parse_endpoint(one);
-    if (!endpoint) fail("--gateway: " + endpoint.error().message);
-    asked.push_back(*endpoint);
-  } else {
-    asked = gateway_addresses(load_config(options));
-  }
-  const auto replies = post_to_gateways(asked, "/reload", "", "reloaded", kReloadTimeout);
-  json gateways = json::array();
-  std::size_t missing = 0;
-  Table table({"GATEWAY", "RELOADED", "DETAIL"});
-  for (const auto& reply : replies) {
-    missing += reply.acknowledged ? 0 : 1;
-    gateways.push_back({{"gateway", reply.gateway}, {"reloaded", reply.acknowledged}, {"detail", reply.detail}});
-    table.add({reply.gateway, reply.acknowledged ? "yes" : "NO", reply.detail});
-  }
-  if (options.has("json"))
-    out << dump({{"reloaded", missing == 0}, {"gateways", gateways}}) << "\n";
-  else
-    out << table.render();
-  if (missing == 0) return 0;
-  fmt::print(err, "phoenixctl: {} of {} gateways go on with the configuration that they had\n", missing,
-             replies.size());
   return 1;
 }
 
@@ -291,6 +253,8 @@ int run_command(const Options& options, std::ostream& out, std::ostream& err) {
     if (command == "drift") return drift(options, out);
     if (command == "history") return history(options, out, err);
     if (command == "gateway reload") return gateway_reload(options, out, err);
+    if (command == "gateway keys") return gateway_keys(options, out, err);
+    if (command == "gateway complete") return gateway_complete(options, out, err);
     if (command == "config check") return config_check(options, out);
     return act(options, out, command);  // pause, resume, approve, reset, promote, retire
   } catch (const Failure& failure) {

@@ -61,6 +61,18 @@ const std::vector<Command>& commands() {
        {},
        {},
        "let the gateways read their configuration file again; --gateway HOST:PORT (admin address) asks one alone"},
+      {"gateway keys",
+       {},
+       {"gateway", "slice", "limit"},
+       {},
+       {},
+       "keys that a backend lacks writes of: behind (on their way) or incomplete (lost, uncertain, answered differently)"},
+      {"gateway complete",
+       {"SLICE", "BACKEND", "KEY"},
+       {"gateway", "reason", "by"},
+       {},
+       {"reason"},
+       "the key's data were brought over (KEY '*': all of the slice): BACKEND may serve it again"},
       {"config check", {"FILE"}, {}, {}, {}, "validate a configuration"},
   };
   return kCommands;
