@@ -17,11 +17,17 @@ struct Target {
   void (*run)(std::string_view);
 };
 constexpr Target kTargets[] = {
-    {"request_head", fuzz::request_head},       {"response_head", fuzz::response_head},
-    {"chunked_body", fuzz::chunked_body},       {"json_keys", fuzz::json_keys},
-    {"route_keys", fuzz::route_keys},           {"head_writer", fuzz::head_writer},
-    {"exchange_event", fuzz::exchange_event},   {"json_value", fuzz::json_value},
-    {"response_differ", fuzz::response_differ}, {"proxy_header", fuzz::proxy_header},
+    {"request_head", fuzz::request_head},
+    {"response_head", fuzz::response_head},
+    {"chunked_body", fuzz::chunked_body},
+    {"json_keys", fuzz::json_keys},
+    {"route_keys", fuzz::route_keys},
+    {"head_writer", fuzz::head_writer},
+    {"exchange_event", fuzz::exchange_event},
+    {"json_value", fuzz::json_value},
+    {"response_differ", fuzz::response_differ},
+    {"proxy_header", fuzz::proxy_header},
+    {"xml_value", fuzz::xml_value},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {
