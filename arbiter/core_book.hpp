@@ -36,7 +36,8 @@ class CoreBook {
   /// What the comparison of two answers found.
   struct Compared {
     std::string legacy, modern;  ///< balances as text
-    std::vector<ValueDifference> differences;
+    std::vector<ValueDifference> differences{};
+    std::string undecided{};  ///< why something other than the balance could not be compared
   };
   void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Compared& compared);
   void decide_account(const std::string& account, const Finding& finding);

@@ -223,7 +223,12 @@ void ExchangeJudge::settle(const std::string& account, const Findings& findings)
       book_.decide_account(account, finding);
     } else if (book_.open_exchanges.contains(finding.exchange_id)) {
       const ExchangeEvent exchange = read_exchange(book_.close(finding.exchange_id).frame).value();
-      book_.decide(exchange, finding.verdict, finding.detail, compared_of(exchange));
+      const auto compared = compared_of(exchange);
+      if (compared.undecided.empty() || is_inconsistent(finding.verdict)) {
+        book_.decide(exchange, finding.verdict, finding.detail, compared);
+      } else {
+        book_.decide(exchange, Verdict::unknown, compared.undecided, compared);
+      }
     }
   }
   book_.confirm(book_.accounts[account].slice, findings.confirmed, findings.confirmed_detail);
@@ -233,7 +238,8 @@ CoreBook::Compared ExchangeJudge::compared_of(const ExchangeEvent& exchange) con
   const auto result =
       compare_responses(exchange.leg(Side::legacy), exchange.leg(Side::modern), rules_of(exchange.route).compare);
   return {result.legacy_balance ? result.legacy_balance->to_string() : "",
-          result.modern_balance ? result.modern_balance->to_string() : "", result.values};
+          result.modern_balance ? result.modern_balance->to_string() : "", result.values,
+          result.outcome == Outcome::undecided ? result.note : ""};
 }
 
 }  // namespace phoenix::arbiter

@@ -12,6 +12,7 @@ namespace {
 
 using Outcome = ResponseDifference::Outcome;
 
+constexpr std::string_view kRedacted = "(redacted)";
 constexpr std::string_view kKindNames[] = {"missing", "extra", "type", "value", "order", "header", "status", "body"};
 
 bool is_whole(const LegRecord& leg) {
@@ -38,6 +39,12 @@ void compare_status(const LegRecord& legacy, const LegRecord& modern, const Comp
   note(result, {DifferenceKind::status, "", std::to_string(legacy.status), std::to_string(modern.status)});
 }
 
+/// Nothing can be said of a part; a difference that was found already stands.
+void leave_undecided(ResponseDifference& result, std::string why) {
+  if (result.outcome == Outcome::equal) result.outcome = Outcome::undecided;
+  result.note = std::move(why);
+}
+
 /// All values of a header, in their order; several lines mean the same as one list (RFC 9110, section 5.3).
 std::optional<std::string> header_of(const LegRecord& leg, const std::string& wanted) {
   std::optional<std::string> values;
@@ -52,7 +59,12 @@ void compare_headers(const LegRecord& legacy, const LegRecord& modern, const Com
                      ResponseDifference& result) {
   for (const auto& name : rules.headers) {
     const auto left = header_of(legacy, name), right = header_of(modern, name);
-    if (left == right) continue;
+    if (left == right) {
+      // Blotted out by the gateway: that both say so says nothing.
+      if (left && left->find(kRedacted) != std::string::npos)
+        leave_undecided(result, "header " + name + " is redacted");
+      continue;
+    }
     const auto shown = [](const auto& value) {
       return value ? JsonValue(JsonValue::Kind::string, *value).brief() : "absent";
     };
@@ -62,12 +74,6 @@ void compare_headers(const LegRecord& legacy, const LegRecord& modern, const Com
       note(result, {DifferenceKind::header, name, shown(left), shown(right)});
     }
   }
-}
-
-/// Nothing can be said of the bodies; a difference that was found already stands.
-void leave_undecided(ResponseDifference& result, std::string why) {
-  if (result.outcome == Outcome::equal) result.outcome = Outcome::undecided;
-  result.note = std::move(why);
 }
 
 void compare_hashes(const LegRecord& legacy, const LegRecord& modern, bool rules_could_excuse,

@@ -46,7 +46,6 @@ ResponseDifference compare(const LegRecord& legacy, const LegRecord& modern, boo
     config.normalise = {{"/at", config::Normaliser::timestamp}, {"/id", config::Normaliser::uuid}};
     config.tolerance = {{"/rate", "0.5"}};
     config.keyed = {{"/rows", "id"}};
-    config.headers = {"Content-Type"};
   }
   return compare_responses(legacy, modern, CompareRules::from_config(config), {"balance_after"});
 }
