@@ -155,7 +155,7 @@ OpenExchange CoreBook::close(const std::string& exchange_id) {
 }
 
 void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail,
-                      const Balances& balances) {
+                      const Compared& compared) {
   count(exchange.slice, exchange.route, exchange.rung, std::string(to_string(verdict)));
   auto& evidence = window(exchange.slice);
   const bool current = evidence.enter(exchange.rung);
@@ -178,7 +178,8 @@ void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std:
   event.event_time_us = exchange.completed_at_us;
   event.rung = exchange.rung;
   changes.verdicts.push_back({exchange.exchange_id, std::move(event)});
-  if (current && evidence.keep_evidence()) changes.evidence.push_back({exchange, balances.legacy, balances.modern});
+  if (current && evidence.keep_evidence())
+    changes.evidence.push_back({exchange, compared.legacy, compared.modern, compared.differences});
 }
 
 void CoreBook::decide_account(const std::string& account, const Finding& finding) {

@@ -33,10 +33,13 @@ class CoreBook {
   void open(const std::string& exchange_id, OpenExchange exchange);
   OpenExchange close(const std::string& exchange_id);
 
-  struct Balances {
-    std::string legacy, modern;
+  /// What the comparison of two answers found.
+  struct Compared {
+    std::string legacy, modern;  ///< balances as text
+    std::vector<ValueDifference> differences{};
+    std::string undecided{};  ///< why something other than the balance could not be compared
   };
-  void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Balances& balances);
+  void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Compared& compared);
   void decide_account(const std::string& account, const Finding& finding);
   void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung);
   void confirm(const std::string& slice, int count, const std::string& detail);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "arbiter/account_state.hpp"
+#include "arbiter/response_differ.hpp"
 #include "arbiter/score_window.hpp"
 #include "core/events/event_log.hpp"
 #include "core/events/exchange_event.hpp"
@@ -33,6 +34,7 @@ struct Evidence {
   ExchangeEvent exchange;
   std::string legacy_balance;  ///< as text; empty when the answer stated none
   std::string modern_balance;
+  std::vector<ValueDifference> differences;
 };
 
 /// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key.

@@ -35,6 +35,11 @@ std::string leg_problem(const ExchangeEvent& exchange) {
   return fmt::format("{} leg on {}: {}", serving ? "serving" : "shadow", to_string(side), to_string(outcome));
 }
 
+/// The member that states a balance; in XML its text stands below it.
+const std::string& name_of(const JsonPath& balance) {
+  return balance.size() > 1 && balance.back() == "#text" ? balance[balance.size() - 2] : balance.back();
+}
+
 bool same_balance(const ResponseDifference& result) {
   return !result.legacy_balance || !result.modern_balance || *result.legacy_balance == *result.modern_balance;
 }
@@ -60,7 +65,7 @@ ExchangeJudge::ExchangeJudge(const config::Config& config, CoreBook& book, bool 
                      route.ordering != config::Ordering::none};
     if (rules.compare.balance) {
       carries_balances_ = true;
-      if (!rules.compare.balance->empty()) running_balances_[route.slice].push_back(rules.compare.balance->back());
+      if (!rules.compare.balance->empty()) running_balances_[route.slice].push_back(name_of(*rules.compare.balance));
     }
     routes_.emplace(route.name, std::move(rules));
   }
@@ -104,8 +109,9 @@ void ExchangeJudge::compare(const ExchangeEvent& exchange, const std::string& fr
   seen.observation.late = late;
   seen.observation.known_mismatch = different;
   seen.observation.write = exchange.write && (is_success(legacy.status) || is_success(modern.status) || uncertain);
-  if (result.legacy_balance) seen.balances.legacy = result.legacy_balance->to_string();
-  if (result.modern_balance) seen.balances.modern = result.modern_balance->to_string();
+  if (result.legacy_balance) seen.compared.legacy = result.legacy_balance->to_string();
+  if (result.modern_balance) seen.compared.modern = result.modern_balance->to_string();
+  seen.compared.differences = result.values;
   if (seen.observation.write) uncertain && !different ? lose(exchange) : mark_dirty(exchange);
   judge_balances(seen);
 }
@@ -157,22 +163,22 @@ void ExchangeJudge::conclude(const Comparison& seen, BalanceVerdict balance, con
   std::string detail = seen.result.summary();
   if (balance == BalanceVerdict::different) {
     detail += fmt::format("{}{}: legacy {}, modern {} (known gap {})", detail.empty() ? "" : "; ",
-                          seen.rules.balance_path, seen.balances.legacy, seen.balances.modern, gap_before);
+                          seen.rules.balance_path, seen.compared.legacy, seen.compared.modern, gap_before);
   }
   if (seen.observation.known_mismatch) return conclude_known(seen, std::move(detail));
   switch (balance) {
     case BalanceVerdict::different:
-      return book_.decide(exchange, Verdict::mismatch, detail, seen.balances);
+      return book_.decide(exchange, Verdict::mismatch, detail, seen.compared);
     case BalanceVerdict::unknown:
       return book_.decide(exchange, Verdict::unknown,
                           seen.observation.late ? "balance: arrived after later exchanges of its account"
                                                 : "balance: the gap changed after a leg or an event was lost",
-                          seen.balances);
+                          seen.compared);
     case BalanceVerdict::pending:
       return book_.open(exchange.exchange_id, {false, seen.observation.late, book_.event_time_us, seen.frame});
     case BalanceVerdict::equal:
       const bool cut = seen.result.outcome == Outcome::undecided;
-      return book_.decide(exchange, cut ? Verdict::unknown : Verdict::match, detail, seen.balances);
+      return book_.decide(exchange, cut ? Verdict::unknown : Verdict::match, detail, seen.compared);
   }
 }
 
@@ -182,12 +188,12 @@ void ExchangeJudge::conclude_known(const Comparison& seen, std::string detail) {
     const AccountState& account = book_.accounts[exchange.keys.front().key];
     if (seen.result.same_apart_from_order && (account.order_differed || !account.suspects.empty())) {
       return book_.decide(exchange, Verdict::order_dependent, "same elements in another order: " + detail,
-                          seen.balances);
+                          seen.compared);
     }
     if (!account.differs_since.empty())
       detail += fmt::format(" (account already differs since {})", account.differs_since);
   }
-  book_.decide(exchange, Verdict::mismatch, detail, seen.balances);
+  book_.decide(exchange, Verdict::mismatch, detail, seen.compared);
 }
 
 void ExchangeJudge::lose(const ExchangeEvent& exchange) {
@@ -207,7 +213,7 @@ void ExchangeJudge::give_up(const std::string& exchange_id) {
   AccountState& account = book_.touch(exchange.keys.front().key);
   std::erase_if(account.suspects, [&](const Suspect& s) { return s.exchange_id == exchange_id; });
   book_.decide(exchange, Verdict::unknown, "balance: overlapped with another write and was never seen aligned",
-               balances_of(exchange));
+               compared_of(exchange));
 }
 
 void ExchangeJudge::settle(const std::string& account, const Findings& findings) {
@@ -217,17 +223,23 @@ void ExchangeJudge::settle(const std::string& account, const Findings& findings)
       book_.decide_account(account, finding);
     } else if (book_.open_exchanges.contains(finding.exchange_id)) {
       const ExchangeEvent exchange = read_exchange(book_.close(finding.exchange_id).frame).value();
-      book_.decide(exchange, finding.verdict, finding.detail, balances_of(exchange));
+      const auto compared = compared_of(exchange);
+      if (compared.undecided.empty() || is_inconsistent(finding.verdict)) {
+        book_.decide(exchange, finding.verdict, finding.detail, compared);
+      } else {
+        book_.decide(exchange, Verdict::unknown, compared.undecided, compared);
+      }
     }
   }
   book_.confirm(book_.accounts[account].slice, findings.confirmed, findings.confirmed_detail);
 }
 
-CoreBook::Balances ExchangeJudge::balances_of(const ExchangeEvent& exchange) const {
+CoreBook::Compared ExchangeJudge::compared_of(const ExchangeEvent& exchange) const {
   const auto result =
       compare_responses(exchange.leg(Side::legacy), exchange.leg(Side::modern), rules_of(exchange.route).compare);
   return {result.legacy_balance ? result.legacy_balance->to_string() : "",
-          result.modern_balance ? result.modern_balance->to_string() : ""};
+          result.modern_balance ? result.modern_balance->to_string() : "", result.values,
+          result.outcome == Outcome::undecided ? result.note : ""};
 }
 
 }  // namespace phoenix::arbiter

@@ -39,7 +39,7 @@ class ExchangeJudge {
     const RouteRules& rules;
     const ResponseDifference& result;
     Observation observation;
-    CoreBook::Balances balances;
+    CoreBook::Compared compared;
   };
   const RouteRules& rules_of(const std::string& route) const;
   void compare(const ExchangeEvent& exchange, const std::string& frame, bool late);
@@ -50,7 +50,7 @@ class ExchangeJudge {
   void conclude_known(const Comparison& seen, std::string detail);
   void lose(const ExchangeEvent& exchange);
   void mark_dirty(const ExchangeEvent& exchange);
-  CoreBook::Balances balances_of(const ExchangeEvent& exchange) const;
+  CoreBook::Compared compared_of(const ExchangeEvent& exchange) const;
 
   CoreBook& book_;
   bool ledgers_;

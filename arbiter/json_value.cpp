@@ -87,7 +87,7 @@ std::string shortened(std::string_view text) {
   std::string line = one_line(text);
   if (line.size() <= kLongest) return line;
   std::size_t end = kLongest - 3;
-  while ((static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // not within a character of UTF-8
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // not within a character of UTF-8
   line.resize(end);
   return line + "...";
 }

@@ -1,32 +1,40 @@
 // Compares the two answers of one exchange. Pure.
 //
-// Statuses must agree. Bodies that are JSON on both sides are compared path by path: numbers exactly from their text
-// (1.10 equals 1.1), members in any order, arrays by position. Everything else is compared by the hash of the whole
-// body. The balance named by the route is left out here and returned instead: whether two balances agree depends on
+// Statuses must agree, and the headers that the route names. Bodies that are JSON, XML or a form on both sides are
+// compared path by path: numbers exactly from their text (1.10 equals 1.1), members in any order, arrays by position.
+// Everything else is compared by the hash of the whole body. The route's rules (compare_rules.hpp) excuse what they
+// name. The balance named by the route is left out here and returned instead: whether two balances agree depends on
 // what is already known of the account (alignment.hpp).
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "arbiter/json_value.hpp"
+#include "arbiter/compare_rules.hpp"
 #include "core/events/exchange_event.hpp"
 #include "core/model/decimal.hpp"
-#include "core/runtime/config.hpp"
 
 namespace phoenix::arbiter {
 
-struct CompareRules {
-  std::vector<JsonPath> ignore;  ///< a segment `*` matches every array element or member
-  std::optional<JsonPath> balance;
-
-  static CompareRules from_config(const config::CompareConfig& compare);
+/// A closed set: how two answers can differ.
+enum class DifferenceKind {
+  missing,  ///< legacy states it, modern does not
+  extra,    ///< modern states it, legacy does not
+  type,     ///< a number here, text there
+  value,
+  order,  ///< the same elements in another order
+  header,
+  status,
+  body,  ///< bodies that are compared by hash
 };
+std::string_view to_string(DifferenceKind kind);
 
 struct ValueDifference {
-  std::string path;
-  std::string legacy;  ///< "absent" when the member is missing there
+  DifferenceKind kind = DifferenceKind::value;
+  std::string path;    ///< JSON path; for headers the name; empty for status and body
+  std::string legacy;  ///< "absent" when it is missing there
   std::string modern;
   friend bool operator==(const ValueDifference&, const ValueDifference&) = default;
 };
@@ -38,9 +46,9 @@ struct ResponseDifference {
     undecided,  ///< bodies cut short whose hashes differ although rules might excuse the difference, or say nothing
   };
   Outcome outcome = Outcome::equal;
-  std::vector<ValueDifference> values;  ///< at most kMaxReported
+  std::vector<ValueDifference> values;  ///< at most kMaxReported, status and headers first
   std::size_t not_reported = 0;
-  std::string note;  ///< for differences that have no path: statuses, hashes, truncation
+  std::string note;  ///< why nothing can be said, when undecided
   std::optional<Decimal> legacy_balance;
   std::optional<Decimal> modern_balance;
   /// Only the order of array elements and running balances differ: the same postings were listed in another order.

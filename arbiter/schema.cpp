@@ -24,7 +24,7 @@ CREATE INDEX IF NOT EXISTS verdicts_by_time ON arbiter.verdicts (event_time);
 CREATE INDEX IF NOT EXISTS verdicts_by_account ON arbiter.verdicts (account);
 
 -- Evidence of exchanges with a row in verdicts. header: ids, route, keys, request and both legs with status, headers
--- (credentials blotted out) and timings. Balances as stated in the answers, NULL when there are none.
+-- (credentials blotted out) and timings, and the first 16 differences (kind, path, legacy, modern). Balances as stated in the answers, NULL when there are none.
 CREATE TABLE IF NOT EXISTS arbiter.exchanges (
   exchange_id text PRIMARY KEY,
   account text NOT NULL,

@@ -49,6 +49,17 @@ json leg_json(const LegRecord& leg) {
           {"headers", headers_json(leg.headers)}};
 }
 
+json differences_json(const std::vector<ValueDifference>& differences) {
+  json list = json::array();
+  for (const auto& difference : differences) {
+    list.push_back({{"kind", to_string(difference.kind)},
+                    {"path", clean_text(difference.path)},
+                    {"legacy", clean_text(difference.legacy)},
+                    {"modern", clean_text(difference.modern)}});
+  }
+  return list;
+}
+
 json header_json(const ExchangeEvent& e) {
   json keys = json::array();
   for (const auto& key : e.keys) keys.push_back({{"key", key.key}, {"sequence", key.sequence}});
@@ -110,7 +121,9 @@ std::string verdicts(const CoreChanges& changes) {
 
 std::string evidence(const CoreChanges& changes) {
   json list = json::array();
-  for (const auto& [e, legacy_balance, modern_balance] : changes.evidence) {
+  for (const auto& [e, legacy_balance, modern_balance, differences] : changes.evidence) {
+    json header = header_json(e);
+    header["differences"] = differences_json(differences);
     list.push_back({{"exchange_id", e.exchange_id},
                     {"account", e.keys.empty() ? "" : e.keys.front().key},
                     {"slice", e.slice},
@@ -120,7 +133,7 @@ std::string evidence(const CoreChanges& changes) {
                     {"serving_side", to_string(e.serving_side)},
                     {"us", e.completed_at_us},
                     {"rung", e.rung},
-                    {"header", header_json(e)},
+                    {"header", std::move(header)},
                     {"request_body", hex(e.request_body)},
                     {"legacy_status", e.leg(Side::legacy).status},
                     {"legacy_body", hex(e.leg(Side::legacy).body)},

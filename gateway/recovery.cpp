@@ -134,6 +134,7 @@ void Recovery::settle_uncertain(const Open& open, GatewayContext& context, Event
     exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
   if (exchange) {
     exchange->loop = &loop;
+    exchange->ticket.sequences.clear();  // they belong to the process that died
     if (exchange->gated) {
       static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
       context.sequencers[static_cast<std::size_t>(open.slice)]->mark_incomplete(

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace phoenix {
 namespace {
 
@@ -85,6 +87,22 @@ Decimal Decimal::from_minor(std::int64_t minor, int scale) {
   Decimal result(minor, scale);
   result.normalise();
   return result;
+}
+
+std::optional<Int128> Decimal::coefficient_at(int scale) const {
+  Int128 result = coefficient_;
+  for (int i = scale_; i < scale; ++i) {
+    if (__builtin_mul_overflow(result, Int128{10}, &result)) return std::nullopt;
+  }
+  return result;
+}
+
+bool Decimal::within(const Decimal& a, const Decimal& b, const Decimal& tolerance) {
+  const int scale = std::max({a.scale_, b.scale_, tolerance.scale_});
+  const auto left = a.coefficient_at(scale), right = b.coefficient_at(scale), most = tolerance.coefficient_at(scale);
+  Int128 difference = 0;
+  if (!left || !right || !most || __builtin_sub_overflow(*left, *right, &difference)) return false;
+  return difference <= *most && difference >= -*most;
 }
 
 void Decimal::normalise() {

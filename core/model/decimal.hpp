@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,12 +23,15 @@ class Decimal {
   /// The value in units of 10^-scale; an error if that would lose digits or overflow 64 bits.
   [[nodiscard]] Result<std::int64_t> to_minor(int scale) const;
   [[nodiscard]] std::string to_string() const;
+  /// |a - b| <= tolerance, exactly; false where the numbers do not fit the arithmetic.
+  static bool within(const Decimal& a, const Decimal& b, const Decimal& tolerance);
 
   friend bool operator==(const Decimal& a, const Decimal& b) = default;
 
  private:
   __extension__ using Int128 = __int128;
   Decimal(Int128 coefficient, int scale) : coefficient_(coefficient), scale_(scale) {}
+  [[nodiscard]] std::optional<Int128> coefficient_at(int scale) const;
   void normalise();  // strips trailing zeros so that equality is structural
 
   Int128 coefficient_ = 0;

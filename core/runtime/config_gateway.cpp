@@ -39,11 +39,6 @@ void check_route(Section& route, const RouteConfig& config, const Config& all) {
   }
   if (!config.compare.balance.empty() && config.key.none())
     route.fail("compare.balance needs a key: it is that key's balance");
-  for (const auto& pointer : config.key.json) {
-    for (const auto& ignored : config.compare.ignore) {
-      if (ignored == pointer) route.fail(fmt::format("'{}' is the key and is never ignored in comparison", pointer));
-    }
-  }
 }
 
 void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
@@ -66,10 +61,7 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     route.read("idempotent", config.idempotent);
     route.read_choice("parachute", config.parachute, {{"off", Parachute::off}, {"safe", Parachute::safe}});
     route.read("creates", config.creates);
-    Section compare = route.section("compare");
-    compare.read("ignore", config.compare.ignore);
-    compare.read("balance", config.compare.balance);
-    compare.finish();
+    read_compare(route.section("compare"), config);
     route.finish();
     check_route(route, config, all);
     if (!names.insert(config.name).second) route.fail(fmt::format("route '{}' is declared twice", config.name));

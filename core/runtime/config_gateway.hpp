@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace phoenix::config {
@@ -89,12 +90,26 @@ struct KeyConfig {
   [[nodiscard]] bool none() const { return json.empty() && path.empty() && header.empty() && query.empty(); }
 };
 
+/// What two texts at one path may differ in and still be the same value.
+enum class Normaliser {
+  timestamp,    ///< RFC 3339 with an offset: the same instant
+  uuid,         ///< the same 128 bits, with or without hyphens, braces and urn:uuid:, in either case
+  letter_case,  ///< ASCII letters in either case
+  number,       ///< the same exact decimal, as a number or as text
+};
+
 struct CompareConfig {
   /// JSON paths left out of comparison; a segment `*` matches every array element or member.
   std::vector<std::string> ignore;
   /// JSON path of the first key's balance after the exchange: compared by carrying the account's known gap, so that one
   /// wrong posting is one mismatch and not one for every later answer.
   std::string balance;
+  std::vector<std::pair<std::string, Normaliser>> normalise{};   ///< by JSON path
+  std::vector<std::pair<std::string, std::string>> tolerance{};  ///< JSON path, largest difference: an exact decimal
+  std::vector<std::string> unordered{};                          ///< JSON paths of arrays that are multisets
+  std::vector<std::pair<std::string, std::string>> keyed{};  ///< JSON path of an array, member that joins its objects
+  std::vector<std::string> headers{};                        ///< names of response headers that must agree
+  bool status_class = false;                                 ///< 200 and 201 agree; otherwise only equal ones do
 };
 
 struct RouteConfig {

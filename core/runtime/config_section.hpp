@@ -45,6 +45,9 @@ class Section {
   void read_weight(const char* key, std::uint32_t& basis_points);
   void read_weights(const char* key, std::vector<std::uint32_t>& basis_points);
   void read_map(const char* key, std::map<std::string, std::string>& out);
+  /// Members of a mapping whose names are the user's, each once: `take_member` says what is wrong with one, or nothing.
+  void read_members(const char* key,
+                    const std::function<std::string(const std::string& name, const std::string& value)>& take_member);
   template <class Enum>
   void read_choice(const char* key, Enum& out, const std::vector<std::pair<std::string_view, Enum>>& choices) {
     const YAML::Node node = take(key);
@@ -87,6 +90,8 @@ void read_gateway(Section gateway, GatewayConfig& out, const Config& all);
 void read_redact(Section redact, GatewayConfig::Redact& out);
 void read_override(Section override_section, GatewayConfig::Override& out);  // when it is there
 void read_shadow_auth(Section auth, BackendConfig::ShadowAuth& out);
+/// config_compare.cpp; the route's keys have been read.
+void read_compare(Section compare, RouteConfig& route);
 /// config_capture.cpp
 void read_capture(Section capture, CaptureConfig& out);
 

@@ -331,6 +331,20 @@ void Section::read_map(const char* key, std::map<std::string, std::string>& out)
   for (const auto& entry : node) out[entry.first.Scalar()] = scalar(entry.second, key);
 }
 
+void Section::read_members(
+    const char* key, const std::function<std::string(const std::string& name, const std::string& value)>& take_member) {
+  const YAML::Node node = take(key);
+  if (!node) return;
+  if (!node.IsMap()) fail(node, key, "must be a mapping of names to values");
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    const std::string& name = entry.first.Scalar();
+    if (!seen.insert(name).second) fail(entry.first, key, fmt::format("'{}' stands here twice", name));
+    const std::string problem = take_member(name, scalar(entry.second, key));
+    if (!problem.empty()) fail(entry.first, key, problem);
+  }
+}
+
 int Section::line() const {
   return node_ ? node_.Mark().line + 1 : 0;
 }

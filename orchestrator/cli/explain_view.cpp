@@ -130,6 +130,18 @@ std::string bodies(const std::string& legacy, const std::string& modern, const s
   return table.render() + (ignored.empty() ? "≠ differs\n" : "≠ differs   ~ differs, ignored by the route\n");
 }
 
+/// What the arbiter found, rules applied; the bodies below are as they were.
+std::string differences_text(const json& header) {
+  const json differences = header.value("differences", json::array());
+  if (differences.empty()) return {};
+  Table table({"DIFFERENCE", "PATH", "LEGACY", "MODERN"});
+  for (const auto& difference : differences) {
+    table.add({text_of(difference, "kind"), or_dash(text_of(difference, "path")), text_of(difference, "legacy"),
+               text_of(difference, "modern")});
+  }
+  return table.render() + "\n";
+}
+
 std::string request_text(const json& exchange, const json& header) {
   std::string text =
       fmt::format("request\n  {} {}\n", printable(text_of(header, "method")), printable(text_of(header, "target")));
@@ -204,7 +216,7 @@ std::string render_exchange(const std::string& document, const std::vector<std::
   sides.add({"status", status_text(exchange, legacy, "legacy"), status_text(exchange, modern, "modern")});
   sides.add({"time", milliseconds_text(legacy), milliseconds_text(modern)});
   sides.add({"balance", or_dash(text_of(exchange, "legacy_balance")), or_dash(text_of(exchange, "modern_balance"))});
-  text += sides.render() + "\n";
+  text += sides.render() + "\n" + differences_text(header);
   return text + bodies(text_of(exchange, "legacy_body"), text_of(exchange, "modern_body"), ignored);
 }
 

@@ -28,6 +28,7 @@ constexpr Target kTargets[] = {
     {"response_differ", fuzz::response_differ},
     {"proxy_header", fuzz::proxy_header},
     {"redactor", fuzz::redactor},
+    {"xml_value", fuzz::xml_value},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {

@@ -43,6 +43,9 @@ ResponseDifference compare(const LegRecord& legacy, const LegRecord& modern, boo
   if (with_rules) {
     config.ignore = {"/trace", "/items/*/at", "/a~1b"};
     config.balance = "/balance";
+    config.normalise = {{"/at", config::Normaliser::timestamp}, {"/id", config::Normaliser::uuid}};
+    config.tolerance = {{"/rate", "0.5"}};
+    config.keyed = {{"/rows", "id"}};
   }
   return compare_responses(legacy, modern, CompareRules::from_config(config), {"balance_after"});
 }

@@ -22,6 +22,7 @@ void head_writer(std::string_view input);      // a request head and a response 
 void exchange_event(std::string_view input);   // a frame; also "JSON header, line feed, bodies"; also an event's fields
 void json_value(std::string_view input);       // a response body
 void redactor(std::string_view input);         // a body that is published, and as a query
+void xml_value(std::string_view input);        // a response body
 void response_differ(std::string_view input);  // a byte of switches, a response body, "\n---\n", the other body
 
 }  // namespace phoenix::fuzz

@@ -40,6 +40,8 @@ TEST_CASE("verdicts, evidence, counters and positions; scores and verdicts are p
             "SELECT legacy_balance || ' ' || modern_balance FROM arbiter.exchanges ORDER BY exchange_id LIMIT 1") ==
         "20 20.05");
   CHECK(database.value("SELECT count(*) FROM arbiter.exchanges WHERE header::text LIKE '%secret%'") == "0");
+  CHECK(database.value("SELECT (header->'differences'->0->>'kind') || ' ' || (header->'differences'->0->>'path') FROM "
+                       "arbiter.exchanges ORDER BY exchange_id LIMIT 1") == "value /fee");
   CHECK(database.value("SELECT sum(gap_minor) FROM arbiter.drift") == "50");
   CHECK(database.value("SELECT score->>'received' FROM arbiter.scores WHERE slice = 'payments'") == "1000");
 

@@ -250,6 +250,22 @@ TEST_CASE("a body that was cut is unknown and leaves the account as it was; anot
   CHECK(core.apply(cut) == Verdicts{{cut.exchange_id, Verdict::mismatch}});
 }
 
+TEST_CASE("what could not be compared stays unknown when the balance turns out well later") {
+  auto config = make_config();
+  config.gateway.routes[0].compare.headers = {"Set-Cookie"};
+  DecisionCore core(config, CoreState{});
+  auto overlapping = exchange(1, body("10.00"), body("9.00"), {{"7", 1}});
+  overlapping.overlap = true;
+  for (auto* leg : {&overlapping.serving, &overlapping.shadow}) leg->headers.emplace_back("Set-Cookie", "(redacted)");
+  core.apply(record_of(overlapping, 0));
+  CHECK(core.open_count() == 1);
+  core.apply(record_of(exchange(2, body("20.00"), body("20.00"), {{"7", 2}}), 1));  // in order after all
+  const auto changes = core.take_changes();
+  REQUIRE(changes.verdicts.size() == 1);
+  CHECK(changes.verdicts[0].event.verdict == Verdict::unknown);
+  CHECK(changes.verdicts[0].event.detail == "header Set-Cookie is redacted");
+}
+
 TEST_CASE("a key that two gateways write is split: counted once a rung, told, and no verdict") {
   Core core;
   auto second = exchange(2, body("1"), body("1"), {{"7", 1}, {"8", 1}});

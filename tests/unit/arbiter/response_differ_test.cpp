@@ -39,9 +39,9 @@ TEST_CASE("members in any order, arrays by position") {
 TEST_CASE("differences name their path and both values") {
   const auto result = compare(R"({"fee":0.26,"x":{"y":[true,null]}})", R"({"fee":0.21,"x":{"y":[false,null]},"z":1})");
   REQUIRE(result.values.size() == 3);
-  CHECK(result.values[0] == ValueDifference{"/fee", "0.26", "0.21"});
-  CHECK(result.values[1] == ValueDifference{"/x/y/0", "true", "false"});
-  CHECK(result.values[2] == ValueDifference{"/z", "absent", "1"});
+  CHECK(result.values[0] == ValueDifference{DifferenceKind::value, "/fee", "0.26", "0.21"});
+  CHECK(result.values[1] == ValueDifference{DifferenceKind::value, "/x/y/0", "true", "false"});
+  CHECK(result.values[2] == ValueDifference{DifferenceKind::extra, "/z", "absent", "1"});
   CHECK(result.summary() ==
         "/fee: legacy 0.26, modern 0.21; /x/y/0: legacy true, modern false; /z: legacy absent, modern 1");
 }

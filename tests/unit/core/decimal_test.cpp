@@ -35,3 +35,16 @@ TEST_CASE("minor units lose nothing") {
   CHECK(phoenix::format_minor(7, 0) == "7");
   CHECK(phoenix::format_minor(INT64_MIN, 2) == "-92233720368547758.08");
 }
+
+TEST_CASE("a difference is compared with its bound exactly, or not at all") {
+  const auto within = [](const char* a, const char* b, const char* most) {
+    return Decimal::within(Decimal::parse(a).value(), Decimal::parse(b).value(), Decimal::parse(most).value());
+  };
+  CHECK(within("0.1", "0.3", "0.2"));
+  CHECK(within("0.3", "0.1", "0.2"));
+  CHECK(within("-0.1", "0.1", "0.20"));
+  CHECK_FALSE(within("0.1", "0.300000000000000001", "0.2"));
+  CHECK(within("100000000000000000000", "100000000000000000001", "1"));
+  CHECK_FALSE(within("999999999999999999999999999999999999", "-999999999999999999999999999999999999", "0.1"));
+  CHECK_FALSE(within("999999999999999999999999999999999999", "0.000000000000000001", "1"));
+}

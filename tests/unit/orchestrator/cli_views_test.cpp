@@ -83,6 +83,9 @@ TEST_CASE("explain shows both sides and marks what differs") {
                                     {"route", "transfers"},
                                     {"slice", "payments"},
                                     {"serving_side", "modern"},
+                                    {"differences",
+                                     {{{"kind", "value"}, {"path", "/fee"}, {"legacy", "0.26"}, {"modern", "0.21"}},
+                                      {{"kind", "status"}, {"path", ""}, {"legacy", "200"}, {"modern", "201"}}}},
                                     {"modern", {{"status", 201}, {"duration_us", 1500}, {"outcome", "ok"}}},
                                     {"legacy", {{"status", 200}, {"duration_us", 2500}, {"outcome", "ok"}}}}},
                                   {"request_body", R"({"amount":10.00})"},
@@ -101,6 +104,8 @@ TEST_CASE("explain shows both sides and marks what differs") {
                                    {"second_exchange", "0191"}}}}};
   const std::string page = render_exchange(document.dump(), {"/at"});
   CHECK_THAT(page, Catch::Contains("verdict mismatch: /fee: legacy 0.26, modern 0.21"));
+  CHECK_THAT(page, Catch::Contains("value       /fee  0.26    0.21"));
+  CHECK_THAT(page, Catch::Contains("status      -     200     201"));
   CHECK_THAT(page, Catch::Contains("split key 935: written through gw-1 (0190) and gw-2 (0191)"));
   CHECK_THAT(page, Catch::Contains("≠  /fee    0.26      0.21"));
   CHECK_THAT(page, Catch::Contains("~  /at"));
