@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 
 #include "core/model/result.hpp"
@@ -144,7 +145,8 @@ AccountFile::AccountFile(const std::string& path, std::size_t loops, const std::
   mapping_.reset(new Mapping{static_cast<char*>(at), layout});
   Header& header = mapping_->header();
   std::memcpy(header.magic, kMagic, sizeof kMagic);
-  header.generation = earlier.generation + 1;
+  // Events in the spool may know an account by it: where the file was moved away, it must not come again.
+  header.generation = earlier.generation != 0 ? earlier.generation + 1 : static_cast<std::uint32_t>(std::time(nullptr));
   header.loops = static_cast<std::uint32_t>(layout.loops);
   header.routes = static_cast<std::uint32_t>(layout.routes);
   header.columns = Account::kColumns;
@@ -172,7 +174,7 @@ std::vector<Account*> AccountFile::accounts_of_loop(std::size_t loop) {
   return accounts;
 }
 
-void AccountFile::name_routes(const std::vector<RouteLabel>& routes) {
+void AccountFile::check_room(const std::vector<RouteLabel>& routes) const {
   if (routes.size() > mapping_->layout.routes)
     throw Failure(ErrorCode::conflict,
                   fmt::format("{} routes were added since the start, and the account file has no place for more; restart "
@@ -184,6 +186,10 @@ void AccountFile::name_routes(const std::vector<RouteLabel>& routes) {
                                                           "slice's",
                                                           route.name, kRouteName - 2));
   }
+}
+
+void AccountFile::name_routes(const std::vector<RouteLabel>& routes) {
+  check_room(routes);
   for (; named_ < routes.size(); ++named_) {
     const std::string name = routes[named_].slice + "\n" + routes[named_].name;
     name.copy(mapping_->data + mapping_->layout.routes_at() + named_ * kRouteName, kRouteName - 1);

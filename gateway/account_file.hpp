@@ -42,7 +42,8 @@ class AccountFile {
 
   /// One for each route in order; they stay where they are.
   [[nodiscard]] std::vector<Account*> accounts_of_loop(std::size_t loop);
-  /// Names routes that a reload adds. Throws Failure when there is no place left.
+  /// Whether name_routes() can take routes that a reload adds; throws Failure when not.
+  void check_room(const std::vector<RouteLabel>& routes) const;
   void name_routes(const std::vector<RouteLabel>& routes);
 
   [[nodiscard]] std::uint32_t generation() const;

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "core/runtime/log.hpp"
 #include "gateway/byte_codec.hpp"
 
 namespace phoenix::gateway {
@@ -16,6 +17,8 @@ constexpr milliseconds kPoll{2};            // while events come: a wake-up for 
 constexpr milliseconds kIdleAfter{200};     // without events; then they wake the thread
 constexpr milliseconds kIdleWait{100};      // for what else is to be done
 constexpr milliseconds kFlushStep{50};
+constexpr milliseconds kAfterFailure{100};
+constexpr int kMostFailures = 3;
 
 struct Fixed {
   std::array<std::uint8_t, 16> id;
@@ -28,7 +31,7 @@ static_assert(sizeof(Fixed) == 48);
 
 }  // namespace
 
-EventSpool::EventSpool(MappedLog::Options options) : log_(std::move(options)) {}
+EventSpool::EventSpool(MappedLog::Options options) : log_(std::move(options)), most_events_(kBatchEvents) {}
 
 EventSpool::~EventSpool() {
   stop();
@@ -62,7 +65,8 @@ void EventSpool::for_each(
 void EventSpool::begin(AccountFile& accounts, std::uint64_t delivered) {
   accounts_ = &accounts;
   generation_ = accounts.generation();
-  position_.value = delivered;
+  // Beyond the end: the files are others than those that the mark was made for.
+  position_.value = delivered > log_.end().value ? 0 : delivered;
   // What an earlier process left counts as accepted by this one.
   LogPosition at = position_;
   while (const auto record = log_.next(at)) {
@@ -83,7 +87,7 @@ void EventSpool::start(Producer& producer, std::function<void()> also) {
 std::optional<EventSpool::Batch> EventSpool::hand_over(LogPosition from) {
   Batch batch;
   LogPosition at = from;
-  while (batch.events < kBatchEvents && batch.bytes < kBatchBytes) {
+  while (batch.events < most_events_ && batch.bytes < kBatchBytes) {
     const auto record = log_.next(at);
     if (!record) break;
     ByteReader in(record->bytes);
@@ -116,13 +120,29 @@ bool EventSpool::await_log(std::uint64_t failed_before) {
   return producer_->stats().failed == failed_before;
 }
 
+// The log refused some of it for good: the rest must not wait for that one for ever. One by one the guilty is found.
+void EventSpool::failed_again(const Batch& batch) {
+  std::unique_lock lock(mutex_);
+  if (wake_.wait_for(lock, kAfterFailure, [this] { return stop_; })) return;
+  lock.unlock();
+  if (++failures_ < kMostFailures) return;
+  failures_ = 0;
+  if (most_events_ == 1) {
+    log::error("the event log refuses an event for good; it is lost");
+    ++failed_;
+    delivered(batch);
+  }
+  most_events_ = 1;
+}
+
 void EventSpool::delivered(const Batch& batch) {
   position_ = batch.end;
   accounts_->set_events_delivered(position_.value);
   acknowledged_ += batch.events;
   acknowledged_bytes_ += batch.bytes;
-  // The segment before stays: the next process looks there for what this one had just ended.
-  if (position_.segment() > 1) log_.drop_segments_before(position_.segment() - 1);
+  // Some stay: the next process looks there for what this one had just ended.
+  constexpr std::uint32_t kKept = 2;
+  if (position_.segment() > kKept) log_.drop_segments_before(position_.segment() - kKept);
   { const std::lock_guard lock(mutex_); }
   done_.notify_all();
 }
@@ -148,7 +168,13 @@ void EventSpool::run() {
     const std::uint64_t failed = producer_->stats().failed;
     if (const auto batch = hand_over(position_)) {
       latest = std::chrono::steady_clock::now();
-      if (await_log(failed)) delivered(*batch);
+      if (await_log(failed)) {
+        delivered(*batch);
+        failures_ = 0;
+        most_events_ = kBatchEvents;
+      } else {
+        failed_again(*batch);
+      }
     } else if (std::chrono::steady_clock::now() - latest < kIdleAfter) {
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, kPoll, [this] { return stop_; });

@@ -63,6 +63,9 @@ class EventSpool final : public EventSink {
 
   /// As a Producer's; `queued` and `queued_bytes` are what the log does not have.
   [[nodiscard]] ProducerStats stats() const;
+  /// How many events were published so far, and how many of them the log has: all up to then once it reaches the former.
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
+  [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint64_t disk_bytes() const { return log_.bytes(); }
   [[nodiscard]] std::string problem() const { return log_.problem(); }
 
@@ -77,13 +80,16 @@ class EventSpool final : public EventSink {
   bool await_log(std::uint64_t failed_before);
   void wait_for_events();
   void delivered(const Batch& batch);
+  void failed_again(const Batch& batch);
 
   MappedLog log_;
   std::atomic<std::uint32_t> generation_{0};
   Producer* producer_ = nullptr;
   AccountFile* accounts_ = nullptr;
   std::function<void()> also_;
-  LogPosition position_;  // the delivering thread's
+  LogPosition position_;  // the delivering thread's, as are the next two
+  std::uint64_t most_events_;
+  int failures_ = 0;
   std::atomic<std::uint64_t> accepted_{0}, accepted_bytes_{0}, refused_{0}, failed_{0}, acknowledged_{0}, acknowledged_bytes_{0};
   std::atomic<bool> asleep_{false};
   std::mutex mutex_;

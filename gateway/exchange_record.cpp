@@ -43,6 +43,9 @@ std::string_view known_reason(std::string_view text) {
   for (const std::string_view reason : kExcludedReasons) {
     if (reason == text) return reason;
   }
+  for (const std::string_view reason : kDroppedReasons) {
+    if (reason == text) return reason;
+  }
   return {};
 }
 
@@ -71,7 +74,8 @@ void encode_served(const Exchange& exchange, std::string& out) {
   const Leg& leg = exchange.serving;
   ByteWriter writer(out);
   writer.put('S').put(exchange.journaled.intent.value).put(exchange.ticket.completion);
-  writer.put(exchange.gated).put(exchange.ticket.overlap).put(leg.outcome).put(leg.truncated);
+  writer.put(exchange.gated).put(exchange.ticket.overlap).put(leg.outcome).put(leg.truncated).put(leg.cut);
+  writer.text(exchange.dropped);
   writer.put(leg.sent_at_us).put(leg.duration_us).put(leg.body_bytes).put(leg.body_hash);
   writer.text(exchange.assigned_id);
   put_keys(writer, exchange.keys);
@@ -123,6 +127,8 @@ bool decode_served(std::string_view record, ServedRecord& out) {
   out.overlap = in.get<bool>();
   out.outcome = in.get<LegOutcome>();
   out.truncated = in.get<bool>();
+  out.cut = in.get<bool>();
+  out.dropped = in.text();
   out.sent_at_us = in.get<std::int64_t>();
   out.duration_us = in.get<std::int64_t>();
   out.body_bytes = in.get<std::uint64_t>();
@@ -164,7 +170,7 @@ ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* ser
   if (parse_request_head(exchange->head_text, exchange->request)) return nullptr;
   static_cast<void>(take_override(exchange->request, exchange->settings->gateway.side_override));  // none of it leaves
   exchange->body = intent.body;
-  exchange->body_complete = intent.body_complete;
+  exchange->body_complete = intent.body_complete && (intent.shadow || intent.body_bytes == 0);  // else it was not kept
   exchange->body_bytes = intent.body_bytes;
   exchange->body_hash = intent.body_hash;
   exchange->ticket.side = intent.serving;
@@ -173,6 +179,7 @@ ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* ser
   exchange->ticket.unordered = intent.unordered;
   if (served == nullptr) return exchange;
   exchange->assigned_id = served->assigned_id;
+  exchange->dropped = known_reason(served->dropped);
   exchange->keys = served->keys;
   exchange->gated = served->gated;
   if (served->gated && !served->keys.empty()) exchange->key_state = KeyState::available;
@@ -187,7 +194,8 @@ ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* ser
   leg.head_text = served->head;
   if (parse_response_head(leg.head_text, exchange->request.method, leg.head)) return nullptr;
   leg.body = served->body;
-  leg.truncated = served->truncated;
+  leg.truncated = served->truncated || served->cut;
+  leg.cut = served->cut;
   leg.body_bytes = served->body_bytes;
   leg.body_hash = served->body_hash;
   leg.sent_at_us = served->sent_at_us;

@@ -36,7 +36,8 @@ struct ServedRecord {
   std::uint64_t completion = 0;  // Ticket::completion
   bool gated = false, overlap = false;
   LegOutcome outcome = LegOutcome::ok;
-  bool truncated = false;
+  bool truncated = false, cut = false;
+  std::string_view dropped;
   std::int64_t sent_at_us = 0, duration_us = 0;
   std::uint64_t body_bytes = 0, body_hash = 0;
   std::string_view assigned_id;

@@ -151,12 +151,27 @@ Report::Reloads Gateway::Impl::reloads_now() const {
 
 Report Gateway::Impl::report() {
   Report now = take_report(context, settings_now()->routes.labels(), loops);
+  now.told_settled_until_us = settled_in_the_log(now.settled_until_us);
   now.events = events.stats();
   now.event_disk_bytes = events.disk_bytes();
   now.journal_bytes = journal.bytes();
   now.reloads = reloads_now();
   now.access_log_dropped = access_log.dropped();
   return now;
+}
+
+// A heartbeat is not spooled and would overtake events that are: what it says must be in the log before it.
+std::int64_t Gateway::Impl::settled_in_the_log(std::int64_t settled_until_us) {
+  const std::uint64_t published = events.accepted();
+  const std::lock_guard lock(settled_mutex);
+  const std::uint64_t in_log = events.acknowledged();
+  if (in_log >= published) {
+    settled_told_us = std::max(settled_told_us, settled_until_us);
+  } else if (in_log >= settled_next.events) {
+    settled_told_us = std::max(settled_told_us, settled_next.until_us);
+    settled_next = {published, settled_until_us};
+  }
+  return settled_told_us;
 }
 
 GatewayStatus Gateway::Impl::status() {
@@ -191,7 +206,7 @@ Result<void> Gateway::Impl::try_reload() {
   AccessLogFilePtr log_file;
   try {
     fresh = std::make_shared<const Settings>(with_redaction_key(next.gateway), config.slices, now->routes.labels());
-    accounts.name_routes(fresh->routes.labels());
+    accounts.check_room(fresh->routes.labels());
     log_file = AccessLog::open(next.gateway.access_log.path);
   } catch (const Failure& failure) {
     return Error{failure.code(), failure.what()};
@@ -199,6 +214,7 @@ Result<void> Gateway::Impl::try_reload() {
   // No slice may move by routes that some loop does not know yet.
   const auto may = may_leave_shadow(fresh->routes);
   if (const auto narrowed = policy.narrow(may); !narrowed) return narrowed.error();
+  accounts.name_routes(fresh->routes.labels());
   on_every_loop([&](EventLoop& loop) { loop.adopt(fresh); });
   policy.widen(may, next.gateway.on_control_loss);
   access_log.use(std::move(log_file));

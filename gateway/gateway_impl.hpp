@@ -36,6 +36,7 @@ struct Gateway::Impl {
   void on_every_loop(const std::function<void(EventLoop&)>& task);
   Result<void> try_reload();
   void recover();
+  std::int64_t settled_in_the_log(std::int64_t settled_until_us);
   void tend_spools();
   void finish_exchanges(std::chrono::steady_clock::time_point until);
   void drop_what_is_left();
@@ -80,6 +81,13 @@ struct Gateway::Impl {
   std::vector<std::thread> threads;
   std::unique_ptr<http::Server> admin;
   std::atomic<bool> running{false};
+  struct Settled {
+    std::uint64_t events = 0;  // that must be in the log before `until_us` may be told
+    std::int64_t until_us = 0;
+  };
+  std::mutex settled_mutex;
+  Settled settled_next;
+  std::int64_t settled_told_us = 0;
   std::string spool_problem;            // that was logged; of the thread that tends the spools
   std::atomic<bool> leaving{false};  // not ready, though connections may still be served as ever
 };

@@ -87,25 +87,45 @@ bool Journal::sending(const Exchange& exchange) {
 
 void Journal::done(Journaled& at) {
   if (!at.intent) return;
-  // Where there is no room for it, the exchange is taken for one that is under way, which errs on the safe side.
-  log_.append({mark_of('D', at.intent.value)});
   const std::lock_guard lock(mutex_);
-  const auto found = open_by_segment_.find(at.intent.segment());
-  if (found != open_by_segment_.end() && --found->second == 0) open_by_segment_.erase(found);
+  if (log_.append({mark_of('D', at.intent.value)})) {
+    forget_intent(at.intent);
+  } else {
+    unmarked_.push_back(at.intent);
+  }
   at = {};
 }
 
+void Journal::forget_intent(LogPosition intent) {
+  const auto found = open_by_segment_.find(intent.segment());
+  if (found != open_by_segment_.end() && --found->second == 0) open_by_segment_.erase(found);
+}
+
+void Journal::retry_marks() {
+  const std::lock_guard lock(mutex_);
+  while (!unmarked_.empty() && log_.append({mark_of('D', unmarked_.back().value)})) {
+    forget_intent(unmarked_.back());
+    unmarked_.pop_back();
+  }
+}
+
 void Journal::remember(const IncompleteKey& key, LogPosition at) {
-  incomplete_.insert_or_assign(name_of(key.slice, key.side, key.key), std::pair(key, at));
+  incomplete_.emplace(at.value, key);
+  incomplete_at_.emplace(name_of(key.slice, key.side, key.key), at.value);
 }
 
 void Journal::forget(std::string_view slice, Side side, const BusinessKey& key) {
   if (key != kUnknownKey) {
-    incomplete_.erase(name_of(slice, side, key));
+    const auto found = incomplete_at_.find(name_of(slice, side, key));
+    if (found == incomplete_at_.end()) return;
+    incomplete_.erase(found->second);
+    incomplete_at_.erase(found);
     return;
   }
   std::erase_if(incomplete_, [&](const auto& entry) {
-    return entry.second.first.slice == slice && entry.second.first.side == side;
+    if (entry.second.slice != slice || entry.second.side != side) return false;
+    incomplete_at_.erase(name_of(slice, side, entry.second.key));
+    return true;
   });
 }
 
@@ -113,7 +133,7 @@ bool Journal::incomplete(std::string_view slice, Side side, const std::vector<Bu
   bool on_record = true;
   const std::lock_guard lock(mutex_);
   for (const auto& key : keys) {
-    if (incomplete_.contains(name_of(slice, side, key))) continue;
+    if (incomplete_at_.contains(name_of(slice, side, key))) continue;
     const LogPosition at = log_.append({key_record('X', slice, side, key)});
     if (at) remember({std::string(slice), side, key}, at);
     on_record = on_record && at;
@@ -125,30 +145,42 @@ bool Journal::complete(std::string_view slice, Side side, const std::vector<Busi
   bool on_record = true;
   const std::lock_guard lock(mutex_);
   for (const auto& key : keys) {
-    on_record = log_.append({key_record('C', slice, side, key)}) && on_record;
-    forget(slice, side, key);
+    if (log_.append({key_record('C', slice, side, key)})) {
+      forget(slice, side, key);
+    } else {
+      on_record = false;
+    }
   }
   return on_record;
 }
 
 void Journal::maintain() {
   log_.maintain();
+  retry_marks();
   std::uint32_t keep_from = log_.end().segment();
-  const std::uint32_t oldest = log_.oldest_segment();
-  if (oldest >= keep_from) return;
   {
     const std::lock_guard lock(mutex_);
     if (!open_by_segment_.empty()) keep_from = std::min(keep_from, open_by_segment_.begin()->first);
-    if (oldest >= keep_from) return;
-    for (auto& [name, entry] : incomplete_) {
-      auto& [key, at] = entry;
-      if (at.segment() >= keep_from) continue;
-      const LogPosition moved = log_.append({key_record('X', key.slice, key.side, key.key)});
-      if (!moved) return;  // their segments stay
-      at = moved;
-    }
   }
-  log_.drop_segments_before(keep_from);
+  if (log_.oldest_segment() < keep_from && move_keys_before(keep_from)) log_.drop_segments_before(keep_from);
+}
+
+// Keys that are incomplete stay so when their segment goes. A few at a time: intents wait for the lock. True when all
+// have been moved.
+bool Journal::move_keys_before(std::uint32_t segment) {
+  constexpr int kAtOnce = 200;
+  const std::lock_guard lock(mutex_);
+  for (int i = 0; i < kAtOnce; ++i) {
+    const auto first = incomplete_.begin();
+    if (first == incomplete_.end() || LogPosition{first->first}.segment() >= segment) return true;
+    const IncompleteKey key = first->second;
+    const LogPosition moved = log_.append({key_record('X', key.slice, key.side, key.key)});
+    if (!moved) return false;
+    incomplete_.erase(first);
+    incomplete_.emplace(moved.value, key);
+    incomplete_at_[name_of(key.slice, key.side, key.key)] = moved.value;
+  }
+  return false;
 }
 
 std::vector<OpenExchange> Journal::open_exchanges() {
@@ -179,7 +211,7 @@ std::vector<OpenExchange> Journal::open_exchanges() {
 std::vector<IncompleteKey> Journal::incomplete_keys() const {
   std::vector<IncompleteKey> keys;
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, entry] : incomplete_) keys.push_back(entry.first);
+  for (const auto& [position, key] : incomplete_) keys.push_back(key);
   return keys;
 }
 

@@ -76,17 +76,23 @@ class Journal {
 
   /// At start: what the record holds. In the order of their intents.
   [[nodiscard]] std::vector<OpenExchange> open_exchanges();
+  /// In the order in which they became so.
   [[nodiscard]] std::vector<IncompleteKey> incomplete_keys() const;
 
  private:
   void remember(const IncompleteKey& key, LogPosition at);
+  bool move_keys_before(std::uint32_t segment);
+  void retry_marks();
+  void forget_intent(LogPosition intent);
   void forget(std::string_view slice, Side side, const BusinessKey& key);
 
   MappedLog log_;
   const std::vector<std::string> slice_names_;
   mutable std::mutex mutex_;
   std::map<std::uint32_t, std::uint64_t> open_by_segment_;                              // intents that are not done
-  std::unordered_map<std::string, std::pair<IncompleteKey, LogPosition>> incomplete_;  // by side, slice and key
+  std::vector<LogPosition> unmarked_;  // intents that are done, but the log had no room to say so
+  std::map<std::uint64_t, IncompleteKey> incomplete_;                // by the position of their record
+  std::unordered_map<std::string, std::uint64_t> incomplete_at_;  // the same by side, slice and key
 };
 
 }  // namespace phoenix::gateway

@@ -189,6 +189,7 @@ void MappedLog::maintain() {
     const std::lock_guard lock(mutex_);
     if (prepared_ || current_->room() > current_->bytes() / 2 || bytes_ + options_.segment_bytes > options_.most_bytes)
       return;
+    if (now_ns() < retry_at_ns_) return;
     number = current_->number() + 1;
   }
   SegmentPtr segment;
@@ -197,17 +198,21 @@ void MappedLog::maintain() {
     // Under a name of its own: append() may make the same segment meanwhile.
     const std::string path = path_of(options_.directory, number).append(kUnfinished);
     segment = std::make_shared<MappedSegment>(MappedSegment::create(path, number, options_.segment_bytes));
+    segment->prefault();
   } catch (const Failure& failure) {
     problem = failure.what();
   }
   const std::lock_guard lock(mutex_);
   problem_ = problem;
-  if (!segment) return;
-  if (prepared_ || current_->number() + 1 != number) {
+  if (!segment) {
+    retry_at_ns_ = now_ns() + kRetryNs;
+    return;
+  }
+  const bool wanted = !prepared_ && current_->number() + 1 == number;
+  if (!wanted || !segment->rename_file(path_of(options_.directory, number))) {
     segment->remove_file();
     return;
   }
-  segment->rename_file(path_of(options_.directory, number));
   bytes_ += segment->bytes();
   prepared_ = std::move(segment);
 }

@@ -88,8 +88,16 @@ void MappedSegment::remove_file() const {
   ::unlink(path_.c_str());
 }
 
-void MappedSegment::rename_file(const std::string& path) {
-  if (::rename(path_.c_str(), path.c_str()) == 0) path_ = path;
+bool MappedSegment::rename_file(const std::string& path) {
+  if (::rename(path_.c_str(), path.c_str()) != 0) return false;
+  path_ = path;
+  return true;
+}
+
+void MappedSegment::prefault() const {
+#ifdef MADV_POPULATE_WRITE
+  ::madvise(data_, bytes_, MADV_POPULATE_WRITE);  // an older kernel does without
+#endif
 }
 
 std::uint64_t MappedSegment::commit_record(std::uint64_t payload) {

@@ -28,7 +28,9 @@ class MappedSegment {
   [[nodiscard]] std::string_view record_at(std::uint64_t offset) const;
   /// Removes the file; the mapping stays until the object goes.
   void remove_file() const;
-  void rename_file(const std::string& path);
+  bool rename_file(const std::string& path);
+  /// Touches every page, so that the first write to each costs nothing. Not on an I/O thread.
+  void prefault() const;
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

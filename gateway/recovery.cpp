@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "gateway/admission.hpp"
@@ -32,6 +33,14 @@ std::set<ExchangeId> published_among(const std::set<ExchangeId>& wanted, const E
   return found;
 }
 
+void add_route(EarlierAccounts& earlier, const RouteLabel& label) {
+  for (const auto& known : earlier.routes) {
+    if (known.name == label.name) return;
+  }
+  earlier.routes.push_back(label);
+  for (auto& loop : earlier.rows) loop.emplace_back();
+}
+
 int slice_of(std::string_view name, const Settings& settings) {
   const auto& names = settings.routes.slice_names();
   const auto found = std::find(names.begin(), names.end(), name);
@@ -47,7 +56,7 @@ Recovery::Recovery(EarlierAccounts& earlier, const EventSpool& events, Journal& 
   std::set<ExchangeId> ids;
   for (const auto& exchange : under_way) ids.insert(StoredExchange(journal, exchange.at).intent.id);
   const auto published = published_among(ids, events);
-  std::map<std::string, std::uint64_t, std::less<>> go_on;  // by route
+  std::map<std::string, std::pair<RouteLabel, std::uint64_t>, std::less<>> go_on;  // by route
   for (const auto& exchange : under_way) {
     const StoredExchange stored(journal, exchange.at);
     if (published.contains(stored.intent.id)) {  // it died before it could say `done`
@@ -57,34 +66,41 @@ Recovery::Recovery(EarlierAccounts& earlier, const EventSpool& events, Journal& 
     }
     const Fate fate = fate_of(stored, exchange.sending, settings);
     open_.push_back({exchange.at, fate, slice_of(stored.intent.slice, settings), stored.served.completion});
-    if (fate == Fate::resume || fate == Fate::shadow_uncertain) ++go_on[std::string(stored.intent.route)];
+    if (fate != Fate::resume && fate != Fate::shadow_uncertain) continue;
+    auto& [label, count] = go_on[std::string(stored.intent.route)];
+    label = {std::string(stored.intent.route), std::string(stored.intent.slice)};
+    ++count;
   }
-  for (std::size_t i = 0; i < earlier.routes.size() && !earlier.rows.empty(); ++i) {
+  if (earlier.rows.empty()) earlier.rows.emplace_back();
+  for (const auto& [name, kept] : go_on) add_route(earlier, kept.first);
+  for (std::size_t i = 0; i < earlier.routes.size(); ++i) {
     const auto kept = go_on.find(earlier.routes[i].name);
     const std::uint64_t in_flight = earlier.total(i).in_flight();
-    const std::uint64_t still = std::min(in_flight, kept == go_on.end() ? 0 : kept->second);
-    earlier.rows[0][i].lost += in_flight - still;
-    summary_.lost += in_flight - still;
+    const std::uint64_t still = kept == go_on.end() ? 0 : kept->second.second;
+    Account& account = earlier.rows[0][i];
+    if (in_flight >= still) {
+      account.lost += in_flight - still;
+      summary_.lost += in_flight - still;
+    } else {  // the accounts were moved away, the journal was not
+      account.received += still - in_flight;
+    }
   }
   summary_.incomplete_keys = journal.incomplete_keys().size();
 }
 
 Recovery::Fate Recovery::fate_of(const StoredExchange& stored, bool sending, const Settings& settings) {
-  const Route* route = settings.routes.find(stored.intent.route);
-  if (route == nullptr || slice_of(stored.intent.slice, settings) != route->slice_index) return Fate::cannot_go_on;
+  const Route* route = settings.routes.find(stored.intent.route, stored.intent.slice);
+  if (route == nullptr) return Fate::cannot_go_on;
   if (stored.served_record() == nullptr) return Fate::serving_uncertain;
   if (other(stored.intent.serving) == Side::modern && !settings.has_modern()) return Fate::cannot_go_on;
   return sending && !route->config.idempotent ? Fate::shadow_uncertain : Fate::resume;
 }
 
 void Recovery::carry_out(GatewayContext& context, std::vector<std::unique_ptr<EventLoop>>& loops) {
+  adopt_unknown_keys(context);
   for (const auto& known : context.journal.incomplete_keys()) {
     const int slice = slice_of(known.slice, *loops.front()->settings);
     if (slice >= 0) context.sequencers[static_cast<std::size_t>(slice)]->mark_incomplete({known.key}, known.side);
-  }
-  for (const Side side : {Side::legacy, Side::modern}) {
-    if (!keys_unknown_[index(side)]) continue;
-    for (auto& sequencer : context.sequencers) sequencer->mark_incomplete({BusinessKey(kUnknownKey)}, side);
   }
   // Shadow legs go in the order in which their serving legs had ended.
   std::stable_sort(open_.begin(), open_.end(), [](const Open& a, const Open& b) { return a.completion < b.completion; });
@@ -98,6 +114,25 @@ void Recovery::carry_out(GatewayContext& context, std::vector<std::unique_ptr<Ev
     }
   }
   open_.clear();
+  std::sort(unsettled_.begin(), unsettled_.end(),
+            [](const auto& a, const auto& b) { return a.first->received_at_us < b.first->received_at_us; });
+  for (const auto& [leg, loop] : unsettled_) loop->unsettled.add(*leg);
+  unsettled_.clear();
+}
+
+// Keys became incomplete and could not be named: all of them are, until somebody says otherwise. Where that happened to
+// both sides, legacy is believed.
+void Recovery::adopt_unknown_keys(GatewayContext& context) {
+  static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
+  for (const Side side : {Side::modern, Side::legacy}) {
+    if (!keys_unknown_[index(side)]) continue;
+    bool on_record = true;
+    for (std::size_t i = 0; i < context.slice_names.size(); ++i) {
+      context.sequencers[i]->mark_incomplete(kAny, side);
+      on_record = context.journal.incomplete(context.slice_names[i], side, kAny) && on_record;
+    }
+    if (on_record) context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), false);
+  }
 }
 
 void Recovery::resume(const Open& open, GatewayContext& context, std::vector<std::unique_ptr<EventLoop>>& loops) {
@@ -107,7 +142,7 @@ void Recovery::resume(const Open& open, GatewayContext& context, std::vector<std
   leg->at = open.at;
   leg->gated = stored.served.gated;
   leg->sequencer = context.sequencers[static_cast<std::size_t>(open.slice)].get();
-  leg->route = loops.front()->settings->routes.find(stored.intent.route)->index;
+  leg->route = loops.front()->settings->routes.find(stored.intent.route, stored.intent.slice)->index;
   leg->ticket.keys = stored.served.keys;
   leg->ticket.write = true;
   leg->ticket.unordered = stored.intent.unordered;
@@ -119,6 +154,7 @@ void Recovery::resume(const Open& open, GatewayContext& context, std::vector<std
   leg->ticket.keys = {};  // they stand in the journal
   const auto& first_key = stored.served.keys.empty() ? BusinessKey() : stored.served.keys.front();
   EventLoop& loop = *loops[XXH3_64bits(first_key.data(), first_key.size()) % loops.size()];
+  unsettled_.emplace_back(leg.get(), &loop);
   loop.shadow[static_cast<std::size_t>(index(other(stored.intent.serving)))]->take_over(std::move(leg), has_turn);
 }
 
@@ -128,9 +164,9 @@ void Recovery::settle_uncertain(const Open& open, GatewayContext& context, Event
   const StoredExchange stored(context.journal, open.at);
   Journaled at = open.at;
   record_incomplete(stored.intent, stored.served_record(), context);
-  const Route* route = loop.settings->routes.find(stored.intent.route);
+  const Route* route = loop.settings->routes.find(stored.intent.route, stored.intent.slice);
   ExchangePtr exchange;
-  if (route != nullptr && route->slice_index == open.slice)
+  if (route != nullptr)
     exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
   if (exchange) {
     exchange->loop = &loop;

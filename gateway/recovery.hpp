@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/account_file.hpp"
@@ -40,9 +41,11 @@ class Recovery {
   };
   static Fate fate_of(const StoredExchange& stored, bool sending, const Settings& settings);
   void resume(const Open& open, GatewayContext& context, std::vector<std::unique_ptr<EventLoop>>& loops);
+  void adopt_unknown_keys(GatewayContext& context);
   static void settle_uncertain(const Open& open, GatewayContext& context, EventLoop& loop);
 
   std::vector<Open> open_;
+  std::vector<std::pair<Unsettled*, EventLoop*>> unsettled_;  // of the legs that were given back
   bool keys_unknown_[2];
   Summary summary_;
 };

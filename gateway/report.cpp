@@ -206,7 +206,7 @@ GatewayStatus to_status(const Report& report, const PolicySnapshot& policy, cons
   status.applied_epoch = policy.epoch;
   status.lease_live = policy.lease_live;
   status.draining = draining;
-  status.settled_until_us = report.settled_until_us;
+  status.settled_until_us = report.told_settled_until_us;
   status.latches = policy.latches;
   for (std::size_t i = 0; i < slice_names.size(); ++i) {
     const EffectiveSlice& slice = policy.slices[i];

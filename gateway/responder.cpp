@@ -72,6 +72,8 @@ Awaitable<bool> Responder::respond_streaming(ExchangePtr& exchange, Upstream& up
   BodyCapture capture(held.serving, held.settings->gateway.limits.capture_bytes);
   bool client_there = true;
   bool complete = true;
+  held.serving.cut = true;  // until its end has come, for the journal
+  held.serving.duration_us = microseconds_since(started);
   ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
   while (client_there) {
     capture.add(content);
@@ -85,6 +87,7 @@ Awaitable<bool> Responder::respond_streaming(ExchangePtr& exchange, Upstream& up
     if (!complete) break;
   }
   capture.finish();
+  held.serving.cut = !body.finished();
   if (!complete) held.serving.outcome = body.outcome();
   if (!client_there && !body.finished() && held.excluded.empty() && held.dropped.empty())
     held.dropped = "client_aborted";  // nobody saw the rest

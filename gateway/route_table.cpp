@@ -159,8 +159,10 @@ int RouteTable::index_of(const std::string& name, const std::string& slice) {
   return static_cast<int>(at - labels_.begin());
 }
 
-const Route* RouteTable::find(std::string_view name) const {
-  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) { return route.name == name; });
+const Route* RouteTable::find(std::string_view name, std::string_view slice) const {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return !route.is_unmatched && route.name == name && route.config.slice == slice;
+  });
   return found == routes_.end() ? nullptr : &*found;
 }
 

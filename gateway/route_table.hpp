@@ -48,8 +48,8 @@ class RouteTable {
 
   /// First match wins; what matches none is `unmatched`.
   [[nodiscard]] const Route& match(std::string_view method, std::string_view target) const;
-  /// By name; null when there is none.
-  [[nodiscard]] const Route* find(std::string_view name) const;
+  /// By name and slice; null when there is none.
+  [[nodiscard]] const Route* find(std::string_view name, std::string_view slice) const;
   /// Keys from the path, a header, the query or the body, by the route's configuration. A JSON body is scanned, never
   /// built as a document; a missing, repeated or unparsable key makes all of them unavailable.
   [[nodiscard]] static ExtractedKeys keys_of(const Route& route, const RequestHead& head, std::string_view body,

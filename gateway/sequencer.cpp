@@ -14,6 +14,7 @@ struct KeyEntry {
   std::uint64_t sequence = 0;
   std::uint32_t pins = 0;
   std::uint32_t queued_writes = 0;
+  std::array<std::uint32_t, 2> queued_reads{};  // by the side that served them
   Ticket::Place* first = nullptr;  // of the shadow queue
   Ticket::Place* last = nullptr;
   const BusinessKey* name = nullptr;
@@ -29,6 +30,7 @@ struct KeyEntry {
   }
   void push(Ticket::Place& place) {
     place.queued = true;
+    if (!place.ticket->write) ++queued_reads[static_cast<std::size_t>(index(place.ticket->side))];
     place.before = last;
     place.behind = nullptr;
     (last != nullptr ? last->behind : first) = &place;
@@ -36,6 +38,7 @@ struct KeyEntry {
   }
   void remove(Ticket::Place& place) {
     place.queued = false;
+    if (!place.ticket->write) --queued_reads[static_cast<std::size_t>(index(place.ticket->side))];
     (place.before != nullptr ? place.before->behind : first) = place.behind;
     (place.behind != nullptr ? place.behind->before : last) = place.before;
   }
@@ -109,7 +112,8 @@ std::optional<Side> Sequencer::side_for(const Ticket& ticket) const {
 
 // A read whose shadow leg is on its way to the side that is now given a write may see that write.
 void Sequencer::overtake_reads(KeyEntry& key, Side side) {
-  // No write is owed to this side, or it would not be current: what stands in the queue are reads.
+  // Where writes are owed to the other side the queue is long, and has none of these.
+  if (key.queued_reads[static_cast<std::size_t>(index(other(side)))] == 0) return;
   for (Ticket::Place* place = key.first; place != nullptr; place = place->behind) {
     if (place->ticket->side == other(side)) std::atomic_ref(place->ticket->overlap).store(true, std::memory_order_relaxed);
   }
@@ -119,7 +123,7 @@ void Sequencer::grant(Ticket& ticket, Side side) {
   ticket.side = side;
   ticket.admitted_ = true;
   ticket.waiting_ = false;
-  ticket.overlap = false;
+  ticket.overlap = any_key_writes_in_flight_[0] + any_key_writes_in_flight_[1] > 0;
   const auto at = static_cast<std::size_t>(index(side));
   for (auto& place : ticket.places_) {
     KeyEntry& key = *place.entry;
@@ -131,9 +135,12 @@ void Sequencer::grant(Ticket& ticket, Side side) {
     }
     place.writes_seen = key.writes_started;
   }
-  if (!ticket.write) return;
-  writes_in_flight_[at] += ticket.places_.size();
-  if (ticket.any_key) ++any_key_writes_in_flight_[at];
+  if (ticket.write && ticket.any_key) {
+    ++any_key_writes_in_flight_[at];
+    ++any_key_writes_started_;
+  }
+  ticket.any_key_writes_seen_ = any_key_writes_started_;
+  if (ticket.write) writes_in_flight_[at] += ticket.places_.size();
 }
 
 bool Sequencer::earlier_waiter_shares_key(const Ticket& ticket) const {
@@ -180,6 +187,7 @@ bool Sequencer::cancel_wait(Ticket& ticket) {
 void Sequencer::leave_serving(Ticket& ticket) {
   ticket.admitted_ = false;
   const auto at = static_cast<std::size_t>(index(ticket.side));
+  if (ticket.any_key_writes_seen_ != any_key_writes_started_) ticket.overlap = true;
   for (auto& place : ticket.places_) {
     KeyEntry& key = *place.entry;
     if (key.writes_started != place.writes_seen) ticket.overlap = true;
@@ -315,6 +323,7 @@ bool Sequencer::complete(Ticket& ticket, ShadowNeed need) {
 
 // After the queue of a key got shorter: whoever is at its front now may run, if it is at the front everywhere.
 void Sequencer::advance(KeyEntry& key, Wakes& wakes) {
+  if (key.first == nullptr || key.first->at_front) return;  // then so is all that may run beside it
   for (Ticket::Place* place = key.first; place != nullptr; place = place->behind) {
     Ticket& ticket = *place->ticket;
     if (ticket.write && place != key.first) break;

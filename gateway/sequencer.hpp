@@ -69,6 +69,7 @@ struct Ticket {
   };
   std::vector<Place> places_;
   std::size_t not_at_front_ = 0;
+  std::uint64_t any_key_writes_seen_ = 0;  // of the slice, at admission
   bool waiting_ = false;
   bool admitted_ = false;
   bool queued_ = false;
@@ -167,6 +168,7 @@ class Sequencer {
   std::array<std::uint64_t, 2> behind_{};
   std::array<std::uint64_t, 2> writes_in_flight_{};
   std::array<std::uint64_t, 2> any_key_writes_in_flight_{};
+  std::uint64_t any_key_writes_started_ = 0;
   std::array<std::uint64_t, 2> incomplete_{};
   std::array<bool, 2> all_incomplete_{};
   std::array<std::uint64_t, 2> behind_keys_{};

@@ -45,6 +45,7 @@ class Session {
     served_any_ = true;
     const SideOverride forced = take_override(exchange->request, exchange->settings->gateway.side_override);
     const ReadResult forbidden{false, 403, forced.refusal};
+    blank(exchange->head_text, forced.token);
     if (!forced.refusal.empty()) co_return co_await reject(*exchange, forbidden);
     exchange->override_side = forced.side;
     if (exchange->request.max_forwards == 0u) co_return co_await answer_as_last(*exchange);
@@ -62,6 +63,11 @@ class Session {
     prepare(*exchange);
     const bool keep = co_await exchange_with_backend(exchange);
     co_return keep;
+  }
+
+  // The journal keeps heads as they came.
+  static void blank(std::string& head_text, std::string_view secret) {
+    if (!secret.empty()) head_text.replace(static_cast<std::size_t>(secret.data() - head_text.data()), secret.size(), secret.size(), '*');
   }
 
   Awaitable<ReadResult> read_body(Exchange& exchange, bool backend_asks) {
@@ -164,6 +170,7 @@ class Session {
   }
 
   void choose(Exchange& exchange) {
+    exchange.dropped = {};
     if (exchange.upgrade.empty()) {
       exchange.choice =
           choose_side(exchange.slice, *exchange.route, exchange.request.is_safe(), exchange.key_state, bucket_);
@@ -187,7 +194,12 @@ class Session {
   Awaitable<bool> exchange_with_backend(ExchangePtr& exchange) {
     while (true) {
       if (!co_await admit(*exchange, loop_)) co_return co_await refuse(exchange);
-      put_on_record(*exchange);
+      if (!put_on_record(*exchange)) {
+        if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
+        exchange->override_side.reset();
+        choose(*exchange);
+        continue;
+      }
       const UpstreamPtr upstream = loop_.serving[static_cast<std::size_t>(index(exchange->serving_side()))];
       const auto started = std::chrono::steady_clock::now();
       Acquired acquired = co_await upstream->acquire(*exchange);
@@ -220,12 +232,16 @@ class Session {
     }
   }
 
-  // Before its first byte leaves. A write that cannot be put on record is served all the same: the shadow goes without.
-  void put_on_record(Exchange& exchange) {
-    if (!needs_record(exchange) || context_.journal.intend(exchange, client_.peer())) return;
-    if (!exchange.choice.shadow) return;
+  // Before its first byte leaves. A write that cannot be put on record is served all the same: the shadow goes without,
+  // which is on record. False: a person forced it to its side, and that is not worth an incomplete key.
+  bool put_on_record(Exchange& exchange) {
+    if (!needs_record(exchange) || context_.journal.intend(exchange, client_.peer())) return true;
+    if (exchange.forced) return false;
+    record_incomplete(exchange, context_);
+    if (!exchange.choice.shadow) return true;
     exchange.choice.shadow = false;
     exchange.dropped = "spool_full";
+    return true;
   }
 
   Awaitable<bool> refuse(ExchangePtr& exchange) {

@@ -66,7 +66,8 @@ void put_on_record(Exchange& exchange, ShadowNeed need, EventLoop& loop) {
   if (!exchange.journaled.intent) return;
   Journal& journal = loop.context.journal;
   if (need == ShadowNeed::send) {
-    journal.served(exchange);  // without it a crash finds a write of unknown outcome, and its keys stay on this side
+    // Without it a crash finds a write of unknown outcome, and its keys stay on this side: those that were known before.
+    if (!journal.served(exchange) && !exchange.route->config.creates.empty()) record_incomplete(exchange, loop.context);
     return;
   }
   if (need == ShadowNeed::forfeit) record_incomplete(exchange, loop.context);

@@ -32,13 +32,16 @@ void run_spooled(Ticket& ticket) {
 }
 
 // Null where its route is gone: its keys are on record then.
-ExchangePtr read_back(EventLoop& loop, const Journaled& at) {
+ExchangePtr read_back(EventLoop& loop, const Journaled& at) try {
   const StoredExchange stored(loop.context.journal, at);
-  const Route* route = loop.settings->routes.find(stored.intent.route);
+  const Route* route = loop.settings->routes.find(stored.intent.route, stored.intent.slice);
   ExchangePtr exchange;
   if (route != nullptr) exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
   if (!exchange) record_incomplete(stored.intent, stored.served_record(), loop.context);
   return exchange;
+} catch (const Failure& failure) {
+  log::error("a shadow leg cannot be read back: {}", failure.what());
+  return nullptr;
 }
 
 }  // namespace
@@ -65,11 +68,15 @@ void ShadowDispatcher::hold(ExchangePtr exchange) {
   Exchange* key = exchange.get();
   const std::size_t bytes = exchange->held_bytes();
   held_bytes_ += bytes;
-  const std::uint64_t answer_bytes = exchange->serving.body_bytes;
-  held_.emplace(key, Held{std::move(exchange), bytes, answer_bytes, false, false});
+  const bool streamed = exchange->serving.cut;
+  held_.emplace(key, Held{std::move(exchange), bytes, streamed, false, false});
 }
 
 void ShadowDispatcher::run(Exchange& exchange) {
+  if (is_expired(exchange)) {
+    give_up(exchange, "spool_expired");
+    return;
+  }
   // While nothing can be sent there is no use in keeping it all in memory.
   SpooledLeg* spooled = is_full(0, 0) ? spool(exchange, true) : nullptr;
   ready_.push_back(spooled != nullptr ? Ready{nullptr, spooled} : Ready{&exchange, nullptr});
@@ -81,7 +88,16 @@ void ShadowDispatcher::run_later(SpooledLeg& leg) {
   asio::post(loop_.io, [this, &leg] { run(leg); });
 }
 
+bool ShadowDispatcher::is_expired(const Unsettled& entry) const {
+  const auto age = std::chrono::microseconds(loop_.settings->gateway.limits.spool_age).count();
+  return entry.received_at_us < unix_us() - age;
+}
+
 void ShadowDispatcher::run(SpooledLeg& leg) {
+  if (is_expired(leg)) {
+    if (Exchange* exchange = unspool(leg)) give_up(*exchange, "spool_expired");
+    return;
+  }
   ready_.push_back({nullptr, &leg});
   start_workers();
 }
@@ -135,7 +151,6 @@ void ShadowDispatcher::take_over(std::unique_ptr<SpooledLeg> leg, bool run_now) 
   leg->dispatcher = this;
   leg->ticket.owner = leg.get();
   leg->ticket.run_shadow = &run_spooled;
-  loop_.unsettled.add(*leg);
   SpooledLeg* kept = leg.get();
   spooled_.emplace(kept, std::move(leg));
   if (run_now) run_later(*kept);
@@ -315,8 +330,7 @@ void ShadowDispatcher::serving_ended(Exchange& exchange) {
     return;
   }
   // An answer that was streamed is on record as far as it had come when its client saw the first of it.
-  const bool streamed = exchange.journaled.served && exchange.serving.body_bytes != held.answer_bytes;
-  if (streamed) loop_.context.journal.served(exchange);
+  if (held.streamed && exchange.journaled.served) loop_.context.journal.served(exchange);
   if (is_full(0, 0)) spool(exchange, false);
 }
 
@@ -335,14 +349,10 @@ void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
 void ShadowDispatcher::drop_expired(SteadyTime now) {
   if (now < next_look_) return;
   next_look_ = now + std::chrono::seconds(1);
-  const std::int64_t oldest_us =
-      unix_us() - std::chrono::microseconds(loop_.settings->gateway.limits.spool_age).count();
   constexpr int kMostAtOnce = 1'000;
   for (int i = 0; i < kMostAtOnce && !ready_.empty(); ++i) {
     const Ready next = ready_.front();
-    const std::int64_t received =
-        next.exchange != nullptr ? next.exchange->received_at_us : next.spooled->received_at_us;
-    if (received > oldest_us) return;
+    if (!is_expired(next.exchange != nullptr ? static_cast<const Unsettled&>(*next.exchange) : *next.spooled)) return;
     ready_.pop_front();
     Exchange* exchange = next.exchange != nullptr ? next.exchange : unspool(*next.spooled);
     if (exchange != nullptr) give_up(*exchange, "spool_expired");

@@ -48,7 +48,7 @@ class ShadowDispatcher {
   /// The serving leg of a held exchange has ended; its event may go out once both legs are over.
   void serving_ended(Exchange& exchange);
   /// A leg that an earlier process left, before the loop runs. Its ticket has been restored; `run_now`: it has its
-  /// turn.
+  /// turn. It is for the caller to list it as unsettled.
   void take_over(std::unique_ptr<SpooledLeg> leg, bool run_now);
   /// New settings may allow more connections than before.
   void settings_changed();
@@ -68,7 +68,7 @@ class ShadowDispatcher {
   struct Held {
     ExchangePtr exchange;
     std::size_t bytes = 0;
-    std::uint64_t answer_bytes = 0;  // of the serving side, when it was put on record
+    bool streamed = false;  // its answer was not over when it was put on record
     bool shadow_over = false;
     bool serving_over = false;
   };
@@ -77,6 +77,7 @@ class ShadowDispatcher {
     Exchange* exchange = nullptr;
     SpooledLeg* spooled = nullptr;
   };
+  [[nodiscard]] bool is_expired(const Unsettled& entry) const;
   [[nodiscard]] bool is_full(std::size_t more_exchanges, std::size_t more_bytes) const;
   SpooledLeg* spool(Exchange& exchange, bool has_turn);
   Exchange* unspool(SpooledLeg& leg);

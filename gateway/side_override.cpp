@@ -39,11 +39,12 @@ SideOverride take_override(RequestHead& head, const config::GatewayConfig::Overr
   const auto sides = take(head, config.header);
   const auto tokens = take(head, config.token_header);
   if (sides.empty() && tokens.empty()) return {};
+  const std::string_view token = tokens.empty() ? std::string_view() : tokens.front();
   if (tokens.size() != 1 || !is_same_secret(tokens.front(), config.token))
-    return {std::nullopt, "the token of the side override is missing, repeated or wrong"};
+    return {std::nullopt, "the token of the side override is missing, repeated or wrong", token};
   const auto side = sides.size() == 1 ? side_from_string(sides.front()) : std::nullopt;
-  if (!side) return {std::nullopt, "the side override names no side: legacy or modern, once"};
-  return {side, {}};
+  if (!side) return {std::nullopt, "the side override names no side: legacy or modern, once", token};
+  return {side, {}, token};
 }
 
 bool override_counts(const Exchange& exchange, const EffectiveSlice& slice) {

@@ -16,6 +16,7 @@ struct SideOverride {
   std::optional<Side> side;
   std::string_view
       refusal;  ///< for people; not empty: the request is refused (403), never served as if it had not asked
+  std::string_view token;  ///< as it stands in the head's text; empty: none
 };
 
 /// What the request's head asks for. Both headers are removed from it; without an override in the configuration they

@@ -103,7 +103,8 @@ Evidence EvidenceBoard::evidence(const SlicePolicy& slice) {
   }
   // Counts go on across a gateway's restarts: of one that is seen for the first time, what comes from now on counts.
   for (const auto& [gateway, lost] : lost_locked(slice.name)) {
-    const std::uint64_t before = news.lost_before.try_emplace(gateway, lost).first->second;
+    std::uint64_t& before = news.lost_before.try_emplace(gateway, lost).first->second;
+    if (lost < before) before = 0;  // it began anew
     evidence.lost_events += lost > before ? lost - before : 0;
   }
   evidence.at_rung = now - *news.rung_since;

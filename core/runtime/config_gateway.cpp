@@ -245,6 +245,7 @@ void read_limits(Section limits, GatewayConfig::Limits& out) {
   limits.finish();
   if (out.shadow_connections == 0) limits.fail("shadow_connections must be at least 1");
   constexpr std::uint64_t kLeastSpool = 512 << 10;
+  if (out.spool_age < milliseconds(1000)) limits.fail("spool_age must be at least 1s");
   if (out.spool_bytes < kLeastSpool) limits.fail("spool_bytes must be at least 512KiB");
   if (out.event_spool_bytes < kLeastSpool) limits.fail("event_spool_bytes must be at least 512KiB");
   if (out.head_bytes < 1024) limits.fail("head_bytes must be at least 1KiB");

@@ -1,5 +1,6 @@
 // What the gateway owes a backend survives the backend, the queue's bound, and the gateway itself.
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <filesystem>
 #include <fstream>
@@ -246,4 +247,78 @@ TEST_CASE_METHOD(World, "a second gateway on the same state directory is refused
   const auto config = config::load(config_path());
   REQUIRE(config.has_value());
   CHECK_THROWS_WITH(phoenix::gateway::Gateway(*config, *log), Catch::Matchers::Contains("another process uses"));
+}
+
+TEST_CASE("keys of writes that found no room in the spool stay incomplete after a restart") {
+  World world("  limits: {shadow_queue: 2, spool_bytes: 512KiB}");
+  world.modern.refuse();
+  {
+    RawClient client(world.port());
+    const std::string body = "1" + std::string(5000, ' ');
+    for (int i = 0; i < 200; ++i)
+      REQUIRE(client.exchange(post(fmt::format("/accounts/{}/deposits", i), body)).status == 200);
+  }
+  auto before = incomplete_on_modern(world);
+  CHECK(before.size() > 50);
+  world.stop(std::chrono::milliseconds(0));
+  world.start();
+  auto after = incomplete_on_modern(world);
+  std::sort(before.begin(), before.end());
+  std::sort(after.begin(), after.end());
+  CHECK(after == before);
+}
+
+TEST_CASE("an answer that was streamed is compared whole, though its exchange rested on disk") {
+  World world("  limits: {shadow_queue: 2}");
+  const std::string large(300'000, 'x');
+  for (FakeBackend* backend : {&world.legacy, &world.modern})
+    backend->script([large](const SeenRequest&) { return Reply::ok(large); });
+  world.modern.refuse();
+  RawClient client(world.port());
+  for (int i = 0; i < 6; ++i) deposit(client, 1, i);
+  world.stop(std::chrono::milliseconds(0));
+  world.start();
+  world.modern.back();
+  REQUIRE(world.settle());
+  const auto events = world.events();
+  CHECK(events.size() == 6);
+  for (const auto& event : events) {
+    CHECK(event.serving.body_bytes == large.size());
+    CHECK(event.serving.body_hash == event.shadow.body_hash);
+    CHECK_FALSE(event.serving.cut);
+  }
+}
+
+TEST_CASE_METHOD(World, "with the accounts moved away they begin anew, and what the journal holds counts as received") {
+  modern.refuse();
+  {
+    RawClient client(port());
+    for (int i = 0; i < 5; ++i) deposit(client, i, i);
+  }
+  stop(std::chrono::milliseconds(0));
+  std::filesystem::remove(dir.path() + "/state/accounts");
+  start();
+  CHECK(route("deposits")["received"] == 5);
+  CHECK(route("deposits")["in_flight"] == 5);
+  modern.back();
+  REQUIRE(settle());
+  CHECK(route("deposits")["handed_over"] == 5);
+  CHECK(route("deposits")["lost"] == 0);
+}
+
+TEST_CASE_METHOD(World, "the heartbeat calls nothing settled whose event is not in the log") {
+  RawClient client(port());
+  CHECK(client.exchange(get("/free/x")).status == 200);
+  REQUIRE(eventually([&] { return status()["settled_until_us"] > 0; }));
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open((dir.path() + "/events.db").c_str(), &other) == SQLITE_OK);
+  sqlite3_busy_timeout(other, 10'000);
+  REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+  CHECK(client.exchange(get("/free/y")).status == 200);
+  REQUIRE(eventually([&] { return route("free")["handed_over"] == 2; }));
+  const auto unsettled = status()["settled_until_us"].get<std::int64_t>();
+  for (int i = 0; i < 5; ++i) CHECK(status()["settled_until_us"] == unsettled);
+  REQUIRE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(other);
+  REQUIRE(eventually([&] { return status()["settled_until_us"] > unsettled; }));
 }

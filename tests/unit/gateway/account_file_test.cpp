@@ -20,7 +20,7 @@ TEST_CASE("accounts go on where the last process left them, by the names of thei
     const auto none = AccountFile::read(path);
     CHECK(none.generation == 0);
     AccountFile file(path, 2, kRoutes, none);
-    CHECK(file.generation() == 1);
+    CHECK(file.generation() != 0);
     file.accounts_of_loop(0)[1]->received = 5;
     file.accounts_of_loop(1)[1]->received = 7;
     file.accounts_of_loop(1)[1]->excluded.count("overlap");
@@ -29,7 +29,7 @@ TEST_CASE("accounts go on where the last process left them, by the names of thei
     file.set_keys_unknown(1, true);
   }
   const auto earlier = AccountFile::read(path);
-  CHECK(earlier.generation == 1);
+  CHECK(earlier.generation != 0);
   CHECK(earlier.events_delivered == 4711);
   CHECK_FALSE(earlier.keys_unknown[0]);
   CHECK(earlier.keys_unknown[1]);
@@ -37,6 +37,7 @@ TEST_CASE("accounts go on where the last process left them, by the names of thei
   CHECK(earlier.routes[1].slice == "s");
   CHECK(earlier.total(1).received == 12);
   AccountFile file(path, 3, {{"unmatched", ""}, {"transfers", "s"}, {"deposits", "s"}, {"new", "s"}}, earlier);
+  CHECK(file.generation() == earlier.generation + 1);
   CHECK(file.accounts_of_loop(0)[2]->received == 12);
   CHECK(file.accounts_of_loop(0)[2]->excluded.nonzero().at("overlap") == 1);
   CHECK(file.accounts_of_loop(0)[1]->dropped.total() == 1);

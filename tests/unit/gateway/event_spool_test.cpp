@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "tests/support/catch.hpp"
@@ -136,4 +137,42 @@ TEST_CASE("a full spool refuses, and counts what it refused") {
   fixture.log.away = false;
   REQUIRE(fixture.spool->flush(std::chrono::seconds(10)));
   CHECK(test::poll_until([&] { return fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame); }, std::chrono::seconds(5)));
+}
+
+TEST_CASE("an event that the log refuses for good is given up, and those behind it are not") {
+  class Picky final : public Producer {
+   public:
+    bool publish_to(int, const char*, std::string, std::string value) override {
+      if (value == "bad") {
+        ++failed_;
+      } else {
+        const std::lock_guard lock(mutex_);
+        taken_.insert(value);
+      }
+      return true;
+    }
+    bool flush(std::chrono::milliseconds) override { return true; }
+    [[nodiscard]] ProducerStats stats() const override {
+      ProducerStats stats;
+      stats.failed = failed_;
+      return stats;
+    }
+    std::set<std::string> taken() const {
+      const std::lock_guard lock(mutex_);
+      return taken_;
+    }
+
+   private:
+    std::atomic<std::uint64_t> failed_{0};
+    mutable std::mutex mutex_;
+    std::set<std::string> taken_;
+  };
+  Fixture fixture;
+  for (const char* frame : {"a", "bad", "b"}) fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame);
+  Picky log;
+  fixture.spool->start(log, [] {});
+  REQUIRE(fixture.spool->flush(std::chrono::seconds(20)));
+  CHECK(log.taken() == std::set<std::string>{"a", "b"});
+  CHECK(fixture.spool->stats().failed == 1);
+  fixture.spool->stop();
 }

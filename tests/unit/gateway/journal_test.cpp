@@ -36,7 +36,7 @@ struct Written {
     exchange.head_text = "POST /accounts/7/deposits HTTP/1.1\r\nHost: bank\r\nAuthorization: Bearer x\r\nContent-Length: " +
                          std::to_string(body.size()) + "\r\n\r\n";
     REQUIRE_FALSE(parse_request_head(exchange.head_text, exchange.request));
-    exchange.route = exchange.settings->routes.find("deposits");
+    exchange.route = exchange.settings->routes.find("deposits", "s");
     exchange.slice = {Stage::canary, 5000, 9, false};
     exchange.policy_epoch = 9;
     exchange.choice = {Side::modern, true, true, {}};
@@ -94,7 +94,7 @@ TEST_CASE("an exchange comes back from the journal as it was") {
   const StoredExchange stored(journal, open[0].at);
   const SettingsPtr now = settings();
   const ExchangePtr exchange =
-      rebuild_exchange(stored.intent, stored.served_record(), now, *now->routes.find("deposits"));
+      rebuild_exchange(stored.intent, stored.served_record(), now, *now->routes.find("deposits", "s"));
   REQUIRE(exchange);
   const Written original(now);
   CHECK(exchange->id == original.exchange.id);

@@ -268,3 +268,20 @@ TEST_CASE("keys can be named incomplete, listed, and said to be complete again")
   sequencer.mark_complete({BusinessKey(kUnknownKey)}, Side::modern);
   CHECK(sequencer.summary().incomplete_keys[1] == 0);
 }
+
+TEST_CASE("a write of unknown keys overlaps everything that is in flight with it") {
+  Sequencer sequencer;
+  Probe before({"1"}, false), any({}, true), during({"2"}, false), after({"1"}, false);
+  any.ticket.any_key = true;
+  sequencer.admit(before.ticket);
+  sequencer.admit(any.ticket);
+  sequencer.admit(during.ticket);
+  sequencer.complete(before.ticket, ShadowNeed::none);
+  sequencer.complete(any.ticket, ShadowNeed::none);
+  sequencer.complete(during.ticket, ShadowNeed::none);
+  sequencer.admit(after.ticket);
+  sequencer.complete(after.ticket, ShadowNeed::none);
+  CHECK(before.ticket.overlap);
+  CHECK(during.ticket.overlap);
+  CHECK_FALSE(after.ticket.overlap);
+}
