@@ -21,9 +21,9 @@
 namespace phoenix::gateway {
 
 /// Decided before the outcome was known: leaves the score's denominator.
-inline constexpr std::array<std::string_view, 10> kExcludedReasons{
-    "unmatched",      "bypass",  "retired",        "shadow_off", "key_unavailable",
-    "body_too_large", "overlap", "client_aborted", "gate_wait",  "upgrade"};
+inline constexpr std::array<std::string_view, 11> kExcludedReasons{
+    "unmatched", "bypass",         "retired",   "shadow_off", "key_unavailable", "body_too_large",
+    "overlap",   "client_aborted", "gate_wait", "upgrade",    "not_sampled"};
 /// Not compared for a reason that came up on the way: stays in the denominator, or a slow rewrite could drive its own
 /// evidence away.
 inline constexpr std::array<std::string_view, 11> kDroppedReasons{

@@ -10,8 +10,8 @@ bool may_fall_back(const Exchange& exchange, Stage stage_now, SteadyTime now) {
   if (exchange.fell_back || exchange.serving_side() != Side::modern || !has_way_back) return false;
   if (exchange.route->is_unmatched || exchange.route->config.parachute == config::Parachute::off) return false;
   if (exchange.serving.outcome == LegOutcome::connect_failed) return true;
-  // A body that was streamed is gone.
-  return exchange.request.is_safe() && exchange.body_complete && !exchange.body_withheld;
+  if (!exchange.body_complete || exchange.body_withheld) return false;  // a body that was streamed is gone
+  return exchange.request.is_safe() || exchange.route->config.parachute == config::Parachute::writes;
 }
 
 void fall_back(Exchange& exchange, LoopCounters& counters, SteadyTime started) {

@@ -8,7 +8,7 @@
 namespace phoenix::gateway {
 
 /// After a serving leg that failed: where nothing was sent, or the method is safe. A write that modern may have applied
-/// is never given to legacy as well.
+/// is given to legacy as well only where its route says `parachute: writes`; its keys are then incomplete on modern.
 /// `stage_now`: the slice's, which may have changed meanwhile; `now`: timeouts.total bounds both attempts together.
 [[nodiscard]] bool may_fall_back(const Exchange& exchange, Stage stage_now, SteadyTime now);
 

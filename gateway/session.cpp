@@ -177,6 +177,10 @@ class Session {
     } else {
       exchange.choice = choose_tunnel_side(exchange.slice, *exchange.route, exchange.key_state);
     }
+    if (exchange.choice.shadow && !exchange.write() && !is_sampled(exchange)) {
+      exchange.choice.shadow = false;
+      exchange.choice.excluded = "not_sampled";
+    }
     if (exchange.choice.shadow && !exchange.body_complete) {
       exchange.choice.shadow = false;
       exchange.choice.excluded = "body_too_large";
@@ -187,6 +191,13 @@ class Session {
     exchange.forced = harmless && override_counts(exchange, exchange.slice);
     if (exchange.forced) exchange.choice.target = *exchange.override_side;
     exchange.excluded = exchange.choice.excluded;
+  }
+
+  // By a hash of its own: which reads are compared says nothing about which side they are served by.
+  [[nodiscard]] bool is_sampled(const Exchange& exchange) const {
+    const std::uint32_t share = exchange.route->config.shadow_sample_basis_points;
+    if (share >= kBasisPoints) return true;
+    return in_cohort(cohort_bucket(std::string_view(exchange.id_text), context_.config.salt + "/shadow_sample"), share);
   }
 
   // --- forward -----------------------------------------------------------------------------------------------------
@@ -222,7 +233,6 @@ class Session {
       }
       if (acquired.connection) upstream->release(std::move(acquired.connection));
       if (exchange->gated) exchange->sequencer->abandon(exchange->ticket);
-      context_.journal.done(exchange->journaled);  // nothing was sent, or nothing that counts
       if (failed) {
         fall_back(*exchange, loop_.counters, started);
       } else {
@@ -235,9 +245,13 @@ class Session {
   // Before its first byte leaves. A write that cannot be put on record is served all the same: the shadow goes without,
   // which is on record. False: a person forced it to its side, and that is not worth an incomplete key.
   bool put_on_record(Exchange& exchange) {
-    if (!needs_record(exchange) || context_.journal.intend(exchange, client_.peer())) return true;
+    // What another side may have seen of it stays on record until this stands there.
+    Journaled earlier = exchange.journaled;
+    const bool on_record = !needs_record(exchange) || context_.journal.intend(exchange, client_.peer());
+    if (!on_record && !exchange.forced) record_incomplete(exchange, context_);
+    context_.journal.done(earlier);
+    if (on_record) return true;
     if (exchange.forced) return false;
-    record_incomplete(exchange, context_);
     if (!exchange.choice.shadow) return true;
     exchange.choice.shadow = false;
     exchange.dropped = "spool_full";

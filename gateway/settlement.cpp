@@ -14,7 +14,9 @@ namespace {
 ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
   const bool took_effect = exchange.write() && (accepted(exchange.serving) || is_uncertain(exchange.serving));
   if (!exchange.choice.shadow) {
-    const bool owed = took_effect && exchange.choice.excluded != "shadow_off";
+    // Of a write that fell back to legacy modern may have applied what legacy then refused.
+    const bool may_be_there = exchange.write() && exchange.fell_back && is_uncertain(exchange.shadow);
+    const bool owed = (took_effect || may_be_there) && exchange.choice.excluded != "shadow_off";
     return owed ? ShadowNeed::forfeit : ShadowNeed::none;
   }
   if (exchange.write() && is_uncertain(exchange.serving)) {

@@ -56,10 +56,11 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     read_key(route.section("key"), config.key);
     route.read_choice("shadow", config.shadow,
                       {{"off", ShadowMode::off}, {"reads", ShadowMode::reads}, {"dual", ShadowMode::dual}});
+    if (route.has("shadow_sample")) route.read_weight("shadow_sample", config.shadow_sample_basis_points);
     route.read_choice("ordering", config.ordering,
                       {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
     route.read("idempotent", config.idempotent);
-    route.read_choice("parachute", config.parachute, {{"off", Parachute::off}, {"safe", Parachute::safe}});
+    route.read_choice("parachute", config.parachute, {{"off", Parachute::off}, {"safe", Parachute::safe}, {"writes", Parachute::writes}});
     route.read("creates", config.creates);
     read_compare(route.section("compare"), config);
     route.finish();

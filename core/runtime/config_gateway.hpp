@@ -80,7 +80,7 @@ struct BackendConfig {
 enum class ShadowMode { off, reads, dual };
 enum class Ordering { none, key, strict };
 /// Whether legacy answers when modern serves and fails before the client has seen a byte.
-enum class Parachute { off, safe };
+enum class Parachute { off, safe, writes };
 
 struct KeyConfig {
   std::vector<std::string> json;  // JSON pointers into the request body
@@ -119,6 +119,7 @@ struct RouteConfig {
   std::string path;                  // template, or a prefix ending in /*
   KeyConfig key;
   ShadowMode shadow = ShadowMode::reads;
+  std::uint32_t shadow_sample_basis_points = 10'000;  // share of the reads that get a shadow leg
   Ordering ordering = Ordering::key;
   bool idempotent = false;
   Parachute parachute = Parachute::safe;

@@ -127,3 +127,30 @@ TEST_CASE_METHOD(ParachuteWorld, "what the client has seen begin is not begun an
   REQUIRE(settle());
   CHECK(parachutes("account") == "0");
 }
+
+TEST_CASE("with `parachute: writes` legacy takes a write that modern may have applied, and its key stays there") {
+  World world;
+  world.stop();
+  world.replace_config("key: {path: id}, shadow: dual}", "key: {path: id}, shadow: dual, parachute: writes}");
+  world.start();
+  REQUIRE(world.policy("canary", "100").status == 200);
+  int legacy_status = 200;
+  SECTION("legacy accepts it") {}
+  SECTION("legacy refuses it") { legacy_status = 422; }
+  world.legacy.script([&](const SeenRequest&) { return Reply::status(legacy_status); });
+  world.modern.script([](const SeenRequest&) { return Reply{"", false, true, {}}; });
+  RawClient client(world.port());
+  CHECK(client.exchange(post("/accounts/7/deposits")).status == legacy_status);
+  REQUIRE(world.settle());
+  CHECK(world.modern.count() == 1);
+  CHECK(world.legacy.count() == 1);
+  CHECK(world.status()["keys"]["s"]["modern"]["incomplete"] == 1);
+  world.modern.script([](const SeenRequest&) { return Reply::ok("{}"); });
+  CHECK(client.exchange(get("/accounts/7")).status == legacy_status);  // served by legacy
+  REQUIRE(world.settle());
+  const auto event = world.events().front();
+  CHECK(event.parachute);
+  CHECK(event.serving_side == Side::legacy);
+  CHECK(event.shadow.uncertain);
+  world.check_accounts();
+}

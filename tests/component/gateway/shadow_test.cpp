@@ -167,3 +167,20 @@ TEST_CASE_METHOD(World,
   CHECK(events().size() == 1);
   check_accounts();
 }
+
+TEST_CASE("of the reads a share is shadowed, drawn anew for each exchange; writes always are") {
+  World world;
+  world.stop();
+  world.replace_config("shadow: dual}\n    - {name: reports", "shadow: dual, shadow_sample: 25%}\n    - {name: reports");
+  world.start();
+  RawClient client(world.port());
+  for (int i = 0; i < 400; ++i) CHECK(client.exchange(get("/free/x")).status == 200);
+  for (int i = 0; i < 20; ++i) CHECK(client.exchange(post("/free/x")).status == 200);
+  REQUIRE(world.settle());
+  const auto route = world.route("free");
+  const int left_out = route["excluded"]["not_sampled"].get<int>();
+  CHECK(left_out > 250);
+  CHECK(left_out < 350);
+  CHECK(world.modern.count() == static_cast<std::size_t>(420 - left_out));
+  world.check_accounts();
+}

@@ -87,11 +87,12 @@ RuleRow overlap() {
   row.schedule = answers_in_order();
   row.take_away = [](Rules& rules) { rules.overlap_excluded = false; };
   row.promises = sound_and(&Figures::false_alarms);
+  row.promises.push_back(&Figures::overtaken);
   row.shows = {&Figures::false_alarms};
   row.besides = {&Figures::false_alarms, &Figures::overtaken};
   row.note =
       "overtaken: while the read's shadow leg was on its way, the shadow side served a write of the account "
-      "itself; nothing marks such a read yet";
+      "itself; such a read says `overlap` and proves nothing";
   return row;
 }
 
