@@ -58,10 +58,11 @@ std::string text_at(const std::string& file, std::size_t at, std::size_t most) {
 }
 
 [[noreturn]] void not_ours(const std::string& path) {
-  throw Failure(ErrorCode::invalid_input,
-                fmt::format("'{}' is no account file, or of another version; move it away and start again (the gateway's "
-                            "counts begin anew then)",
-                            path));
+  throw Failure(
+      ErrorCode::invalid_input,
+      fmt::format("'{}' is no account file, or of another version; move it away and start again (the gateway's "
+                  "counts begin anew then)",
+                  path));
 }
 
 Account account_at(const std::string& file, std::size_t at, const std::vector<std::size_t>& columns) {
@@ -176,15 +177,17 @@ std::vector<Account*> AccountFile::accounts_of_loop(std::size_t loop) {
 
 void AccountFile::check_room(const std::vector<RouteLabel>& routes) const {
   if (routes.size() > mapping_->layout.routes)
-    throw Failure(ErrorCode::conflict,
-                  fmt::format("{} routes were added since the start, and the account file has no place for more; restart "
-                              "the gateway for that",
-                              routes.size() - named_));
+    throw Failure(
+        ErrorCode::conflict,
+        fmt::format("{} routes were added since the start, and the account file has no place for more; restart "
+                    "the gateway for that",
+                    routes.size() - named_));
   for (const auto& route : routes) {
     if (route.slice.size() + 1 + route.name.size() >= kRouteName)
-      throw Failure(ErrorCode::invalid_input, fmt::format("the name of route '{}' is too long: at most {} bytes with its "
-                                                          "slice's",
-                                                          route.name, kRouteName - 2));
+      throw Failure(ErrorCode::invalid_input,
+                    fmt::format("the name of route '{}' is too long: at most {} bytes with its "
+                                "slice's",
+                                route.name, kRouteName - 2));
   }
 }
 

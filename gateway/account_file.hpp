@@ -1,8 +1,8 @@
 // The accounts of all routes, in a mapped file: exact at any instant, also after SIGKILL. Beside them the few numbers
 // that must survive with them.
 //
-// Layout, little-endian: AccountFileHeader; the columns' names; the routes' names; for each event loop and route one row
-// of kColumnCapacity integers. Names are fixed in size and padded with zeros.
+// Layout, little-endian: AccountFileHeader; the columns' names; the routes' names; for each event loop and route one
+// row of kColumnCapacity integers. Names are fixed in size and padded with zeros.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 11> kExcludedReasons{
 /// Not compared for a reason that came up on the way: stays in the denominator, or a slow rewrite could drive its own
 /// evidence away.
 inline constexpr std::array<std::string_view, 11> kDroppedReasons{
-    "shadow_queue_full", "serving_failed",      "serving_uncertain", "event_log_full", "shutdown",     "route_gone",
+    "shadow_queue_full", "serving_failed",      "serving_uncertain", "event_log_full", "shutdown",    "route_gone",
     "client_aborted",    "assigned_id_missing", "spool_full",        "spool_expired",  "body_refused"};
 /// In the event of an exchange that died with its gateway: counted as lost.
 inline constexpr std::string_view kLost = "lost";

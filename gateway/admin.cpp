@@ -43,7 +43,8 @@ http::Router Gateway::Impl::admin_router() {
   router.add("POST", "/kill", [this](const auto& request, const auto&) { return post_kill(request); });
   router.add("POST", "/reload", [this](const auto&, const auto&) { return post_reload(); });
   router.add("GET", "/keys", [this](const auto& request, const auto&) { return get_keys(request); });
-  router.add("POST", "/keys/complete", [this](const auto& request, const auto&) { return post_keys_complete(request); });
+  router.add("POST", "/keys/complete",
+             [this](const auto& request, const auto&) { return post_keys_complete(request); });
   router.add("PUT", "/policy", [this](const auto& request, const auto&) { return put_policy(request); });
   return router;
 }
@@ -111,8 +112,9 @@ http::Response Gateway::Impl::get_keys(const http::Request& request) {
 // On record first: what a restart would bring back must not be served in between.
 http::Response Gateway::Impl::post_keys_complete(const http::Request& request) {
   const Json body = Json::parse(request.body, nullptr, false);
-  const bool fits = body.is_object() && body.value("slice", Json()).is_string() && body.value("side", Json()).is_string() &&
-                    body.value("reason", Json()).is_string() && body.value("keys", Json()).is_array();
+  const bool fits = body.is_object() && body.value("slice", Json()).is_string() &&
+                    body.value("side", Json()).is_string() && body.value("reason", Json()).is_string() &&
+                    body.value("keys", Json()).is_array();
   if (!fits)
     return http::problem(400, "invalid request",
                          R"(send {"slice":"NAME","side":"legacy or modern","keys":["KEY", ...],"reason":"TEXT"})");

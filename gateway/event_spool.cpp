@@ -13,9 +13,9 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kBatchEvents = 4'000;
 constexpr std::uint64_t kBatchBytes = 4ull << 20;
-constexpr milliseconds kPoll{2};            // while events come: a wake-up for each would be a system call for each
-constexpr milliseconds kIdleAfter{200};     // without events; then they wake the thread
-constexpr milliseconds kIdleWait{100};      // for what else is to be done
+constexpr milliseconds kPoll{2};         // while events come: a wake-up for each would be a system call for each
+constexpr milliseconds kIdleAfter{200};  // without events; then they wake the thread
+constexpr milliseconds kIdleWait{100};   // for what else is to be done
 constexpr milliseconds kFlushStep{50};
 constexpr milliseconds kAfterFailure{100};
 constexpr int kMostFailures = 3;
@@ -39,7 +39,7 @@ EventSpool::~EventSpool() {
 
 bool EventSpool::publish(const ExchangeId& id, const EventCount& count, int partition, std::string_view key,
                          std::string_view frame) {
-  const Fixed fixed{id.bytes,  count.value, generation_.load(std::memory_order_relaxed), count.loop, count.route,
+  const Fixed fixed{id.bytes,     count.value, generation_.load(std::memory_order_relaxed), count.loop, count.route,
                     count.column, partition,   static_cast<std::uint32_t>(key.size())};
   const std::string_view head(reinterpret_cast<const char*>(&fixed), sizeof fixed);
   if (!log_.append({head, key, frame}, MappedLog::Priority::follow_up)) {
@@ -52,8 +52,7 @@ bool EventSpool::publish(const ExchangeId& id, const EventCount& count, int part
   return true;
 }
 
-void EventSpool::for_each(
-    const std::function<void(const ExchangeId&, std::uint32_t, const EventCount&)>& visit) const {
+void EventSpool::for_each(const std::function<void(const ExchangeId&, std::uint32_t, const EventCount&)>& visit) const {
   log_.for_each([&](LogPosition, std::string_view record) {
     ByteReader in(record);
     const auto fixed = in.get<Fixed>();

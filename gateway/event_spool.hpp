@@ -49,8 +49,7 @@ class EventSpool final : public EventSink {
                std::string_view frame) override;
 
   /// What is still there, delivered or not: the exchange, the generation of the account file and the count.
-  void for_each(
-      const std::function<void(const ExchangeId&, std::uint32_t generation, const EventCount&)>& visit) const;
+  void for_each(const std::function<void(const ExchangeId&, std::uint32_t generation, const EventCount&)>& visit) const;
 
   /// Before the first publish(): counts refer to `accounts`; the log has everything up to `delivered`.
   void begin(AccountFile& accounts, std::uint64_t delivered);
@@ -63,7 +62,8 @@ class EventSpool final : public EventSink {
 
   /// As a Producer's; `queued` and `queued_bytes` are what the log does not have.
   [[nodiscard]] ProducerStats stats() const;
-  /// How many events were published so far, and how many of them the log has: all up to then once it reaches the former.
+  /// How many events were published so far, and how many of them the log has: all up to then once it reaches the
+  /// former.
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
   [[nodiscard]] std::uint64_t disk_bytes() const { return log_.bytes(); }
@@ -90,7 +90,8 @@ class EventSpool final : public EventSink {
   LogPosition position_;  // the delivering thread's, as are the next two
   std::uint64_t most_events_;
   int failures_ = 0;
-  std::atomic<std::uint64_t> accepted_{0}, accepted_bytes_{0}, refused_{0}, failed_{0}, acknowledged_{0}, acknowledged_bytes_{0};
+  std::atomic<std::uint64_t> accepted_{0}, accepted_bytes_{0}, refused_{0}, failed_{0}, acknowledged_{0},
+      acknowledged_bytes_{0};
   std::atomic<bool> asleep_{false};
   std::mutex mutex_;
   std::condition_variable wake_, done_;

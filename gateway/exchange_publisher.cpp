@@ -121,8 +121,8 @@ void ExchangePublisher::publish(Exchange& exchange, Account& account, std::uint3
     column = Account::kFirstDropped + decltype(account.dropped)::position(exchange.dropped);
   }
   const std::uint64_t value = account.columns()[column] + 1;
-  const bool published = publish(exchange, {loop, static_cast<std::uint32_t>(exchange.route->index),
-                                            static_cast<std::uint32_t>(column), value});
+  const bool published = publish(
+      exchange, {loop, static_cast<std::uint32_t>(exchange.route->index), static_cast<std::uint32_t>(column), value});
   if (published || column != Account::kHandedOver) {
     account.columns()[column] = value;
     return;

@@ -1,5 +1,6 @@
-// What the journal keeps of a write: its intent, before its first byte goes to a backend, and, once the serving side has
-// answered, all that is needed to send its shadow leg later and to publish it. Pure; the format is this program's own.
+// What the journal keeps of a write: its intent, before its first byte goes to a backend, and, once the serving side
+// has answered, all that is needed to send its shadow leg later and to publish it. Pure; the format is this program's
+// own.
 #pragma once
 
 #include <cstdint>

@@ -65,7 +65,8 @@ Gateway::Impl::Impl(config::Config configuration, EventLog& log)
       slice_names(slice_names_of(config)),
       state_lock(config.gateway.state_dir),
       earlier(AccountFile::read(config.gateway.state_dir + "/accounts")),
-      settings(std::make_shared<const Settings>(with_redaction_key(config.gateway), config.slices, known_labels(earlier, slice_names))),
+      settings(std::make_shared<const Settings>(with_redaction_key(config.gateway), config.slices,
+                                                known_labels(earlier, slice_names))),
       reloads{config.hash, unix_us(), 0, 0},
       policy(config, may_leave_shadow(settings->routes), clock),
       identity{config.gateway.id, new_incarnation()},
@@ -97,7 +98,8 @@ void Gateway::Impl::recover() {
   const auto& found = recovery.summary();
   if (found.lost + found.resumed + found.uncertain + found.incomplete_keys == 0) return;
   log::warn(
-      "an earlier process left {} shadow legs to be sent, {} writes of unknown outcome, {} exchanges in flight (counted "
+      "an earlier process left {} shadow legs to be sent, {} writes of unknown outcome, {} exchanges in flight "
+      "(counted "
       "as lost); {} keys are incomplete on one side",
       found.resumed, found.uncertain, found.lost, found.incomplete_keys);
 }
@@ -110,8 +112,9 @@ void Gateway::Impl::tend_spools() {
   if (problem.empty()) {
     log::info("the spool takes records again");
   } else {
-    log::error("{}; shadow writes that find no room there are dropped, and their keys stay on the side that serves them",
-               problem);
+    log::error(
+        "{}; shadow writes that find no room there are dropped, and their keys stay on the side that serves them",
+        problem);
   }
   spool_problem = problem;
 }
@@ -291,7 +294,8 @@ void Gateway::Impl::drop_what_is_left() {
     }
   }
   if (dropped > 0)
-    log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)", dropped);
+    log::warn("{} shadow legs did not finish within the drain deadline; they are published as dropped(shutdown)",
+              dropped);
   if (left > 0) log::info("{} shadow writes wait in the journal for the next start", left);
 }
 

@@ -88,7 +88,7 @@ struct Gateway::Impl {
   std::mutex settled_mutex;
   Settled settled_next;
   std::int64_t settled_told_us = 0;
-  std::string spool_problem;            // that was logged; of the thread that tends the spools
+  std::string spool_problem;         // that was logged; of the thread that tends the spools
   std::atomic<bool> leaving{false};  // not ready, though connections may still be served as ever
 };
 

@@ -43,10 +43,13 @@ std::string& scratch() {
 }  // namespace
 
 StoredExchange::StoredExchange(const Journal& journal, const Journaled& at)
-    : intent_view_(journal.read(at.intent)), served_view_(journal.read(at.served)), has_served_(static_cast<bool>(at.served)) {
+    : intent_view_(journal.read(at.intent)),
+      served_view_(journal.read(at.served)),
+      has_served_(static_cast<bool>(at.served)) {
   if (!decode_intent(intent_view_.bytes, intent) || (has_served_ && !decode_served(served_view_.bytes, served)))
-    throw Failure(ErrorCode::internal, "the journal holds a record that this version cannot read; finish the work of the "
-                                       "version that wrote it first");
+    throw Failure(ErrorCode::internal,
+                  "the journal holds a record that this version cannot read; finish the work of the "
+                  "version that wrote it first");
 }
 
 Journal::Journal(MappedLog::Options options, std::vector<std::string> slice_names)

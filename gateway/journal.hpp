@@ -89,9 +89,9 @@ class Journal {
   MappedLog log_;
   const std::vector<std::string> slice_names_;
   mutable std::mutex mutex_;
-  std::map<std::uint32_t, std::uint64_t> open_by_segment_;                              // intents that are not done
-  std::vector<LogPosition> unmarked_;  // intents that are done, but the log had no room to say so
-  std::map<std::uint64_t, IncompleteKey> incomplete_;                // by the position of their record
+  std::map<std::uint32_t, std::uint64_t> open_by_segment_;  // intents that are not done
+  std::vector<LogPosition> unmarked_;                       // intents that are done, but the log had no room to say so
+  std::map<std::uint64_t, IncompleteKey> incomplete_;       // by the position of their record
   std::unordered_map<std::string, std::uint64_t> incomplete_at_;  // the same by side, slice and key
 };
 

@@ -67,8 +67,9 @@ MappedSegment MappedSegment::open(const std::string& path, std::uint32_t number)
   const bool blank = std::memcmp(segment.data_, kNever, sizeof kNever) == 0;  // died while it was made
   if (blank) std::memcpy(segment.data_, kMagic, sizeof kMagic);
   if (std::memcmp(segment.data_, kMagic, sizeof kMagic) != 0)
-    throw Failure(ErrorCode::invalid_input,
-                  fmt::format("'{}' is no segment of a log, or of another version; move it away and start again", path));
+    throw Failure(
+        ErrorCode::invalid_input,
+        fmt::format("'{}' is no segment of a log, or of another version; move it away and start again", path));
   segment.find_end();
   return segment;
 }

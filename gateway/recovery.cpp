@@ -103,7 +103,8 @@ void Recovery::carry_out(GatewayContext& context, std::vector<std::unique_ptr<Ev
     if (slice >= 0) context.sequencers[static_cast<std::size_t>(slice)]->mark_incomplete({known.key}, known.side);
   }
   // Shadow legs go in the order in which their serving legs had ended.
-  std::stable_sort(open_.begin(), open_.end(), [](const Open& a, const Open& b) { return a.completion < b.completion; });
+  std::stable_sort(open_.begin(), open_.end(),
+                   [](const Open& a, const Open& b) { return a.completion < b.completion; });
   for (const Open& open : open_) {
     if (open.fate == Fate::resume) {
       resume(open, context, loops);
@@ -166,8 +167,7 @@ void Recovery::settle_uncertain(const Open& open, GatewayContext& context, Event
   record_incomplete(stored.intent, stored.served_record(), context);
   const Route* route = loop.settings->routes.find(stored.intent.route, stored.intent.slice);
   ExchangePtr exchange;
-  if (route != nullptr)
-    exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
+  if (route != nullptr) exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
   if (exchange) {
     exchange->loop = &loop;
     exchange->ticket.sequences.clear();  // they belong to the process that died

@@ -38,14 +38,14 @@ struct Report {
   std::uint64_t sessions = 0;
   std::int64_t certificate_expires_at_s = 0;  // Unix time; 0: no TLS towards clients
   std::uint64_t idle_sessions = 0;            // waiting for a request, of which nothing has come yet
-  std::int64_t settled_until_us = 0;       // every exchange received before has ended
-  std::int64_t told_settled_until_us = 0;  // the same, and its event stands in the log
-  std::vector<Sequencer::Summary> keys;  // by slice
-  ProducerStats events;                // on their way to the log
-  std::uint64_t event_disk_bytes = 0;  // that they take, with what is kept ready
-  std::uint64_t journal_bytes = 0;     // the same of the journal
-  std::array<std::uint64_t, 2> spooled{};  // shadow legs that rest in the journal, by side
-  std::uint64_t resting = 0;               // exchanges that nobody need wait for before the end
+  std::int64_t settled_until_us = 0;          // every exchange received before has ended
+  std::int64_t told_settled_until_us = 0;     // the same, and its event stands in the log
+  std::vector<Sequencer::Summary> keys;       // by slice
+  ProducerStats events;                       // on their way to the log
+  std::uint64_t event_disk_bytes = 0;         // that they take, with what is kept ready
+  std::uint64_t journal_bytes = 0;            // the same of the journal
+  std::array<std::uint64_t, 2> spooled{};     // shadow legs that rest in the journal, by side
+  std::uint64_t resting = 0;                  // exchanges that nobody need wait for before the end
   std::uint64_t access_log_dropped = 0;
   struct Reloads {
     std::string config_hash;        // of the configuration in force

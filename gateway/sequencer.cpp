@@ -15,7 +15,7 @@ struct KeyEntry {
   std::uint32_t pins = 0;
   std::uint32_t queued_writes = 0;
   std::array<std::uint32_t, 2> queued_reads{};  // by the side that served them
-  Ticket::Place* first = nullptr;  // of the shadow queue
+  Ticket::Place* first = nullptr;               // of the shadow queue
   Ticket::Place* last = nullptr;
   const BusinessKey* name = nullptr;
   struct Link {
@@ -115,7 +115,8 @@ void Sequencer::overtake_reads(KeyEntry& key, Side side) {
   // Where writes are owed to the other side the queue is long, and has none of these.
   if (key.queued_reads[static_cast<std::size_t>(index(other(side)))] == 0) return;
   for (Ticket::Place* place = key.first; place != nullptr; place = place->behind) {
-    if (place->ticket->side == other(side)) std::atomic_ref(place->ticket->overlap).store(true, std::memory_order_relaxed);
+    if (place->ticket->side == other(side))
+      std::atomic_ref(place->ticket->overlap).store(true, std::memory_order_relaxed);
   }
 }
 
@@ -275,7 +276,8 @@ void Sequencer::mark_incomplete_locked(Ticket& ticket, Side side) {
 void Sequencer::mark_incomplete(const std::vector<BusinessKey>& keys, Side side) {
   const auto at = static_cast<std::size_t>(index(side));
   const std::lock_guard lock(mutex_);
-  for (const auto& key : keys) key == kUnknownKey ? mark_any_incomplete_locked(at) : mark_incomplete_locked(entry(key), at);
+  for (const auto& key : keys)
+    key == kUnknownKey ? mark_any_incomplete_locked(at) : mark_incomplete_locked(entry(key), at);
 }
 
 void Sequencer::mark_complete(const std::vector<BusinessKey>& keys, Side side) {

@@ -110,8 +110,8 @@ class Sequencer {
   /// True between complete(send) and shadow_done().
   [[nodiscard]] static bool is_queued(const Ticket& ticket) { return ticket.queued_; }
   /// Moves a queued ticket to another place in memory, with the `owner` and callbacks that `to` has; its keys and
-  /// sequences are left behind, for they stand in the journal. False, and nothing has changed, where run_shadow is under
-  /// way; `delivered`: its owner has it already.
+  /// sequences are left behind, for they stand in the journal. False, and nothing has changed, where run_shadow is
+  /// under way; `delivered`: its owner has it already.
   bool relocate(Ticket& from, Ticket& to, bool delivered);
   /// At start, in the order of `completion`: a shadow leg that an earlier process left. `ticket` has its keys, its
   /// side, its kind and its completion, behind which this process counts on. True when it may be sent at once.

@@ -67,7 +67,8 @@ class Session {
 
   // The journal keeps heads as they came.
   static void blank(std::string& head_text, std::string_view secret) {
-    if (!secret.empty()) head_text.replace(static_cast<std::size_t>(secret.data() - head_text.data()), secret.size(), secret.size(), '*');
+    if (!secret.empty())
+      head_text.replace(static_cast<std::size_t>(secret.data() - head_text.data()), secret.size(), secret.size(), '*');
   }
 
   Awaitable<ReadResult> read_body(Exchange& exchange, bool backend_asks) {

@@ -68,7 +68,8 @@ void put_on_record(Exchange& exchange, ShadowNeed need, EventLoop& loop) {
   if (!exchange.journaled.intent) return;
   Journal& journal = loop.context.journal;
   if (need == ShadowNeed::send) {
-    // Without it a crash finds a write of unknown outcome, and its keys stay on this side: those that were known before.
+    // Without it a crash finds a write of unknown outcome, and its keys stay on this side: those that were known
+    // before.
     if (!journal.served(exchange) && !exchange.route->config.creates.empty()) record_incomplete(exchange, loop.context);
     return;
   }

@@ -15,7 +15,7 @@ namespace phoenix::gateway {
 struct SideOverride {
   std::optional<Side> side;
   std::string_view
-      refusal;  ///< for people; not empty: the request is refused (403), never served as if it had not asked
+      refusal;             ///< for people; not empty: the request is refused (403), never served as if it had not asked
   std::string_view token;  ///< as it stands in the head's text; empty: none
 };
 

@@ -44,10 +44,10 @@ Reason score_is_usable(const SlicePolicy& slice, const Evidence& evidence, const
 /// The arbiter cannot miss what it never heard of; the gateways can tell.
 Reason nothing_was_lost(const Evidence& evidence) {
   if (evidence.lost_events == 0) return {};
-  return hold(
-      fmt::format("{} exchanges of this rung were lost before they could be compared (event log full, or their gateway died); "
-                  "a weight set by hand starts the rung anew",
-                  evidence.lost_events));
+  return hold(fmt::format(
+      "{} exchanges of this rung were lost before they could be compared (event log full, or their gateway died); "
+      "a weight set by hand starts the rung anew",
+      evidence.lost_events));
 }
 
 /// Two gateways that write one key may have given both backends another order of its writes. That is no fault of

@@ -42,7 +42,8 @@ struct Evidence {
   double reads_per_second = 0;
   double writes_per_second = 0;
   std::chrono::nanoseconds at_rung{0};  ///< monotonic time since this rung was first seen here
-  std::uint64_t lost_events = 0;  ///< exchanges of this rung whose event a full log refused, or that died with a gateway
+  std::uint64_t lost_events =
+      0;  ///< exchanges of this rung whose event a full log refused, or that died with a gateway
 };
 
 /// Bounds of the product rather than of one migration.

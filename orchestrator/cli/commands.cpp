@@ -95,8 +95,8 @@ void print_replies(std::ostream& out, const json& gateways) {
 
 int kill_direct(const Options& options, std::ostream& out, std::ostream& err) {
   const std::string slice = options.arguments.empty() ? "*" : options.arguments[0];
-  const auto replies = kill_gateways(gateways_asked(options),
-                                     {slice, options.value("reason"), who(options)}, kDirectTimeout);
+  const auto replies =
+      kill_gateways(gateways_asked(options), {slice, options.value("reason"), who(options)}, kDirectTimeout);
   json gateways = json::array();
   std::size_t missing = 0;
   for (const auto& reply : replies) {

@@ -66,7 +66,8 @@ const std::vector<Command>& commands() {
        {"gateway", "slice", "limit"},
        {},
        {},
-       "keys that a backend lacks writes of: behind (on their way) or incomplete (lost, uncertain, answered differently)"},
+       "keys that a backend lacks writes of: behind (on their way) or incomplete (lost, uncertain, answered "
+       "differently)"},
       {"gateway complete",
        {"SLICE", "BACKEND", "KEY"},
        {"gateway", "reason", "by"},

@@ -136,8 +136,9 @@ TEST_CASE_METHOD(LoggedWorld, "a reload opens the file again, also one that is r
   CHECK(lines_of(dir.path() + "/other.log")[0]["path"] == "/free/5");
 }
 
-TEST_CASE_METHOD(LoggedWorld,
-                 "every exchange of a busy gateway has exactly one line, also those that a stop cuts short or that end after it") {
+TEST_CASE_METHOD(
+    LoggedWorld,
+    "every exchange of a busy gateway has exactly one line, also those that a stop cuts short or that end after it") {
   modern.hold();
   std::vector<std::thread> clients;
   for (int c = 0; c < 4; ++c) {

@@ -61,7 +61,7 @@ class Run {
       : ground_(ground),
         accounts_(ground.accounts_path(), 1, ground.settings()->routes.labels(), {}),
         publisher_(events_, "gw-sweep", "run", names_, {0}, access_log_),
-        context_{ground.config(), names_,          ground.policy(),  sequencers_,
+        context_{ground.config(), names_,      ground.policy(),  sequencers_,
                  publisher_,      access_log_, ground.journal(), accounts_},
         loop_(std::make_unique<gw::EventLoop>(context_, ground.settings(), 0)),
         network_(loop_->io, plan),

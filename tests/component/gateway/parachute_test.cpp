@@ -136,7 +136,9 @@ TEST_CASE("with `parachute: writes` legacy takes a write that modern may have ap
   REQUIRE(world.policy("canary", "100").status == 200);
   int legacy_status = 200;
   SECTION("legacy accepts it") {}
-  SECTION("legacy refuses it") { legacy_status = 422; }
+  SECTION("legacy refuses it") {
+    legacy_status = 422;
+  }
   world.legacy.script([&](const SeenRequest&) { return Reply::status(legacy_status); });
   world.modern.script([](const SeenRequest&) { return Reply{"", false, true, {}}; });
   RawClient client(world.port());

@@ -97,7 +97,8 @@ TEST_CASE_METHOD(World,
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "a shadow that floods is read up to a limit, through a window, and only its beginning is kept") {
+TEST_CASE_METHOD(World,
+                 "a shadow that floods is read up to a limit, through a window, and only its beginning is kept") {
   modern.script([](const SeenRequest&) {
     return Reply{"HTTP/1.1 200 OK\r\n\r\n" + std::string(20 << 20, 'x'), true, false, {}};
   });
@@ -171,7 +172,8 @@ TEST_CASE_METHOD(World,
 TEST_CASE("of the reads a share is shadowed, drawn anew for each exchange; writes always are") {
   World world;
   world.stop();
-  world.replace_config("shadow: dual}\n    - {name: reports", "shadow: dual, shadow_sample: 25%}\n    - {name: reports");
+  world.replace_config("shadow: dual}\n    - {name: reports",
+                       "shadow: dual, shadow_sample: 25%}\n    - {name: reports");
   world.start();
   RawClient client(world.port());
   for (int i = 0; i < 400; ++i) CHECK(client.exchange(get("/free/x")).status == 200);

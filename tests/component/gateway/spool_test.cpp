@@ -115,7 +115,8 @@ TEST_CASE_METHOD(World, "shadow writes outlive a restart of the gateway, in orde
   check_accounts();
 }
 
-TEST_CASE_METHOD(World, "after a crash: what waited is delivered, what may have been is not sent again, the rest is lost") {
+TEST_CASE_METHOD(World,
+                 "after a crash: what waited is delivered, what may have been is not sent again, the rest is lost") {
   RawClient first(port()), second(port()), third(port()), fourth(port());
   deposit(first, 1, 0);
   REQUIRE(settle());
@@ -159,7 +160,8 @@ TEST_CASE_METHOD(World, "after a crash: what waited is delivered, what may have 
   CHECK(incomplete_on_modern(*this).size() == 2);
   CHECK(route("deposits")["lost"] == 1);
   CHECK(admin("POST", "/keys/complete", R"({"slice":"s","side":"modern","keys":["1","3"]})").status == 400);
-  CHECK(admin("POST", "/keys/complete", R"({"slice":"s","side":"modern","keys":["1","3"],"reason":"copied"})").status == 200);
+  CHECK(admin("POST", "/keys/complete", R"({"slice":"s","side":"modern","keys":["1","3"],"reason":"copied"})").status ==
+        200);
   CHECK(incomplete_on_modern(*this).empty());
   stop();
   start();
@@ -190,7 +192,8 @@ TEST_CASE("a full spool drops shadow writes, counts them and names their keys; c
   RawClient client(world.port());
   const std::string body = "1" + std::string(5000, ' ');
   int sent = 0;
-  for (; sent < 300; ++sent) REQUIRE(client.exchange(post(fmt::format("/accounts/{}/deposits", sent), body)).status == 200);
+  for (; sent < 300; ++sent)
+    REQUIRE(client.exchange(post(fmt::format("/accounts/{}/deposits", sent), body)).status == 200);
   const auto now = world.route("deposits");
   const int dropped = now["dropped"]["spool_full"].get<int>();
   CHECK(dropped > 150);

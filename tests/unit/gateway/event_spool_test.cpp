@@ -65,7 +65,8 @@ struct Fixture {
     accounts.reset();
     const auto earlier = AccountFile::read(dir.path() + "/accounts");
     spool = std::make_unique<EventSpool>(MappedLog::Options{dir.path() + "/events", 64 << 10, most});
-    accounts = std::make_unique<AccountFile>(dir.path() + "/accounts", 1, std::vector<RouteLabel>{{"unmatched", ""}}, earlier);
+    accounts =
+        std::make_unique<AccountFile>(dir.path() + "/accounts", 1, std::vector<RouteLabel>{{"unmatched", ""}}, earlier);
     spool->begin(*accounts, earlier.events_delivered);
   }
   bool put(int i) { return spool->publish(ExchangeId{}, EventCount{}, 3, "k", std::to_string(i)); }
@@ -136,7 +137,8 @@ TEST_CASE("a full spool refuses, and counts what it refused") {
   CHECK(fixture.spool->stats().refused == 1);
   fixture.log.away = false;
   REQUIRE(fixture.spool->flush(std::chrono::seconds(10)));
-  CHECK(test::poll_until([&] { return fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame); }, std::chrono::seconds(5)));
+  CHECK(test::poll_until([&] { return fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame); },
+                         std::chrono::seconds(5)));
 }
 
 TEST_CASE("an event that the log refuses for good is given up, and those behind it are not") {

@@ -33,8 +33,9 @@ struct Written {
     exchange.id_text = exchange.id.to_string();
     exchange.request_id = "r-1";
     exchange.received_at_us = 42;
-    exchange.head_text = "POST /accounts/7/deposits HTTP/1.1\r\nHost: bank\r\nAuthorization: Bearer x\r\nContent-Length: " +
-                         std::to_string(body.size()) + "\r\n\r\n";
+    exchange.head_text =
+        "POST /accounts/7/deposits HTTP/1.1\r\nHost: bank\r\nAuthorization: Bearer x\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n";
     REQUIRE_FALSE(parse_request_head(exchange.head_text, exchange.request));
     exchange.route = exchange.settings->routes.find("deposits", "s");
     exchange.slice = {Stage::canary, 5000, 9, false};
@@ -67,9 +68,7 @@ ClientPeer peer() {
 
 struct Files {
   test::TempDir dir;
-  Journal open(std::uint64_t most = 8 << 20) {
-    return Journal({dir.path() + "/journal", 64 << 10, most}, {"s"});
-  }
+  Journal open(std::uint64_t most = 8 << 20) { return Journal({dir.path() + "/journal", 64 << 10, most}, {"s"}); }
 };
 
 }  // namespace

@@ -69,7 +69,8 @@ TEST_CASE("what a process appended survives its SIGKILL") {
   if (child == 0) {
     MappedLog log(options(dir));
     for (std::uint32_t i = 1;; ++i) {
-      if (!log.append({std::string_view(reinterpret_cast<const char*>(&i), sizeof i)})) log.drop_segments_before(UINT32_MAX);
+      if (!log.append({std::string_view(reinterpret_cast<const char*>(&i), sizeof i)}))
+        log.drop_segments_before(UINT32_MAX);
       if (::write(pipe_ends[1], &i, sizeof i) != sizeof i) ::_exit(1);
     }
   }
