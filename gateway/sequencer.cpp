@@ -4,45 +4,9 @@
 #include <atomic>
 #include <utility>
 
+#include "gateway/key_entry.hpp"
+
 namespace phoenix::gateway {
-
-struct KeyEntry {
-  std::array<std::uint32_t, 2> behind{};            // writes this side has yet to apply
-  std::array<std::uint32_t, 2> writes_in_flight{};  // served by this side right now
-  std::array<bool, 2> incomplete{};                 // this side lost a write, or the sides disagreed on one
-  std::uint64_t writes_started = 0;
-  std::uint64_t sequence = 0;
-  std::uint32_t pins = 0;
-  std::uint32_t queued_writes = 0;
-  std::array<std::uint32_t, 2> queued_reads{};  // by the side that served them
-  Ticket::Place* first = nullptr;               // of the shadow queue
-  Ticket::Place* last = nullptr;
-  const BusinessKey* name = nullptr;
-  struct Link {
-    KeyEntry* before = nullptr;
-    KeyEntry* behind = nullptr;
-    bool linked = false;
-  };
-  std::array<Link, 2> lagging{};  // in the sequencer's list of keys that are not current, by side
-
-  [[nodiscard]] bool idle() const {
-    return pins == 0 && behind[0] == 0 && behind[1] == 0 && !incomplete[0] && !incomplete[1];
-  }
-  void push(Ticket::Place& place) {
-    place.queued = true;
-    if (!place.ticket->write) ++queued_reads[static_cast<std::size_t>(index(place.ticket->side))];
-    place.before = last;
-    place.behind = nullptr;
-    (last != nullptr ? last->behind : first) = &place;
-    last = &place;
-  }
-  void remove(Ticket::Place& place) {
-    place.queued = false;
-    if (!place.ticket->write) --queued_reads[static_cast<std::size_t>(index(place.ticket->side))];
-    (place.before != nullptr ? place.before->behind : first) = place.behind;
-    (place.behind != nullptr ? place.behind->before : last) = place.before;
-  }
-};
 
 Sequencer::Sequencer(std::size_t max_idle_keys) : max_idle_keys_(max_idle_keys) {}
 Sequencer::~Sequencer() = default;
@@ -227,83 +191,6 @@ bool Sequencer::enqueue_shadow(Ticket& ticket) {
   return ticket.not_at_front_ == 0;
 }
 
-void Sequencer::add_behind(KeyEntry& key, std::size_t side) {
-  ++behind_[side];
-  if (key.behind[side]++ == 0) ++behind_keys_[side];
-  update_lagging(key, side);
-}
-
-void Sequencer::take_behind(KeyEntry& key, std::size_t side) {
-  --behind_[side];
-  if (--key.behind[side] == 0) --behind_keys_[side];
-  update_lagging(key, side);
-}
-
-void Sequencer::update_lagging(KeyEntry& key, std::size_t side) {
-  KeyEntry::Link& link = key.lagging[side];
-  const bool lags = key.behind[side] > 0 || key.incomplete[side];
-  if (lags == link.linked) return;
-  link.linked = lags;
-  if (lags) {
-    link.before = nullptr;
-    link.behind = lagging_[side];
-    if (link.behind != nullptr) link.behind->lagging[side].before = &key;
-    lagging_[side] = &key;
-  } else {
-    (link.before != nullptr ? link.before->lagging[side].behind : lagging_[side]) = link.behind;
-    if (link.behind != nullptr) link.behind->lagging[side].before = link.before;
-  }
-}
-
-// Never both: one side must remain to serve the key; the one that was found complete first stays it.
-void Sequencer::mark_incomplete_locked(KeyEntry& key, std::size_t side) {
-  if (key.incomplete[0] || key.incomplete[1]) return;
-  key.incomplete[side] = true;
-  ++incomplete_[side];
-  update_lagging(key, side);
-}
-
-void Sequencer::mark_any_incomplete_locked(std::size_t side) {
-  all_incomplete_[side] = !all_incomplete_[1 - side];
-}
-
-void Sequencer::mark_incomplete_locked(Ticket& ticket, Side side) {
-  const auto at = static_cast<std::size_t>(index(side));
-  if (ticket.any_key) mark_any_incomplete_locked(at);
-  for (auto& place : ticket.places_) mark_incomplete_locked(*place.entry, at);
-}
-
-void Sequencer::mark_incomplete(const std::vector<BusinessKey>& keys, Side side) {
-  const auto at = static_cast<std::size_t>(index(side));
-  const std::lock_guard lock(mutex_);
-  for (const auto& key : keys)
-    key == kUnknownKey ? mark_any_incomplete_locked(at) : mark_incomplete_locked(entry(key), at);
-}
-
-void Sequencer::mark_complete(const std::vector<BusinessKey>& keys, Side side) {
-  Wakes wakes;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = static_cast<std::size_t>(index(side));
-    const auto clear = [&](KeyEntry& key) {
-      if (!key.incomplete[at]) return;
-      key.incomplete[at] = false;
-      --incomplete_[at];
-      update_lagging(key, at);
-    };
-    for (const auto& key : keys) {
-      if (key == kUnknownKey) {
-        all_incomplete_[at] = false;
-        for (auto& [name, entry] : entries_) clear(entry);
-      } else if (const auto found = entries_.find(key); found != entries_.end()) {
-        clear(found->second);
-      }
-    }
-    wake_waiters(wakes);
-  }
-  call(wakes);
-}
-
 bool Sequencer::complete(Ticket& ticket, ShadowNeed need) {
   Wakes wakes;
   bool run_now = false;
@@ -400,36 +287,6 @@ void Sequencer::wake_waiters(Wakes& wakes) {
     grant(ticket, *side);
     wakes.emplace_back(ticket.resume, &ticket);
   }
-}
-
-Sequencer::Summary Sequencer::summary() const {
-  constexpr std::size_t kExamples = 20;
-  Summary summary;
-  const std::lock_guard lock(mutex_);
-  for (std::size_t side = 0; side < 2; ++side) {
-    summary.behind_keys[side] = behind_keys_[side];
-    summary.incomplete_keys[side] = incomplete_[side];
-    if (all_incomplete_[side]) {
-      ++summary.incomplete_keys[side];  // stands for every key
-      summary.examples[side].emplace_back(kUnknownKey);
-    }
-    for (const KeyEntry* key = lagging_[side]; key != nullptr && summary.examples[side].size() < kExamples;
-         key = key->lagging[side].behind)
-      summary.examples[side].push_back(*key->name);
-  }
-  return summary;
-}
-
-Sequencer::LaggingKeys Sequencer::lagging_keys(std::size_t most) const {
-  LaggingKeys keys;
-  const std::lock_guard lock(mutex_);
-  for (std::size_t side = 0; side < 2; ++side) {
-    if (all_incomplete_[side]) keys.incomplete[side].emplace_back(kUnknownKey);
-    std::size_t seen = 0;
-    for (const KeyEntry* key = lagging_[side]; key != nullptr && seen < most; key = key->lagging[side].behind, ++seen)
-      (key->incomplete[side] ? keys.incomplete : keys.behind)[side].push_back(*key->name);
-  }
-  return keys;
 }
 
 }  // namespace phoenix::gateway
