@@ -114,6 +114,8 @@ EarlierAccounts AccountFile::read(const std::string& path) {
     const auto found = std::find(names.begin(), names.end(), name);
     columns.push_back(found == names.end() ? SIZE_MAX : static_cast<std::size_t>(found - names.begin()));
   }
+  for (std::size_t i = 0; i < names.size(); ++i)
+    earlier.same_columns = earlier.same_columns && i < columns.size() && columns[i] == i;
   for (std::size_t i = 0; i < layout.routes; ++i) {
     const auto name = text_at(*file, layout.routes_at() + i * kRouteName, kRouteName);
     if (name.empty()) break;

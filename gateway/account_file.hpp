@@ -21,6 +21,7 @@ struct EarlierAccounts {
   std::uint32_t generation = 0;        // of the process; 0: there was none
   std::uint64_t events_delivered = 0;  // position in the event spool up to which the log has everything
   bool keys_unknown[2] = {false, false};
+  bool same_columns = true;  // as this version has them: counts in spooled events name them by number
   std::vector<RouteLabel> routes;
   std::vector<std::vector<Account>> rows;
 

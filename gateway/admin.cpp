@@ -10,8 +10,6 @@ namespace phoenix::gateway {
 namespace {
 using Json = nlohmann::json;
 
-const std::vector<BusinessKey> kEveryKey{BusinessKey(kUnknownKey)};
-
 Json to_json(const Sequencer::LaggingKeys& keys) {
   Json out;
   for (const Side side : {Side::legacy, Side::modern}) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 
 #include "core/runtime/log.hpp"
 #include "gateway/byte_codec.hpp"
@@ -119,19 +120,23 @@ bool EventSpool::await_log(std::uint64_t failed_before) {
   return producer_->stats().failed == failed_before;
 }
 
-// The log refused some of it for good: the rest must not wait for that one for ever. One by one the guilty is found.
+// The log refused some of it for good: the rest must not wait for that one for ever. One by one the guilty is found; it
+// is given up only where the log takes the next one.
 void EventSpool::failed_again(const Batch& batch) {
   std::unique_lock lock(mutex_);
-  if (wake_.wait_for(lock, kAfterFailure, [this] { return stop_; })) return;
+  if (wake_.wait_for(lock, most_events_ == 1 ? kIdleWait : kAfterFailure, [this] { return stop_; })) return;
   lock.unlock();
   if (++failures_ < kMostFailures) return;
   failures_ = 0;
-  if (most_events_ == 1) {
-    log::error("the event log refuses an event for good; it is lost");
-    ++failed_;
-    delivered(batch);
-  }
-  most_events_ = 1;
+  const bool alone = std::exchange(most_events_, 1) == 1;
+  if (!alone) return;
+  const std::uint64_t failed = producer_->stats().failed;
+  const auto next = hand_over(batch.end);
+  if (!next || !await_log(failed)) return;
+  log::error("the event log refuses an event for good and takes others: it is lost");
+  ++failed_;
+  delivered(batch);
+  delivered(*next);
 }
 
 void EventSpool::delivered(const Batch& batch) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/model/result.hpp"
 #include "gateway/byte_codec.hpp"
 
@@ -113,8 +115,9 @@ void Journal::retry_marks() {
 }
 
 void Journal::remember(const IncompleteKey& key, LogPosition at) {
+  const auto [known, is_new] = incomplete_at_.try_emplace(name_of(key.slice, key.side, key.key), at.value);
+  if (!is_new) incomplete_.erase(std::exchange(known->second, at.value));  // it was moved, and the log kept both
   incomplete_.emplace(at.value, key);
-  incomplete_at_.emplace(name_of(key.slice, key.side, key.key), at.value);
 }
 
 void Journal::forget(std::string_view slice, Side side, const BusinessKey& key) {

@@ -16,6 +16,7 @@ namespace {
 
 // The count that belongs to an event was the dead process's next store.
 void count_published(EarlierAccounts& earlier, const EventSpool& events) {
+  if (!earlier.same_columns) return;  // another version's; what it had not counted is lost
   events.for_each([&](const ExchangeId&, std::uint32_t generation, const EventCount& count) {
     if (generation != earlier.generation || count.column >= Account::kColumns) return;
     if (count.loop >= earlier.rows.size() || count.route >= earlier.rows[count.loop].size()) return;
@@ -124,13 +125,16 @@ void Recovery::carry_out(GatewayContext& context, std::vector<std::unique_ptr<Ev
 // Keys became incomplete and could not be named: all of them are, until somebody says otherwise. Where that happened to
 // both sides, legacy is believed.
 void Recovery::adopt_unknown_keys(GatewayContext& context) {
-  static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
   for (const Side side : {Side::modern, Side::legacy}) {
     if (!keys_unknown_[index(side)]) continue;
+    if (side == Side::legacy && keys_unknown_[index(Side::modern)]) {
+      context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), false);
+      continue;
+    }
     bool on_record = true;
     for (std::size_t i = 0; i < context.slice_names.size(); ++i) {
-      context.sequencers[i]->mark_incomplete(kAny, side);
-      on_record = context.journal.incomplete(context.slice_names[i], side, kAny) && on_record;
+      context.sequencers[i]->mark_incomplete(kEveryKey, side);
+      on_record = context.journal.incomplete(context.slice_names[i], side, kEveryKey) && on_record;
     }
     if (on_record) context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), false);
   }
@@ -172,9 +176,8 @@ void Recovery::settle_uncertain(const Open& open, GatewayContext& context, Event
     exchange->loop = &loop;
     exchange->ticket.sequences.clear();  // they belong to the process that died
     if (exchange->gated) {
-      static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
       context.sequencers[static_cast<std::size_t>(open.slice)]->mark_incomplete(
-          exchange->ticket.any_key ? kAny : exchange->keys, other(stored.intent.serving));
+          exchange->ticket.any_key ? kEveryKey : exchange->keys, other(stored.intent.serving));
     }
     if (open.fate == Fate::shadow_uncertain) {
       exchange->shadow.outcome = LegOutcome::reset;

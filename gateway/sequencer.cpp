@@ -47,11 +47,14 @@ void Sequencer::unpin(Ticket& ticket) {
 bool Sequencer::current(const Ticket& ticket, Side side) const {
   const auto mine = static_cast<std::size_t>(index(side));
   const auto theirs = static_cast<std::size_t>(index(other(side)));
-  if (all_incomplete_[mine] || any_key_writes_in_flight_[theirs] > 0) return false;
-  if (ticket.any_key) return behind_[mine] == 0 && writes_in_flight_[theirs] == 0 && incomplete_[mine] == 0;
+  if (any_key_writes_in_flight_[theirs] > 0) return false;
+  if (ticket.any_key)
+    return !all_incomplete_[mine] && behind_[mine] == 0 && writes_in_flight_[theirs] == 0 && incomplete_[mine] == 0;
   return std::all_of(ticket.places_.begin(), ticket.places_.end(), [&](const Ticket::Place& place) {
     const KeyEntry& key = *place.entry;
-    return key.behind[mine] == 0 && key.writes_in_flight[theirs] == 0 && !key.incomplete[mine];
+    // Of a key that the other side is known to lack something of, this one has all.
+    const bool complete = !key.incomplete[mine] && (!all_incomplete_[mine] || key.incomplete[theirs]);
+    return complete && key.behind[mine] == 0 && key.writes_in_flight[theirs] == 0;
   });
 }
 

@@ -28,6 +28,9 @@ namespace phoenix::gateway {
 
 struct KeyEntry;  // what is known of one key
 
+/// Stands for all keys of a slice.
+inline const std::vector<BusinessKey> kEveryKey{BusinessKey(kUnknownKey)};
+
 /// One exchange's place in the order of its keys. Owned by the exchange; must stay put between admit() and the end,
 /// unless Sequencer::relocate() moves it.
 struct Ticket {

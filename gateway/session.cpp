@@ -4,6 +4,7 @@
 #include "gateway/session.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "gateway/access_log.hpp"
 #include "gateway/admission.hpp"
@@ -247,21 +248,22 @@ class Session {
   // which is on record. False: a person forced it to its side, and that is not worth an incomplete key.
   bool put_on_record(Exchange& exchange) {
     // What another side may have seen of it stays on record until this stands there.
-    Journaled earlier = exchange.journaled;
+    Journaled earlier = std::exchange(exchange.journaled, {});
     const bool on_record = !needs_record(exchange) || context_.journal.intend(exchange, client_.peer());
-    if (!on_record && !exchange.forced) record_incomplete(exchange, context_);
+    const bool chooses_anew = !on_record && exchange.forced && !exchange.fell_back;
+    if (!on_record && !chooses_anew) name_incomplete(exchange, other(exchange.serving_side()), context_);
     context_.journal.done(earlier);
-    if (on_record) return true;
-    if (exchange.forced) return false;
-    if (!exchange.choice.shadow) return true;
+    if (on_record || chooses_anew) return on_record;
+    if (exchange.choice.shadow) exchange.dropped = "spool_full";
     exchange.choice.shadow = false;
-    exchange.dropped = "spool_full";
     return true;
   }
 
   Awaitable<bool> refuse(ExchangePtr& exchange) {
     if (!exchange->fell_back) co_return co_await responder_.refuse_not_current(*exchange);
     undo_fall_back(*exchange, loop_.counters);
+    // It has left the order of its keys, and modern may have applied it.
+    if (exchange->write() && is_uncertain(exchange->serving)) name_incomplete(*exchange, Side::legacy, context_);
     co_return co_await responder_.respond_failed(exchange, Refusal::connect_failed, std::chrono::steady_clock::now());
   }
 

@@ -37,7 +37,10 @@ ShadowNeed shadow_need(Exchange& exchange, const ShadowDispatcher* dispatcher) {
 // The serving side made a new key: it travels to the shadow, and everything later on that key queues behind.
 void adopt_assigned_id(Exchange& exchange, std::string_view content) {
   const std::string& pointer = exchange.route->config.creates;
-  if (pointer.empty() || !exchange.choice.shadow || !accepted(exchange.serving)) return;
+  if (pointer.empty() || !accepted(exchange.serving)) return;
+  // Without a shadow leg the other side lacks the new key, and somebody must know that.
+  const std::string_view excluded = exchange.choice.excluded;
+  if (!exchange.choice.shadow && !excluded.empty() && excluded != "body_too_large") return;
   auto assigned = json_scalars_at(content, {pointer}).front();
   if (!assigned || assigned->empty() || !valid_request_id(*assigned).size()) {
     exchange.dropped = "assigned_id_missing";
@@ -58,22 +61,21 @@ void adopt_assigned_id(Exchange& exchange, std::string_view content) {
 
 void record_incomplete(std::string_view slice, Side side, bool any_key, const std::vector<BusinessKey>& keys,
                        GatewayContext& context) {
-  static const std::vector<BusinessKey> kAny{BusinessKey(kUnknownKey)};
-  if (!context.journal.incomplete(slice, side, any_key ? kAny : keys))
+  if (!context.journal.incomplete(slice, side, any_key ? kEveryKey : keys))
     context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), true);
 }
 
 // On record before the client can learn the outcome.
 void put_on_record(Exchange& exchange, ShadowNeed need, EventLoop& loop) {
-  if (!exchange.journaled.intent) return;
   Journal& journal = loop.context.journal;
+  if (need == ShadowNeed::forfeit) record_incomplete(exchange, loop.context);
+  if (!exchange.journaled.intent) return;
   if (need == ShadowNeed::send) {
     // Without it a crash finds a write of unknown outcome, and its keys stay on this side: those that were known
     // before.
     if (!journal.served(exchange) && !exchange.route->config.creates.empty()) record_incomplete(exchange, loop.context);
     return;
   }
-  if (need == ShadowNeed::forfeit) record_incomplete(exchange, loop.context);
   journal.done(exchange.journaled);
 }
 
@@ -90,6 +92,14 @@ void record_incomplete(const Exchange& exchange, GatewayContext& context) {
   const auto slice = static_cast<std::size_t>(exchange.route->slice_index);
   record_incomplete(context.slice_names[slice], other(exchange.serving_side()), exchange.ticket.any_key, exchange.keys,
                     context);
+}
+
+void name_incomplete(const Exchange& exchange, Side side, GatewayContext& context) {
+  if (exchange.key_state == KeyState::none_configured || exchange.sequencer == nullptr) return;
+  const bool any_key = exchange.key_state == KeyState::unavailable;
+  const auto slice = static_cast<std::size_t>(exchange.route->slice_index);
+  record_incomplete(context.slice_names[slice], side, any_key, exchange.keys, context);
+  exchange.sequencer->mark_incomplete(any_key ? kEveryKey : exchange.keys, side);
 }
 
 void record_incomplete(const IntentRecord& intent, const ServedRecord* served, GatewayContext& context) {

@@ -18,6 +18,10 @@ struct ServedRecord;
 /// The keys of a write that the shadow side lacks: on record before anybody acts on it.
 void record_incomplete(const Exchange& exchange, GatewayContext& context);
 
+/// From now on `side` must not serve the keys of this write, whether or not it has a place in their order: on record,
+/// and in the sequencer. Nothing where its route has no key.
+void name_incomplete(const Exchange& exchange, Side side, GatewayContext& context);
+
 /// The same for an exchange of which only its record is at hand.
 void record_incomplete(const IntentRecord& intent, const ServedRecord* served, GatewayContext& context);
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "core/runtime/log.hpp"
+#include "gateway/account_file.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange_publisher.hpp"
@@ -20,7 +21,7 @@ void run_spooled(Ticket& ticket) {
 }
 
 // Null where its route is gone: its keys are on record then.
-ExchangePtr read_back(EventLoop& loop, const Journaled& at) try {
+ExchangePtr read_back(EventLoop& loop, const Journaled& at, Side side) try {
   const StoredExchange stored(loop.context.journal, at);
   const Route* route = loop.settings->routes.find(stored.intent.route, stored.intent.slice);
   ExchangePtr exchange;
@@ -28,7 +29,9 @@ ExchangePtr read_back(EventLoop& loop, const Journaled& at) try {
   if (!exchange) record_incomplete(stored.intent, stored.served_record(), loop.context);
   return exchange;
 } catch (const Failure& failure) {
-  log::error("a shadow leg cannot be read back: {}", failure.what());
+  log::error("a shadow leg cannot be read back, so that no key is known to be current on {} after a restart: {}",
+             to_string(side), failure.what());
+  loop.context.accounts.set_keys_unknown(static_cast<std::size_t>(index(side)), true);
   return nullptr;
 }
 
@@ -63,7 +66,7 @@ SpooledLeg* ShadowDispatcher::spool(Exchange& exchange, bool has_turn) {
 
 // Back into memory, to be sent. Null where it can no longer be: it is given up then.
 Exchange* ShadowDispatcher::unspool(SpooledLeg& leg) {
-  ExchangePtr exchange = read_back(loop_, leg.at);
+  ExchangePtr exchange = read_back(loop_, leg.at, side_);
   if (!exchange) {
     abandon(leg);
     return nullptr;

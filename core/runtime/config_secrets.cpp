@@ -68,8 +68,14 @@ void read_override(Section override_section, GatewayConfig::Override& out) {
   override_section.read("token_header", out.token_header);
   override_section.read("token", out.token);
   override_section.finish();
-  check_field_name(override_section, "header", out.header);
-  check_field_name(override_section, "token_header", out.token_header);
+  for (const auto& [key, name] : {std::pair{"header", out.header}, std::pair{"token_header", out.token_header}}) {
+    check_field_name(override_section, key, name);
+    // Every request that has the header would count as one that asks for a side.
+    for (const char* common : {"authorization", "cookie", "accept", "content-type", "user-agent"}) {
+      if (boost::algorithm::iequals(name, common))
+        override_section.fail(fmt::format("{}: clients send {} anyway; choose a header of your own", key, name));
+    }
+  }
   if (boost::algorithm::iequals(out.header, out.token_header))
     override_section.fail("header and token_header must be two headers");
   if (out.token.size() < kShortestSecret)

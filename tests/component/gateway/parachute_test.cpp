@@ -156,3 +156,23 @@ TEST_CASE("with `parachute: writes` legacy takes a write that modern may have ap
   CHECK(event.shadow.uncertain);
   world.check_accounts();
 }
+
+TEST_CASE(
+    "where legacy may not take over either, the key of a write that modern may have applied is incomplete there") {
+  World world;
+  world.stop();
+  world.replace_config("key: {path: id}, shadow: dual}", "key: {path: id}, shadow: dual, parachute: writes}");
+  world.start();
+  REQUIRE(world.policy("canary", "100").status == 200);
+  RawClient client(world.port());
+  world.legacy.refuse();
+  CHECK(client.exchange(post("/accounts/7/deposits")).status == 200);  // legacy is behind from here on
+  world.modern.script([](const SeenRequest&) { return Reply{"", false, true, {}}; });
+  CHECK(client.exchange(post("/accounts/7/deposits")).status == 502);
+  const auto keys = nlohmann::json::parse(world.admin("GET", "/keys").body)["s"]["legacy"];
+  CHECK(keys["incomplete"] == std::vector<std::string>{"7"});
+  world.legacy.back();
+  REQUIRE(world.settle());
+  CHECK(world.status()["keys"]["s"]["legacy"]["incomplete"] == 1);
+  world.check_accounts();
+}

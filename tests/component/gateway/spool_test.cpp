@@ -325,3 +325,18 @@ TEST_CASE_METHOD(World, "the heartbeat calls nothing settled whose event is not 
   sqlite3_close(other);
   REQUIRE(eventually([&] { return status()["settled_until_us"] > unsettled; }));
 }
+
+TEST_CASE("a key that was made while the spool was full is known to be missing on the other side") {
+  World world("  limits: {shadow_queue: 2, spool_bytes: 512KiB}", "{name: s, stage: canary, weight: 50}");
+  int made = 0;
+  world.legacy.script([&](const SeenRequest& seen) {
+    return Reply::ok(seen.target == "/accounts" ? fmt::format(R"({{"id":"new-{}"}})", ++made) : "{}");
+  });
+  world.modern.refuse();
+  RawClient client(world.port());
+  const std::string body(20'000, ' ');
+  while (world.route("open")["dropped"].value("spool_full", 0) == 0)
+    REQUIRE(client.exchange(post("/accounts", body)).status == 200);
+  const auto keys = incomplete_on_modern(world);
+  CHECK(std::find(keys.begin(), keys.end(), fmt::format("new-{}", made)) != keys.end());
+}

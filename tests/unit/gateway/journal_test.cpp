@@ -198,3 +198,26 @@ TEST_CASE("an exchange that is not done keeps its records, and a full journal re
   Written next(now);
   CHECK(journal.intend(next.exchange, peer()));
 }
+
+TEST_CASE("a key whose record was moved stands there once, and goes when it is said to be complete") {
+  Files files;
+  {
+    Journal journal = files.open();
+    for (int i = 0; i < 2; ++i) REQUIRE(journal.incomplete("s", Side::modern, {"1"}));
+  }
+  {
+    // As if the process had died between moving a key and dropping its old segment.
+    MappedLog log({files.dir.path() + "/journal", 64 << 10, 8 << 20});
+    std::string record;
+    log.for_each([&](LogPosition, std::string_view bytes) { record = bytes; });
+    REQUIRE(log.append({record}));
+  }
+  {
+    Journal journal = files.open();
+    CHECK(journal.incomplete_keys().size() == 1);
+    REQUIRE(journal.complete("s", Side::modern, {"1"}));
+    CHECK(journal.incomplete_keys().empty());
+  }
+  Journal journal = files.open();
+  CHECK(journal.incomplete_keys().empty());
+}

@@ -285,3 +285,14 @@ TEST_CASE("a write of unknown keys overlaps everything that is in flight with it
   CHECK(during.ticket.overlap);
   CHECK_FALSE(after.ticket.overlap);
 }
+
+TEST_CASE("where all keys count as incomplete on a side, it still serves those that only it has") {
+  Sequencer sequencer;
+  sequencer.mark_incomplete({"1"}, Side::legacy);
+  sequencer.mark_incomplete(kEveryKey, Side::modern);
+  Probe one({"1"}, false, Side::legacy), two({"2"}, false, Side::modern);
+  CHECK(sequencer.admit(one.ticket) == Admission::granted);
+  CHECK(one.ticket.side == Side::modern);
+  CHECK(sequencer.admit(two.ticket) == Admission::granted);
+  CHECK(two.ticket.side == Side::legacy);
+}
