@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "arbiter/json_value.hpp"
-#include "arbiter/response_differ.hpp"
+#include <nlohmann/json.hpp>
+
 #include "gateway/json_text.hpp"
 #include "tests/support/catch.hpp"
 
@@ -115,7 +115,7 @@ TEST_CASE("JSON: whatever stands in the place of a field goes as a whole, and eq
   const auto at_pan = [](const std::string& value) { return text_of("{\"pan\":" + value + "}"); };
   for (const char* value : {"4111", "-0.5e3", "true", "null", "[\"4111\"]", R"({"deep":{"pan":"4111"}})", "[]", "{}"}) {
     CHECK_THAT(at_pan(value), Contains("(redacted:") && !Contains("4111") && !Contains("deep"));
-    CHECK(arbiter::parse_json(at_pan(value)).has_value());
+    CHECK(nlohmann::json::accept(at_pan(value)));
   }
   CHECK(at_pan("1.10") == at_pan("1.1"));
   CHECK(at_pan("4111") != at_pan("\"4111\""));
@@ -193,30 +193,4 @@ TEST_CASE("forms: the fields that `query` names") {
                 false, form)
             .text.empty());
   CHECK(publish(fields, R"({"pan":"1"})", false, "application/json").text == R"({"pan":"1"})");
-}
-
-TEST_CASE("the arbiter compares redacted answers as it would have compared the values") {
-  const auto leg = [](const std::string& body, bool truncated = false) {
-    LegRecord record;
-    record.outcome = LegOutcome::ok;
-    record.status = 200;
-    record.headers = {{"Content-Type", "application/json"}};
-    record.body = body;
-    record.truncated = truncated;
-    record.body_bytes = body.size();
-    record.body_hash = std::hash<std::string>{}(body);
-    kCards.body({record.body, record.truncated, record.body_hash}, "application/json");
-    return record;
-  };
-  using Outcome = arbiter::ResponseDifference::Outcome;
-  const auto outcome = [&](const LegRecord& a, const LegRecord& b) {
-    return arbiter::compare_responses(a, b, {}).outcome;
-  };
-  const LegRecord legacy = leg(R"({"pan":"4111","x":1.0})");
-  CHECK(outcome(legacy, leg(R"({ "x":1, "pan":"411\u0031" })")) == Outcome::equal);
-  CHECK(outcome(legacy, leg(R"({"pan":"4112","x":1})")) == Outcome::different);
-  CHECK(outcome(legacy, leg(R"({"pan":4111,"x":1})")) == Outcome::different);
-  CHECK(outcome(leg("not JSON"), leg("not JSON")) == Outcome::equal);
-  CHECK(outcome(leg("not JSON"), leg("not json")) == Outcome::different);
-  CHECK(outcome(leg(R"({"pan":"4111)", true), leg(R"({"pan":"4111)", true)) == Outcome::equal);
 }
