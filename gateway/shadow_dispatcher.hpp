@@ -18,7 +18,7 @@ namespace phoenix::gateway {
 class EventLoop;
 class ShadowDispatcher;
 
-/// A shadow leg that rests in the journal: its place in the order of its keys, and where to read the rest. About 300
+/// A shadow leg that rests in the journal: its place in the order of its keys, and where to read the rest. About 350
 /// bytes of memory.
 struct SpooledLeg : Unsettled {
   Ticket ticket;

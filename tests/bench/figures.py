@@ -1,8 +1,22 @@
 """Figures that repeat, compared with the checked-in ones: {"name": count} in a JSON file beside the script."""
 import json
 import os
+import platform
+import re
+import subprocess
 
 SKIPPED = 77  # the exit status that ctest takes as skipped
+
+
+MACHINE = "made with"
+
+
+def machine():
+    """What the figures depend on beside the source: processor, kernel, compiler."""
+    with open("/proc/cpuinfo") as cpus:
+        model = re.search(r"model name\s*:\s*(.*)", cpus.read())
+    compiler = subprocess.run(["c++", "-dumpfullversion"], capture_output=True, text=True).stdout.strip()
+    return f"{model[1] if model else platform.machine()}, Linux {'.'.join(platform.release().split('.')[:2])}, g++ {compiler}"
 
 
 def judge(figure, expected, tolerance):
@@ -24,6 +38,7 @@ def compare(figures, path, tolerance, unit, accept, command):
             expected = json.load(stored)
     except FileNotFoundError:
         expected = {}
+    made_with = expected.pop(MACHINE, "")
     print(f"{'':22} {unit:>12} {'expected':>12}  change")
     verdicts = {}
     for name, figure in figures.items():
@@ -34,9 +49,12 @@ def compare(figures, path, tolerance, unit, accept, command):
     gone = [name for name in expected if name not in figures]
     if accept:
         with open(path, "w") as out:
-            json.dump(figures, out, indent=2)
+            json.dump({MACHINE: machine(), **figures}, out, indent=2)
             out.write("\n")
         print(f"accepted: written to {path}; commit it with the change that explains it")
+        return 0
+    if made_with != machine():
+        print(f"\nShown, not judged: {os.path.basename(path)} was made with {made_with}; this is {machine()}.")
         return 0
     bad = [name for name, verdict in verdicts.items() if verdict in ("WORSE", "new")]
     good = [name for name, verdict in verdicts.items() if verdict == "better"]
