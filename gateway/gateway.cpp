@@ -99,8 +99,7 @@ void Gateway::Impl::recover() {
   if (found.lost + found.resumed + found.uncertain + found.incomplete_keys == 0) return;
   log::warn(
       "an earlier process left {} shadow legs to be sent, {} writes of unknown outcome, {} exchanges in flight "
-      "(counted "
-      "as lost); {} keys are incomplete on one side",
+      "(counted as lost); {} keys are incomplete on one side",
       found.resumed, found.uncertain, found.lost, found.incomplete_keys);
 }
 

@@ -169,16 +169,19 @@ void Recovery::settle_uncertain(const Open& open, GatewayContext& context, Event
   const StoredExchange stored(context.journal, open.at);
   Journaled at = open.at;
   record_incomplete(stored.intent, stored.served_record(), context);
+  // Also where the route is gone: the slice's other routes may know the keys.
+  const ServedRecord* served = stored.served_record();
+  if (open.slice >= 0 && (served != nullptr ? served->gated : stored.intent.gated)) {
+    const auto& keys = served != nullptr ? served->keys : stored.intent.keys;
+    context.sequencers[static_cast<std::size_t>(open.slice)]->mark_incomplete(stored.intent.any_key ? kEveryKey : keys,
+                                                                              other(stored.intent.serving));
+  }
   const Route* route = loop.settings->routes.find(stored.intent.route, stored.intent.slice);
   ExchangePtr exchange;
   if (route != nullptr) exchange = rebuild_exchange(stored.intent, stored.served_record(), loop.settings, *route);
   if (exchange) {
     exchange->loop = &loop;
     exchange->ticket.sequences.clear();  // they belong to the process that died
-    if (exchange->gated) {
-      context.sequencers[static_cast<std::size_t>(open.slice)]->mark_incomplete(
-          exchange->ticket.any_key ? kEveryKey : exchange->keys, other(stored.intent.serving));
-    }
     if (open.fate == Fate::shadow_uncertain) {
       exchange->shadow.outcome = LegOutcome::reset;
       context.publisher.finish(*exchange, loop);

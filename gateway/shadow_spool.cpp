@@ -137,7 +137,6 @@ std::size_t ShadowDispatcher::leave(std::string_view reason) {
     if (!exchange->journaled.served) dropped.push_back(exchange);
   }
   for (Exchange* exchange : dropped) {
-    if (!held_.contains(exchange)) continue;
     exchange->dropped = reason;
     exchange->shadow.outcome = LegOutcome::dropped;
     if (exchange->write()) record_incomplete(*exchange, loop_.context);

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "fixture.hpp"
+#include "serving_legs.hpp"
 
 using namespace phoenix;
 using namespace phoenix::test;
@@ -25,16 +26,6 @@ struct KillWorld : World {
     return Json::parse(reply.body);
   }
 };
-
-std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-std::size_t serving_legs(const FakeBackend& backend) {
-  const auto seen = backend.seen();
-  return static_cast<std::size_t>(
-      std::count_if(seen.begin(), seen.end(), [](const SeenRequest& request) { return request.leg() == "serving"; }));
-}
 
 }  // namespace
 
