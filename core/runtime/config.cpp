@@ -109,6 +109,7 @@ void read_arbiter(Section arbiter, ArbiterConfig& out) {
   arbiter.read("listen", out.listen);
   arbiter.read("database", out.database);
   arbiter.read("settle", out.settle);
+  read_state(arbiter, out);
   arbiter.read("score_interval", out.score_interval);
   for (auto [name, ledger] : {std::pair{"legacy_db", &out.legacy_db}, std::pair{"modern_db", &out.modern_db}}) {
     Section section = arbiter.section(name);
@@ -167,6 +168,7 @@ Config read_all(const std::string& text, const std::string& name) {
   read_arbiter(top.section("arbiter"), config.arbiter);
   read_capture(top.section("capture"), config.capture);
   read_orchestrator(top.section("orchestrator"), config.orchestrator);
+  check_state(top.section("arbiter"), config);
   top.finish();
   if (config.arbiter.database.empty()) config.arbiter.database = config.orchestrator.database;
   if (config.control_gateways.empty() && config.has_gateway)

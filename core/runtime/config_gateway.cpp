@@ -63,6 +63,10 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     route.read_choice("parachute", config.parachute,
                       {{"off", Parachute::off}, {"safe", Parachute::safe}, {"writes", Parachute::writes}});
     route.read("creates", config.creates);
+    route.read_choice("posting", config.posting, {{"sync", Posting::sync}, {"async", Posting::async}});
+    if (route.has("async_max") && config.posting != Posting::async)
+      route.fail("async_max bounds how long a posting may take: it needs posting: async");
+    route.read("async_max", config.async_max);
     read_compare(route.section("compare"), config);
     route.finish();
     check_route(route, config, all);

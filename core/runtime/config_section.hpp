@@ -94,5 +94,13 @@ void read_shadow_auth(Section auth, BackendConfig::ShadowAuth& out);
 void read_compare(Section compare, RouteConfig& route);
 /// config_capture.cpp
 void read_capture(Section capture, CaptureConfig& out);
+/// SCHEMA.TABLE of a name with or without its schema; fails for anything else.
+std::string full_table_name(const Section& section, const std::string& name);
+/// Kafka's rule; it holds in both modes so that a configuration can change its mode.
+bool is_topic_name(const std::string& name);
+/// config_state.cpp
+void read_state(Section& arbiter, ArbiterConfig& out);
+/// When everything else has been read: what the sections must have of each other.
+void check_state(Section arbiter, Config& all);
 
 }  // namespace phoenix::config
