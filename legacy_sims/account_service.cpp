@@ -151,6 +151,7 @@ Answer AccountService::Impl::open_once(pqxx::connection_base& connection, const 
   const LedgerPosition position = LedgerPosition{}.after(exchange_id);
   std::int64_t id = 0;
   bool inserted = false;
+  transaction.exec_prepared("emit", change_message(exchange_id));  // before the row that it names
   do {  // an id that was adopted earlier is passed over
     id = request.assigned_id ? *request.assigned_id
                              : transaction.exec_prepared1("next_account_id")[0].as<std::int64_t>();
@@ -161,7 +162,6 @@ Answer AccountService::Impl::open_once(pqxx::connection_base& connection, const 
   const Answer answer = inserted ? Answer{201, sim::opened_account_json({id, request.tier, request.currency, 0, now})}
                                  : sim::refuse(Refusal::account_exists);
   transaction.exec_prepared("remember", exchange_id, answer.status, answer.body);
-  if (inserted) transaction.exec_prepared("emit", change_message(exchange_id));
   transaction.commit();
   return answer;
 }

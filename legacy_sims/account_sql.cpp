@@ -26,6 +26,7 @@ std::vector<std::string> schema(std::int64_t seed_accounts) {
       "CREATE TABLE IF NOT EXISTS accounts (id bigint PRIMARY KEY, tier text NOT NULL, currency text NOT NULL,"
       " balance numeric(18,2) NOT NULL, txn_count bigint NOT NULL, txn_hash bigint NOT NULL,"
       " opened_at timestamptz NOT NULL) WITH (fillfactor = 70)",
+      "ALTER TABLE accounts REPLICA IDENTITY FULL",  // the change stream tells the balance before
       "CREATE TABLE IF NOT EXISTS postings (account_id bigint NOT NULL, seq bigint NOT NULL, posting_id bigint NOT "
       "NULL,"
       " kind text NOT NULL, amount numeric(18,2) NOT NULL, fee numeric(18,2) NOT NULL,"

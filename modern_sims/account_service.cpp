@@ -138,6 +138,7 @@ Answer AccountService::open_account(const sim::OpenAccount& request, const std::
     const std::string now = sim::utc_timestamp(impl_->clock.unix_ms(), true);
     Account account{0, request.tier, request.currency, 0, sim::LedgerPosition{}.after(exchange_id)};
     bool inserted = false;
+    ledger.mark_change_stream();  // before the row that it names
     do {  // an id that was adopted earlier is passed over
       account.id = request.assigned_id ? *request.assigned_id : ledger.next_account_id();
       inserted = ledger.insert_account(account, now);
@@ -146,7 +147,6 @@ Answer AccountService::open_account(const sim::OpenAccount& request, const std::
         inserted ? Answer{201, sim::opened_account_json({account.id, account.tier, account.currency, 0, now})}
                  : sim::refuse(Refusal::account_exists);
     ledger.remember(answer);
-    if (inserted) ledger.mark_change_stream();
     ledger.commit();
     return answer;
   });

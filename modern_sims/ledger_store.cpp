@@ -43,6 +43,7 @@ std::vector<std::string> ledger_schema(std::int64_t seed_accounts) {
       "CREATE TABLE IF NOT EXISTS ledger_accounts (id bigint PRIMARY KEY, tier text NOT NULL, currency text NOT NULL,"
       " balance_minor bigint NOT NULL CHECK (balance_minor >= 0), txn_count bigint NOT NULL, txn_hash bigint NOT NULL,"
       " opened_at timestamptz NOT NULL) WITH (fillfactor = 70)",
+      "ALTER TABLE ledger_accounts REPLICA IDENTITY FULL",  // the change stream tells the balance before
       "CREATE TABLE IF NOT EXISTS ledger_transactions (id uuid PRIMARY KEY, kind text NOT NULL,"
       " exchange_id text NOT NULL, created_at timestamptz NOT NULL)",
       "CREATE TABLE IF NOT EXISTS customer_entries (account_id bigint NOT NULL, seq bigint NOT NULL,"

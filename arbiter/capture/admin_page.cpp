@@ -12,6 +12,7 @@ namespace {
 std::string problem_of_side(const SideState& state) {
   if (!state.streaming) return state.problem.empty() ? "not reading" : state.problem;
   if (!state.slot_problem.empty()) return state.slot_problem;
+  if (!state.marker_problem.empty()) return state.marker_problem;
   return state.log_blocked ? "the event log takes no records; reading waits" : "";
 }
 
@@ -38,6 +39,7 @@ void counters(const std::string& side, const SideState& state, telemetry::Page& 
   count("malformed_messages_total", "Messages of Phoenix that hold no exchange id.", state.malformed_messages);
   count("values_left_out_total", "Values too long for the event log.", state.values_left_out);
   count("gaps_total", "Gap records published.", state.gaps);
+  count("markers_total", "Markers published: what is not there by then does not exist.", state.markers);
   count("reconnects_total", "Attempts to connect again.", state.reconnects);
   for (const auto& [of, n] : state.records) {
     page.counter("phoenix_capture_records_total", "Records handed to the event log.",

@@ -31,7 +31,7 @@ struct CaptureService::Impl {
     for (auto& [name, side] : sides) {
       const auto& own = name == "legacy" ? config.capture.legacy : config.capture.modern;
       side.monitor = std::make_unique<SlotMonitor>(name, own, config.capture, side.status);
-      side.capture = std::make_unique<SideCapture>(name, own, config.capture, *log, side.status, clock);
+      side.capture = std::make_unique<SideCapture>(name, own, config, *log, side.status, clock);
     }
   }
 

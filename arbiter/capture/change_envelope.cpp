@@ -76,6 +76,21 @@ EncodedChange encode_change(const Change& change, const EnvelopeSource& source, 
   return result;
 }
 
+std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn lsn, std::int64_t now_ms) {
+  return dump(Json{{"v", kVersion},
+                   {"op", "m"},
+                   {"before", nullptr},
+                   {"after", nullptr},
+                   {"covers", covers},
+                   {"source",
+                    {{"connector", "postgresql"},
+                     {"name", source.side},
+                     {"kind", "capture"},
+                     {"db", source.database},
+                     {"lsn", lsn}}},
+                   {"ts_ms", now_ms}});
+}
+
 std::string encode_gap(const EnvelopeSource& source, const std::string& reason, Lsn lsn, std::int64_t now_ms) {
   return dump(Json{{"v", kVersion},
                    {"op", "gap"},

@@ -14,16 +14,21 @@ constexpr std::chrono::milliseconds kBlockedAfter{5'000};  // then Postgres is l
 
 }  // namespace
 
-ChangePublisher::ChangePublisher(std::string side, std::string topic, std::map<std::string, std::string> tables,
+ChangePublisher::ChangePublisher(std::string side, Destination to, std::map<std::string, std::string> tables,
                                  Producer& producer, SideStatus& status, const Clock& clock,
                                  std::function<void()> while_blocked)
-    : topic_(std::move(topic)),
+    : to_(std::move(to)),
       source_{std::move(side), {}},
       assembler_(std::move(tables)),
       producer_(producer),
       status_(status),
       clock_(clock),
       while_blocked_(std::move(while_blocked)) {}
+
+void ChangePublisher::take_up(Lsn confirmed, std::map<std::string, std::string> shapes) {
+  confirmed_ = confirmed;
+  assembler_.remember_shapes(std::move(shapes));
+}
 
 void ChangePublisher::restart(std::string database, Lsn slot_confirmed, std::string reason) {
   source_.database = std::move(database);
@@ -37,6 +42,7 @@ void ChangePublisher::restart(std::string database, Lsn slot_confirmed, std::str
   received_ = target_ = confirmed_ = slot_confirmed;
   waiting_since_.reset();
   unconfirmed_commit_us_ = 0;
+  marker_.reset();
   if (!reason.empty()) publish_gap(reason, slot_confirmed);
   given_up_.clear();
   status_.update([&](SideState& state) {
@@ -67,6 +73,7 @@ void ChangePublisher::take_message(Lsn start, std::string_view payload) {
     status_.update([&](SideState& state) { state.unconfirmed_commit_us = unconfirmed_commit_us_; });
   }
   if (!step.gap.empty()) publish_gap(step.gap, start);
+  if (step.marker && step.marker->writer == writer_) marker_ = SeenMarker{step.marker->covers, start};
   if (step.malformed_message) {
     log::warn("{}: a message with prefix '{}' at {} holds no exchange id; its rows are published without one",
               source_.side, TransactionAssembler::kPrefix, format_lsn(start));
@@ -99,12 +106,18 @@ void ChangePublisher::publish_gap(const std::string& reason, Lsn lsn) {
   status_.update([](SideState& state) { ++state.gaps; });
 }
 
+void ChangePublisher::publish_marker() {
+  publish("", encode_marker(source_, marker_->covers, marker_->lsn, clock_.unix_ms()));
+  marker_.reset();
+  status_.update([](SideState& state) { ++state.markers; });
+}
+
 void ChangePublisher::publish(const std::string& key, const std::string& value) {
   bool blocked = false;
-  while (!producer_.publish(topic_.c_str(), key, value)) {
+  while (!producer_.publish_to(to_.partition, to_.topic.c_str(), key, value)) {
     if (producer_.stats().queued == 0) {
       throw Failure(ErrorCode::limit, fmt::format("the event log does not take a record of {} bytes in topic {}",
-                                                  key.size() + value.size(), topic_));
+                                                  key.size() + value.size(), to_.topic));
     }
     if (!blocked) status_.update([](SideState& state) { state.log_blocked = true; });
     blocked = true;
@@ -120,7 +133,7 @@ void ChangePublisher::check_failures() {
   const std::uint64_t lost = failed - std::exchange(failed_, failed);
   given_up_ = fmt::format("the event log gave up {} records: they come again, but after later ones", lost);
   throw Failure(ErrorCode::unavailable,
-                fmt::format("the event log gave up {} records of topic {}; reading again from {}", lost, topic_,
+                fmt::format("the event log gave up {} records of topic {}; reading again from {}", lost, to_.topic,
                             format_lsn(confirmed_)));
 }
 
@@ -142,7 +155,7 @@ void ChangePublisher::drain(std::chrono::milliseconds timeout) {
 
 void ChangePublisher::settle(std::chrono::milliseconds timeout) {
   check_failures();
-  if (settled() && !full()) return;
+  if (settled() && !full() && !marker_) return;
   // Nobody else publishes through this producer, so this covers all that was read.
   const bool durable = producer_.flush(timeout);
   check_failures();
@@ -158,6 +171,14 @@ void ChangePublisher::settle(std::chrono::milliseconds timeout) {
     state.confirmed = confirmed_;
     state.unconfirmed_commit_us = unconfirmed_commit_us_;
   });
+  // Not before: had the log given up a change ahead of it, the marker would vouch for what is not there.
+  if (marker_) publish_marker();
+}
+
+bool ChangePublisher::all_durable(std::chrono::milliseconds timeout) {
+  const bool durable = producer_.flush(timeout);
+  check_failures();
+  return durable;
 }
 
 }  // namespace phoenix::capture

@@ -20,6 +20,12 @@
 
 namespace phoenix::capture {
 
+/// Where records go. With a partition of its own a side's changes, markers and gaps keep one order.
+struct Destination {
+  std::string topic;
+  int partition = Producer::kByKey;
+};
+
 class ChangePublisher {
  public:
   /// Beyond it reading waits: the rest stays in Postgres.
@@ -27,7 +33,7 @@ class ChangePublisher {
 
   /// All references must outlive it. `while_blocked` is called again and again while a record cannot be handed over; it
   /// may throw to give up.
-  ChangePublisher(std::string side, std::string topic, std::map<std::string, std::string> tables, Producer& producer,
+  ChangePublisher(std::string side, Destination to, std::map<std::string, std::string> tables, Producer& producer,
                   SideStatus& status, const Clock& clock, std::function<void()> while_blocked);
 
   /// A new connection to `database`, whose slot stands at `slot_confirmed`. Says so in the log (op "gap") when the slot
@@ -38,6 +44,14 @@ class ChangePublisher {
   /// Waits up to `timeout` for the log and moves the confirmed position. Throws Failure when the log gave up records:
   /// they must be read again, from confirmed().
   void settle(std::chrono::milliseconds timeout);
+
+  /// Markers of this writer are published when they come back; others are passed.
+  void expect_markers_of(std::string writer) { writer_ = std::move(writer); }
+  /// What an earlier run had confirmed and seen: a slot that is further, and other columns, are gaps.
+  void take_up(Lsn confirmed, std::map<std::string, std::string> shapes);
+  [[nodiscard]] const std::map<std::string, std::string>& shapes() const { return assembler_.shapes(); }
+  /// Whether the log holds all it was given, gaps included.
+  bool all_durable(std::chrono::milliseconds timeout);
 
   /// What Postgres may forget.
   [[nodiscard]] Lsn confirmed() const { return confirmed_; }
@@ -59,12 +73,13 @@ class ChangePublisher {
   void publish(const std::string& key, const std::string& value);
   void publish_change(const Change& change);
   void publish_gap(const std::string& reason, Lsn lsn);
+  void publish_marker();
   void finish(const FinishedTransaction& transaction);
   void check_failures();
   /// For how long the log has held less than what it was given.
   [[nodiscard]] std::chrono::nanoseconds waited() const;
 
-  const std::string topic_;
+  const Destination to_;
   EnvelopeSource source_;
   TransactionAssembler assembler_;
   Producer& producer_;
@@ -77,6 +92,12 @@ class ChangePublisher {
   std::int64_t unconfirmed_commit_us_ = 0;
   std::optional<std::chrono::nanoseconds> waiting_since_;  ///< monotonic; none: settled
   bool reply_requested_ = false;
+  std::string writer_;
+  struct SeenMarker {
+    std::int64_t covers;
+    Lsn lsn;
+  };
+  std::optional<SeenMarker> marker_;  ///< the latest that came back; published when all before it is durable
 };
 
 }  // namespace phoenix::capture

@@ -9,7 +9,10 @@ namespace phoenix::capture {
 
 ReplicationStream::ReplicationStream(const std::string& url, const std::string& slot, const std::string& publication)
     : connection_(url, PgConnection::Kind::replication) {
-  system_id_ = connection_.value("IDENTIFY_SYSTEM");
+  const auto system = connection_.run("IDENTIFY_SYSTEM");
+  if (system.empty() || system[0].size() < 2)
+    throw Failure(ErrorCode::unavailable, fmt::format("{}: IDENTIFY_SYSTEM tells nothing", connection_.describe()));
+  cluster_ = system[0][0].value_or("") + "/" + system[0][1].value_or("");
   // Values travel as text: one spelling, whatever the server's or the role's settings.
   for (const char* setting : {"SET datestyle = 'ISO'", "SET timezone = 'UTC'", "SET intervalstyle = 'iso_8601'",
                               "SET extra_float_digits = 1", "SET bytea_output = 'hex'"})

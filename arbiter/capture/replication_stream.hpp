@@ -22,15 +22,15 @@ class ReplicationStream {
   void send(const std::string& status);
   /// Waits until something arrives, `wake_fd` is readable or the time is over.
   void wait(std::chrono::milliseconds timeout, int wake_fd);
-  /// Identifies the cluster, as IDENTIFY_SYSTEM tells it.
-  [[nodiscard]] const std::string& system_id() const { return system_id_; }
+  /// Identifies the cluster and its history, as IDENTIFY_SYSTEM tells them: "system identifier/timeline".
+  [[nodiscard]] const std::string& cluster() const { return cluster_; }
   [[nodiscard]] std::string database() const { return connection_.database(); }
 
  private:
   [[noreturn]] void fail();
 
   PgConnection connection_;
-  std::string system_id_;
+  std::string cluster_;
   std::unique_ptr<char, decltype(&PQfreemem)> frame_{nullptr, PQfreemem};
 };
 

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <set>
 #include <thread>
 
 #include "arbiter/capture/change_publisher.hpp"
+#include "arbiter/capture/marker_writer.hpp"
 #include "arbiter/capture/replication_frame.hpp"
 #include "arbiter/capture/replication_stream.hpp"
+#include "arbiter/capture/slot_record.hpp"
 #include "arbiter/capture/slot_setup.hpp"
 #include "arbiter/capture/wake_up.hpp"
 #include "core/runtime/log.hpp"
@@ -22,6 +25,7 @@ constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLastBackoff{5'000};
 constexpr milliseconds kSettleWait{50};
 constexpr milliseconds kSettleAtExit{1'000};
+constexpr milliseconds kGapWait{5'000};       // for the log to take the first record of a connection
 constexpr std::size_t kTurnBytes = 1u << 20;  // read between two looks at the event log
 
 /// Thrown on the capturing thread when it shall end.
@@ -30,20 +34,48 @@ struct Stopped {};
 }  // namespace
 
 struct SideCapture::Impl {
-  Impl(std::string side_name, const config::CaptureSideConfig& side_config, const config::CaptureConfig& capture,
+  Impl(std::string side_name, const config::CaptureSideConfig& side_config, const config::Config& all,
        EventLog& event_log, SideStatus& side_status, const Clock& the_clock)
       : name(std::move(side_name)),
         config(side_config),
-        heartbeat(capture.heartbeat),
+        heartbeat(all.capture.heartbeat),
         status(side_status),
         clock(the_clock),
+        file(all.capture.state_dir, name),
+        destination(destination_of(all, name)),
+        destination_name(describe(all, destination)),
         producer(event_log.make_producer()),
-        publisher(name, capture.topic, config.tables, *producer, status, clock, [this] { keep_alive(); }),
-        thread([this] { run(); }) {}
+        publisher(name, destination, config.tables, *producer, status, clock, [this] { keep_alive(); }) {
+    if (const auto before = file.load()) {
+      record = *before;
+      publisher.take_up(record->confirmed, record->shapes);
+    }
+    if (destination.partition != Producer::kByKey && all.capture.marker > milliseconds(0)) {
+      MarkerWriter::Options marker{name, config.url, fmt::format("{:016x}", random_seed()), destination.partition,
+                                   all.capture.marker};
+      publisher.expect_markers_of(marker.writer);
+      markers = std::make_unique<MarkerWriter>(std::move(marker), event_log, status);
+    }
+    thread = std::thread([this] { run(); });
+  }
 
   ~Impl() {
     wake_up.request_stop();
     thread.join();
+  }
+
+  /// In the topic that the arbiter reads, all of a slice's ledger stands in the slice's partition.
+  static Destination destination_of(const config::Config& all, const std::string& side) {
+    const auto& state = side == "legacy" ? all.arbiter.legacy_state : all.arbiter.modern_state;
+    const std::string slice = state.slice.empty() && all.slices.size() == 1 ? all.slices.front().name : state.slice;
+    const bool own = all.capture.topic == topics::kDbStateUpdates && !slice.empty();
+    return {all.capture.topic, own ? slice_partition(all, slice) : Producer::kByKey};
+  }
+
+  static std::string describe(const config::Config& all, const Destination& to) {
+    const int partitions = all.mode == config::Mode::enterprise ? all.event_log.kafka.partitions : 1;
+    return fmt::format("topic {}, partition {} of {}", to.topic,
+                       to.partition == Producer::kByKey ? "by key" : std::to_string(to.partition), partitions);
   }
 
   void run() {
@@ -93,12 +125,21 @@ struct SideCapture::Impl {
     }
     if (facts.created) pending_gap = fmt::format("slot {} was created: earlier changes are not captured", config.slot);
     ReplicationStream connection(config.url, config.slot, config.publication);
-    if (!system_id.empty() && system_id != connection.system_id())
-      pending_gap = fmt::format("another Postgres cluster answers: {}, not {}", connection.system_id(), system_id);
-    system_id = connection.system_id();
     slot_known = true;
+    SlotRecord now{config.slot,      connection.cluster(), connection.database(),
+                   destination_name, facts.confirmed,      publisher.shapes()};
+    if (pending_gap.empty() && record) pending_gap = difference(*record, now);
+    if (pending_gap.empty() && !record)
+      pending_gap = fmt::format("{} does not tell what was captured before", file.path());
     stream = &connection;
+    may_confirm = false;
     publisher.restart(connection.database(), facts.confirmed, pending_gap);
+    // Only when the log holds the gap may it be forgotten that there was one.
+    for (const auto deadline = steady_clock::now() + kGapWait; !publisher.all_durable(kSettleWait); keep_alive()) {
+      if (steady_clock::now() > deadline) throw Failure(ErrorCode::unavailable, "the event log takes no records");
+    }
+    record = std::move(now);
+    may_confirm = true;
     pending_gap.clear();
     log::info("{}: reading slot {} from {}", name, config.slot, format_lsn(facts.confirmed));
     last_problem.clear();
@@ -136,10 +177,14 @@ struct SideCapture::Impl {
   /// While a record waits for the log, Postgres must go on hearing from us.
   void keep_alive() {
     if (wake_up.stopping()) throw Stopped{};
-    if (stream != nullptr && steady_clock::now() >= next_status) send_status();
+    if (stream != nullptr && may_confirm && steady_clock::now() >= next_status) send_status();
   }
 
   void send_status() {
+    // First the file: a slot that is further than it says was moved by someone else.
+    record->confirmed = std::max(record->confirmed, publisher.confirmed());
+    if (publisher.settled()) record->shapes = publisher.shapes();
+    file.save(*record);
     stream->send(encode_status(publisher.received(), publisher.confirmed(), clock.unix_ms() * 1000));
     sent_confirmed = publisher.confirmed();
     next_status = steady_clock::now() + heartbeat;
@@ -151,21 +196,27 @@ struct SideCapture::Impl {
   SideStatus& status;
   const Clock& clock;
   WakeUp wake_up;
+  SlotRecordFile file;
+  const Destination destination;
+  const std::string destination_name;
   // Of the capturing thread:
   std::unique_ptr<Producer> producer;
   ChangePublisher publisher;
   ReplicationStream* stream = nullptr;
   bool slot_known = false;
-  std::string system_id, last_problem, pending_gap;
+  std::optional<SlotRecord> record;  ///< of what is read; none: nothing is known of before
+  bool may_confirm = false;          ///< whether `record` is of this connection
+  std::string last_problem, pending_gap;
   std::set<std::string> warned;
   Lsn sent_confirmed = 0;
   steady_clock::time_point next_status{};
-  std::thread thread;  // last: starts when everything else is there
+  std::unique_ptr<MarkerWriter> markers;  ///< none: not wanted
+  std::thread thread;                     // last: starts when everything else is there
 };
 
-SideCapture::SideCapture(std::string side, const config::CaptureSideConfig& config,
-                         const config::CaptureConfig& capture, EventLog& log, SideStatus& status, const Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(side), config, capture, log, status, clock)) {}
+SideCapture::SideCapture(std::string side, const config::CaptureSideConfig& side_config, const config::Config& config,
+                         EventLog& log, SideStatus& status, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(side), side_config, config, log, status, clock)) {}
 SideCapture::~SideCapture() = default;
 
 }  // namespace phoenix::capture

@@ -14,8 +14,8 @@ namespace phoenix::capture {
 
 class SideCapture {
  public:
-  /// References must outlive it. `side` is legacy or modern.
-  SideCapture(std::string side, const config::CaptureSideConfig& config, const config::CaptureConfig& capture,
+  /// References must outlive it. `side` is legacy or modern. Throws Failure when capture.state_dir cannot be used.
+  SideCapture(std::string side, const config::CaptureSideConfig& side_config, const config::Config& config,
               EventLog& log, SideStatus& status, const Clock& clock);
   /// Confirms what became durable within a second, then leaves; the slot stays.
   ~SideCapture();

@@ -25,6 +25,8 @@ struct SideState {
   std::uint64_t values_left_out = 0;
   std::uint64_t gaps = 0;
   std::uint64_t reconnects = 0;
+  std::uint64_t markers = 0;   ///< published
+  std::string marker_problem;  ///< why no markers are written; empty: they are, or are not wanted
   std::map<std::pair<std::string, char>, std::uint64_t> records;  ///< by schema.table and op; accepted by the log
   struct Lag {
     std::uint64_t bytes = 0;     ///< from the confirmed position to the end of the log

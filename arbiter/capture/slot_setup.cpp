@@ -16,11 +16,16 @@ constexpr const char* kQueryCanceled = "57014";
   throw Failure(ErrorCode::invalid_input, std::move(what));
 }
 
-void check_server(PgConnection& connection) {
+void check_server(PgConnection& connection, SlotFacts& facts) {
   const std::string level = connection.value("SHOW wal_level");
   if (level != "logical") {
     refuse(fmt::format("{}: wal_level is '{}'; set wal_level = logical and restart Postgres", connection.describe(),
                        level));
+  }
+  if (connection.value("SHOW max_slot_wal_keep_size") == "-1") {
+    facts.warnings.emplace_back(
+        "max_slot_wal_keep_size is not set: should capturing stop for good, its slot keeps write-ahead log until the"
+        " disk is full; run ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'");
   }
   const auto role =
       connection.run("SELECT rolname, rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user");
@@ -112,7 +117,7 @@ void create_slot(PgConnection& connection, const std::string& slot) {
 
 SlotFacts prepare_slot(PgConnection& connection, const config::CaptureSideConfig& side, bool must_exist) {
   SlotFacts facts;
-  check_server(connection);
+  check_server(connection, facts);
   check_tables(connection, side, facts);
   prepare_publication(connection, side);  // before the slot: from where it begins the publication must exist
   auto slot = find_slot(connection, side.slot);

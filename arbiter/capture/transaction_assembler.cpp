@@ -19,6 +19,14 @@ std::optional<std::string> text_at(const Tuple* tuple, std::size_t column) {
   return std::string((*tuple)[column].text);
 }
 
+/// Names and types of the columns and what identifies a row, to be compared.
+std::string shape_of(const Relation& relation) {
+  std::string shape(1, relation.identity);
+  for (const auto& column : relation.columns)
+    shape += fmt::format(" {}:{}:{}{}", column.name, column.type, column.modifier, column.key ? ":key" : "");
+  return shape;
+}
+
 std::string names_of(const Relation& relation) {
   std::string names;
   for (const auto& column : relation.columns) names += (names.empty() ? "" : ", ") + column.name;
@@ -35,6 +43,19 @@ std::optional<std::string> exchange_id_in(std::string_view message) {
   auto text = id->get<std::string>();
   if (text.empty() || text.size() > kMaxExchangeId) return std::nullopt;
   return text;
+}
+
+std::string encode_marker_message(const Marker& marker) {
+  return nlohmann::json{{"marker", {{"writer", marker.writer}, {"covers", marker.covers}}}}.dump();
+}
+
+std::optional<Marker> marker_in(std::string_view message) {
+  const auto json = nlohmann::json::parse(message, nullptr, false);
+  if (!json.is_object() || !json.contains("marker")) return std::nullopt;
+  const auto& marker = json["marker"];
+  if (!marker.is_object() || !marker.contains("writer") || !marker["writer"].is_string()) return std::nullopt;
+  if (!marker.contains("covers") || !marker["covers"].is_number_integer()) return std::nullopt;
+  return Marker{marker["writer"].get<std::string>(), marker["covers"].get<std::int64_t>()};
 }
 
 void TransactionAssembler::restart() {
@@ -85,10 +106,11 @@ std::optional<Error> TransactionAssembler::learn(const Relation& relation, Step&
       return invalid_input(fmt::format("table {} has no column '{}' to take the account from; it has {}", name,
                                        table->second, names_of(relation)));
     }
-    const auto [shape, is_new] = shapes_.try_emplace(name, relation.columns);
-    if (!is_new && shape->second != relation.columns) {
+    const std::string now = shape_of(relation);
+    const auto [shape, is_new] = shapes_.try_emplace(name, now);
+    if (!is_new && shape->second != now) {
       step.gap = fmt::format("the columns of table {} changed: they are {}", name, names_of(relation));
-      shape->second = relation.columns;
+      shape->second = now;
     }
   }
   relations_.insert_or_assign(relation.oid, std::move(captured));
@@ -100,6 +122,8 @@ void TransactionAssembler::note(const LogicalMessage& message, Step& step) {
   if (auto id = exchange_id_in(message.content)) {
     transaction_->exchange_id = std::move(*id);
     transaction_->ours = true;
+  } else if (auto marker = marker_in(message.content)) {
+    step.marker = std::move(marker);
   } else {
     transaction_->exchange_id.clear();  // the rows that follow must not pass for those of an earlier exchange
     step.malformed_message = true;

@@ -31,6 +31,15 @@ struct Change {
   std::string exchange_id;  ///< of the last message before it in its transaction; empty: none
 };
 
+/// What phoenix-capture itself wrote into the stream, to see it come back in its place.
+struct Marker {
+  std::string writer;       ///< which process: what an earlier one wrote says nothing of the log of today
+  std::int64_t covers = 0;  ///< end of the slice's partition of shadow-requests before it was written
+};
+std::string encode_marker_message(const Marker& marker);
+/// nullopt for anything else.
+std::optional<Marker> marker_in(std::string_view message);
+
 struct FinishedTransaction {
   Lsn end_lsn = 0;
   std::int64_t commit_us = 0;
@@ -43,6 +52,7 @@ struct Step {
   std::optional<FinishedTransaction> finished;
   std::string gap;                 ///< why a reader can no longer rely on what it knows; empty: it can
   bool malformed_message = false;  ///< a message of ours that holds no exchange id
+  std::optional<Marker> marker;
 };
 
 class TransactionAssembler {
@@ -55,6 +65,11 @@ class TransactionAssembler {
   /// Takes the next message, whose place in the log is `lsn`. An error says that the stream makes no sense or that a
   /// key column does not exist; nothing after it can be trusted.
   Result<Step> take(Lsn lsn, const Message& message, const std::function<void(const Change&)>& publish);
+
+  /// Columns of the tables as they were when they were last read, by "schema.table".
+  [[nodiscard]] const std::map<std::string, std::string>& shapes() const { return shapes_; }
+  /// Takes up shapes of an earlier run: a table that looks otherwise now is a gap.
+  void remember_shapes(std::map<std::string, std::string> shapes) { shapes_ = std::move(shapes); }
 
   /// The connection is new: the server begins again with a whole transaction and repeats the relations.
   void restart();
@@ -85,7 +100,7 @@ class TransactionAssembler {
 
   const std::map<std::string, std::string> tables_;
   std::map<Oid, Captured> relations_;
-  std::map<std::string, std::vector<Relation::Attribute>> shapes_;  // survives restart()
+  std::map<std::string, std::string> shapes_;  // survives restart()
   std::optional<Transaction> transaction_;
 };
 

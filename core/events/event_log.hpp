@@ -99,6 +99,11 @@ class Consumer {
   virtual Result<std::vector<LogRecord>> poll(std::size_t max, std::chrono::milliseconds timeout) = 0;
   /// One past the last record of each assigned partition, as known now.
   virtual Result<std::map<TopicPartition, std::int64_t>> end_offsets() = 0;
+  /// The same for any partition, asked of the log now: everything acknowledged before the call lies below it. Needs no
+  /// poll before it; may take seconds where the log is away (`unavailable`).
+  virtual Result<std::int64_t> query_end(const TopicPartition& partition) = 0;
+  /// Of a topic, asked of the log now; `unavailable` also where there is no such topic.
+  virtual Result<int> partition_count(const std::string& topic) = 0;
   /// Whether all that the log had in an assigned partition, when it was last asked, has been polled.
   [[nodiscard]] virtual bool at_end(const TopicPartition& partition) const = 0;
   /// Holds a partition back, or goes on with it, for a reader that has enough of it for now.

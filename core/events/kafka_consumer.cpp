@@ -84,6 +84,18 @@ class KafkaConsumer final : public Consumer {
     return ends;
   }
 
+  Result<std::int64_t> query_end(const TopicPartition& partition) override {
+    const auto range = query_range(partition);
+    if (range.has_error()) return range.error();
+    return range->second;
+  }
+
+  Result<int> partition_count(const std::string& topic) override {
+    const int partitions = count_partitions(topic, kQueryTimeout);
+    if (partitions == 0) return *problem_;
+    return partitions;
+  }
+
   [[nodiscard]] bool at_end(const TopicPartition& partition) const override { return ends_.contains(partition); }
 
   void hold(const TopicPartition& partition, bool held) override {

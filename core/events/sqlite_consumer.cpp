@@ -106,6 +106,16 @@ class SqliteConsumer final : public Consumer {
     }
   }
 
+  Result<std::int64_t> query_end(const TopicPartition& partition) override {
+    try {
+      return state_of(partition.first).next_offset;
+    } catch (const SqliteError& error) {
+      return unavailable(fmt::format("event log {}: {}", options_.path, error.what()));
+    }
+  }
+
+  Result<int> partition_count(const std::string& /*topic*/) override { return 1; }
+
   [[nodiscard]] bool at_end(const TopicPartition& /*partition*/) const override { return !more_; }
 
   void hold(const TopicPartition& partition, bool held) override {

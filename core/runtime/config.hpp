@@ -62,6 +62,7 @@ struct StateTableConfig {
   Decimals decimals = Decimals::text;
   std::string slice;                // default: the only one
   std::vector<std::string> topics;  // Debezium's, for the table and for messages
+  std::string slot = "debezium";    // its slot.name
 };
 
 /// Writes that both ledgers get from elsewhere: the changes of one side that belong to those of the other.

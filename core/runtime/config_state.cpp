@@ -26,6 +26,7 @@ void read_side(Section side, StateTableConfig& out) {
                    {{"text", Decimals::text}, {"base64", Decimals::base64}, {"number", Decimals::number}});
   side.read("slice", out.slice);
   side.read("topics", out.topics);
+  side.read("slot", out.slot);
   const bool given = side.has("table");
   side.finish();
   if (!given) {

@@ -121,7 +121,8 @@ TEST_CASE("a log that takes nothing: the slot stays, the lag is told, and a kill
   {
     const LogLock lock(desk.log_path());
     ledger.post(1, "1.00", "read");
-    // A keep-alive may move the slot into a transaction that is still open; past its commit only an acknowledgement does.
+    // A keep-alive may move the slot into a transaction that is still open; past its commit only an acknowledgement
+    // does.
     const std::string committed = ledger.value("SELECT pg_current_wal_insert_lsn()");
     const auto held = [&] {
       return ledger.value(fmt::format("SELECT '{}'::pg_lsn < '{}'", ledger.confirmed_lsn(), committed)) == "t";

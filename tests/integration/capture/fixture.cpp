@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/http/client.hpp"
+#include "tests/support/catch.hpp"
 
 namespace phoenix::capture_test {
 namespace {
@@ -117,16 +118,16 @@ void Ledger::drop_slot() {
   if (!gone) throw std::runtime_error("slot " + name_ + " cannot be dropped");
 }
 
-Desk::Desk(const SideSpec& legacy, const SideSpec& modern, const std::string& extra) {
+Desk::Desk(const SideSpec& legacy, const SideSpec& modern, const std::string& extra, const std::string& topic) {
   yaml_path_ = directory_.path() + "/phoenix.yml";
   text_ = fmt::format(
-      "mode: local\nevent_log: {{sqlite: {{path: {}}}}}\ncapture:\n  listen: 127.0.0.1:0\n  topic: changes\n"
-      "  heartbeat: 100ms\n{}{}{}",
-      log_path(), side_yaml("legacy", legacy), side_yaml("modern", modern), extra);
+      "mode: local\nevent_log: {{sqlite: {{path: {}}}}}\ncapture:\n  listen: 127.0.0.1:0\n  topic: {}\n"
+      "  heartbeat: 100ms\n  state_dir: {}/capture\n{}{}{}",
+      log_path(), topic, directory_.path(), side_yaml("legacy", legacy), side_yaml("modern", modern), extra);
   std::ofstream(yaml_path_) << text_;
   log_ = open_event_log(config());
   ConsumerOptions options;
-  options.topics = {"changes"};
+  options.topics = {topic};
   options.start_position = [](const TopicPartition&) { return ConsumerOptions::kBeginning; };
   consumer_ = log_->make_consumer(std::move(options));
 }
@@ -147,7 +148,7 @@ std::vector<nlohmann::json> Desk::changes() {
   std::vector<nlohmann::json> result;
   for (const auto& record : read()) {
     auto value = nlohmann::json::parse(record.value);
-    if (value["op"] == "gap") continue;
+    if (value["op"] == "gap" || value["op"] == "m") continue;
     value["key"] = record.key;
     result.push_back(std::move(value));
   }
@@ -161,6 +162,19 @@ std::vector<nlohmann::json> Desk::gaps() {
     if (value["op"] == "gap") result.push_back(std::move(value));
   }
   return result;
+}
+
+std::vector<nlohmann::json> Desk::all() {
+  std::vector<nlohmann::json> result;
+  for (const auto& record : read()) result.push_back(nlohmann::json::parse(record.value));
+  return result;
+}
+
+std::int64_t Desk::add_exchange() {
+  if (!producer_) producer_ = log_->make_producer();
+  producer_->publish(topics::kShadowRequests, "", "an exchange");
+  REQUIRE(producer_->flush(std::chrono::seconds(5)));
+  return consumer_->query_end({topics::kShadowRequests, 0}).value();
 }
 
 std::string unready(const capture::CaptureService& service) {

@@ -61,14 +61,19 @@ struct SideSpec {
 /// An event log and the configuration for it.
 class Desk {
  public:
-  explicit Desk(const SideSpec& legacy, const SideSpec& modern = {}, const std::string& extra = "");
+  explicit Desk(const SideSpec& legacy, const SideSpec& modern = {}, const std::string& extra = "",
+                const std::string& topic = "changes");
 
   [[nodiscard]] config::Config config() const;
   [[nodiscard]] const std::string& yaml_path() const { return yaml_path_; }
   [[nodiscard]] std::string log_path() const { return directory_.path() + "/events.db"; }
-  /// Values in the log so far; gaps apart.
+  /// Values in the log so far; gaps and markers apart.
   std::vector<nlohmann::json> changes();
   std::vector<nlohmann::json> gaps();
+  /// Values of every kind, in their order.
+  std::vector<nlohmann::json> all();
+  /// Publishes to shadow-requests; its end afterwards.
+  std::int64_t add_exchange();
   /// Number of records of either kind.
   std::size_t size() { return read().size(); }
 
@@ -79,6 +84,7 @@ class Desk {
   std::string yaml_path_, text_;
   std::unique_ptr<EventLog> log_;
   std::unique_ptr<Consumer> consumer_;
+  std::unique_ptr<Producer> producer_;
   std::vector<LogRecord> records_;
 };
 

@@ -17,12 +17,13 @@ namespace {
 
 class HeldProducer final : public Producer {
  public:
-  bool publish_to(int, const char*, std::string key, std::string value) override {
+  bool publish_to(int partition, const char*, std::string key, std::string value) override {
     if (counts.queued >= capacity) {
       ++counts.refused;
       return false;
     }
     keys.push_back(std::move(key));
+    partitions.push_back(partition);
     values.push_back(std::move(value));
     ++counts.accepted;
     ++counts.queued;
@@ -40,6 +41,7 @@ class HeldProducer final : public Producer {
   bool durable = true;
   std::size_t capacity = 1000;
   std::vector<std::string> keys, values;
+  std::vector<int> partitions;
 
  private:
   void settle(std::uint64_t& as) {
@@ -53,8 +55,8 @@ struct World {
   SideStatus status;
   ManualClock clock;
   std::function<void()> while_blocked = [] {};
-  ChangePublisher publisher{"legacy", "changes", {{"public.accounts", "id"}}, producer,
-                            status,   clock,     [this] { while_blocked(); }};
+  ChangePublisher publisher{"legacy", {"changes", 3}, {{"public.accounts", "id"}}, producer,
+                            status,   clock,          [this] { while_blocked(); }};
 
   World() { publisher.restart("bank", 100, ""); }
   void take(std::uint64_t lsn, const std::string& payload) { publisher.take(wal_data(lsn, payload)); }
@@ -254,4 +256,64 @@ TEST_CASE("readiness names the side and what is wrong with it") {
   CHECK_THAT(metrics_text(sides), Contains("phoenix_capture_slot_lag_bytes{side=\"legacy\"} 12") &&
                                       Contains("phoenix_capture_slot_lag_seconds{side=\"legacy\"} 1.5") &&
                                       Contains("records_total{side=\"legacy\",table=\"public.accounts\",op=\"u\"} 3"));
+}
+
+TEST_CASE("a marker is published when what stands before it is durable, and only this writer's") {
+  World world;
+  world.publisher.expect_markers_of("me");
+  const auto mark = [&](std::uint64_t lsn, const std::string& writer, std::int64_t covers) {
+    world.take(lsn - 1, begin(lsn, 9));
+    world.take(lsn - 1, message(encode_marker_message({writer, covers})));
+    world.take(lsn, commit(lsn, lsn + 5));
+  };
+  world.transaction(200);
+  mark(300, "someone-before", 90);
+  CHECK(world.settled() == 305);
+  CHECK(world.producer.values.size() == 1);
+  world.producer.durable = false;
+  world.transaction(400);
+  mark(500, "me", 7);
+  world.settled();
+  CHECK(world.producer.values.size() == 2);  // the second change alone
+  world.producer.durable = true;
+  CHECK(world.settled() == 505);
+  REQUIRE(world.producer.values.size() == 3);
+  const auto marker = nlohmann::json::parse(world.producer.values.back());
+  CHECK(marker["op"] == "m");
+  CHECK(marker["covers"] == 7);
+  CHECK(marker["source"]["name"] == "legacy");
+  CHECK(world.producer.keys.back().empty());
+  const SideState state = world.status.get();
+  CHECK(state.markers == 1);
+  CHECK(state.transactions == 2);
+  CHECK(state.foreign_transactions == 0);
+  CHECK(state.malformed_messages == 0);
+  CHECK(world.producer.partitions == std::vector<int>{3, 3, 3});
+  // A change that the log gave up comes again: the marker behind it must not vouch for it.
+  world.producer.durable = false;
+  world.transaction(600);
+  mark(700, "me", 8);
+  world.producer.lose();
+  CHECK_THROWS_WITH(world.settled(), Contains("gave up"));
+  CHECK(world.status.get().markers == 1);
+}
+
+TEST_CASE("what an earlier run knew makes another slot and other columns a gap") {
+  World world;
+  world.transaction(200);
+  world.settled();
+  const auto shapes = world.publisher.shapes();
+  REQUIRE(shapes.size() == 1);
+  const auto reopened = [&](Lsn slot_at, const std::map<std::string, std::string>& known) {
+    World next{};
+    const std::size_t before = next.producer.values.size();
+    next.publisher.take_up(205, known);
+    next.publisher.restart("bank", slot_at, "");
+    next.transaction(400);
+    return next.producer.values.size() - before - 1;
+  };
+  CHECK(reopened(205, shapes) == 0);
+  CHECK(reopened(150, shapes) == 0);  // Postgres crashed and begins earlier
+  CHECK(reopened(206, shapes) == 1);
+  CHECK(reopened(205, {{"public.accounts", "d id:20:-1:key"}}) == 1);
 }
