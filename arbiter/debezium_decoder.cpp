@@ -96,6 +96,7 @@ Result<DebeziumRecord> read_message(const JsonSpan& payload, const JsonSpan& sou
   }
   if (walk.error().empty() && id.kind == JsonSpan::Kind::string) read.exchange_id = clean_text(id.string());
   if (read.exchange_id.size() > kMaxExchangeId) read.exchange_id.clear();
+  if (walk.error().empty()) read.marker = clean_text(marker.string());
   read.malformed = read.exchange_id.empty() && !(walk.error().empty() && marker.present());
   return DebeziumRecord(std::move(read));
 }
@@ -122,6 +123,7 @@ Result<void> fill_place(DebeziumRow& row, const Place& place) {
   // An account's row changes once at a position of the log: without the order within the transaction this tells its
   // changes apart as well.
   row.change.position = {commit.value_or(*lsn), commit ? place.total_order.count().value_or(*lsn) : 0};
+  row.ordered = commit.has_value() && place.transaction.present();
   if (place.transaction.present()) row.change.transaction = clean_text(place.transaction.string());
   if (const auto us = place.ts_us.count()) {
     row.change.committed_at_us = static_cast<std::int64_t>(std::min<std::uint64_t>(*us, INT64_MAX));

@@ -25,6 +25,7 @@ using EmittedAt = std::pair<std::uint64_t, std::uint64_t>;
 struct DebeziumRow {
   StateChange change;
   EmittedAt emitted{0, 0};
+  bool ordered = false;  ///< whether the stream tells its transaction and the transaction's place
 };
 
 /// A message of pg_logical_emit_message with the prefix `phoenix`.
@@ -33,6 +34,7 @@ struct DebeziumMessage {
   std::string transaction;
   EmittedAt emitted{0, 0};
   std::string exchange_id;  ///< empty: a marker, or a message that holds no exchange id
+  std::string marker;       ///< id of the arbiter's marker
   bool malformed = false;   ///< neither a marker nor an exchange id
 };
 

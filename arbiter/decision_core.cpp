@@ -282,6 +282,10 @@ CoreChanges DecisionCore::take_changes() {
   return std::exchange(impl_->book.changes, {});
 }
 
+void DecisionCore::reject(const LogRecord& record, const std::string& reason) {
+  ++impl_->book.changes.records;
+  impl_->book.reject(record, reason);
+}
 void DecisionCore::note_lost_records() {
   for (auto& [name, account] : impl_->book.accounts) {
     note_lost(account, impl_->book.exchange_time_us);

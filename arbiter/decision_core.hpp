@@ -120,6 +120,8 @@ class DecisionCore {
   /// Takes the next record of `shadow-requests`, `db-state-updates` or `gateway-status`. Never fails: what cannot be
   /// read is set aside.
   void apply(const LogRecord& record);
+  /// Sets a record aside that whoever decodes it could not read.
+  void reject(const LogRecord& record, const std::string& reason);
   /// Retention of the log passed this reader: what was lost may have moved any account.
   void note_lost_records();
   /// What changed since the last call.

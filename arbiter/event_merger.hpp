@@ -15,6 +15,11 @@ class EventMerger {
  public:
   explicit EventMerger(std::size_t sources) : queues_(sources) {}
 
+  /// One source more; its number.
+  std::size_t add_source() {
+    queues_.emplace_back();
+    return queues_.size() - 1;
+  }
   /// The next record of a source, in its order.
   void add(std::size_t source, LogRecord record) { queues_[source].push_back(std::move(record)); }
   [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }

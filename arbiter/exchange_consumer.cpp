@@ -6,9 +6,11 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 #include "arbiter/score_publisher.hpp"
 #include "arbiter/shard.hpp"
+#include "arbiter/stream_marker.hpp"
 #include "core/runtime/log.hpp"
 
 namespace phoenix::arbiter {
@@ -94,6 +96,8 @@ struct ExchangeConsumer::Impl {
     reopen = false;
     consumers[kReadings].reset();
     consumers[kHeartbeats].reset();
+    streams.reset();
+    for (auto& marker : markers) marker.reset();
     board.update([](ArbiterStatus& s) {
       s.shards.clear();
       s.lag.clear();
@@ -106,6 +110,34 @@ struct ExchangeConsumer::Impl {
     log::info("judges partitions: {}", list.empty() ? "none; standing by" : list);
     if (shards.empty()) return;
     for (const Source source : {kReadings, kHeartbeats}) consumers[source] = log.make_consumer(follow(source));
+    if (Shard* shard = stream_shard()) {
+      streams = log.make_consumer(follow_streams(*shard));
+      const auto& [legacy, modern] = std::tie(config.arbiter.legacy_state, config.arbiter.modern_state);
+      const int partition = shard->partition(kReadings).second;
+      using Options = StreamMarker::Options;
+      markers[0] = std::make_unique<StreamMarker>(Options{"legacy", config.arbiter.legacy_db.url, legacy, partition},
+                                                  log, producer);
+      markers[1] = std::make_unique<StreamMarker>(Options{"modern", config.arbiter.modern_db.url, modern, partition},
+                                                  log, producer);
+    }
+  }
+
+  /// The shard whose ledgers Debezium's topics tell of; nullptr: not here, or nobody's.
+  Shard* stream_shard() {
+    for (auto& [number, shard] : shards) {
+      if (shard.reads_streams()) return &shard;
+    }
+    return nullptr;
+  }
+
+  /// All partitions: their accounts are the slice's, whatever Debezium hashed them by.
+  ConsumerOptions follow_streams(Shard& shard) {
+    ConsumerOptions options;
+    const auto& [legacy, modern] = std::tie(config.arbiter.legacy_state.topics, config.arbiter.modern_state.topics);
+    options.topics = legacy;
+    options.topics.insert(options.topics.end(), modern.begin(), modern.end());
+    options.start_position = [&shard](const TopicPartition& partition) { return shard.add_stream(partition); };
+    return options;
   }
 
   ConsumerOptions follow(Source source) {
@@ -131,6 +163,8 @@ struct ExchangeConsumer::Impl {
 
   void leave() {
     for (auto& consumer : consumers) consumer.reset();
+    streams.reset();
+    for (auto& marker : markers) marker.reset();
     shards.clear();
     reopen = false;
   }
@@ -171,6 +205,7 @@ struct ExchangeConsumer::Impl {
     for (const Source source : {kReadings, kHeartbeats}) {
       if (any_needs(source)) poll(source, milliseconds(0));
     }
+    if (streams) poll_streams(*stream_shard());
     bool anything = false;
     for (auto& [number, shard] : shards) anything = shard.step(at_end(shard)) || anything;
     if (!anything && !poll(kExchanges, kIdleWait)) pause(kIdleWait);
@@ -187,6 +222,7 @@ struct ExchangeConsumer::Impl {
     for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
       ends.push_back(consumers[source]->at_end(shard.partition(source)));
     }
+    for (const auto& partition : shard.streams()) ends.push_back(streams->at_end(partition));
     return ends;
   }
 
@@ -220,6 +256,27 @@ struct ExchangeConsumer::Impl {
       }
     }
     return true;
+  }
+
+  void poll_streams(Shard& shard) {
+    if (!shard.streams().empty() && !shard.needs_stream()) return;
+    for (std::size_t i = 0; i < shard.streams().size(); ++i) {
+      const std::size_t queued = shard.queued_stream(i);
+      if (queued >= kMostQueued) streams->hold(shard.streams()[i], true);
+      if (queued <= kMostQueued / 2) streams->hold(shard.streams()[i], false);
+    }
+    auto records = streams->poll(Shard::kBatch, milliseconds(0));
+    if (records) {
+      for (auto& record : *records) shard.offer_stream(std::move(record));
+      return;
+    }
+    if (records.error().code == ErrorCode::unavailable) {
+      if (trouble.empty()) note_trouble(records.error().message);
+      return;
+    }
+    for (const auto& partition : streams->lost_partitions())
+      shard.note_lost_records(partition, records.error().message);
+    throw Failure(records.error());
   }
 
   void note_lost_records(Source source, const std::string& why) {
@@ -265,6 +322,15 @@ struct ExchangeConsumer::Impl {
         lag[partition] = end - (at == next.end() ? 0 : std::max<std::int64_t>(0, at->second));
       }
     }
+    if (streams) {
+      const auto ends = streams->end_offsets();
+      all = all && ends.has_value();
+      const Shard& shard = *stream_shard();
+      for (const auto& partition : ends ? shard.streams() : std::vector<TopicPartition>{}) {
+        const auto end = ends->find(partition);
+        if (end != ends->end()) lag[partition] = end->second - std::max<std::int64_t>(0, shard.position(partition));
+      }
+    }
     if (all && !trouble.empty()) note_recovery();
     return lag;
   }
@@ -279,6 +345,8 @@ struct ExchangeConsumer::Impl {
 
   std::map<int, Shard> shards;  // by partition
   std::array<std::unique_ptr<Consumer>, kSources> consumers;
+  std::unique_ptr<Consumer> streams;                     // Debezium's topics; none where no shard of ours reads them
+  std::array<std::unique_ptr<StreamMarker>, 2> markers;  // for those topics, by side
   bool reopen = false;
   std::chrono::nanoseconds next_lag{0};
   std::chrono::nanoseconds next_tell{0};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/runtime/log.hpp"
 
 namespace phoenix::arbiter {
@@ -18,7 +20,12 @@ config::Config Shard::with_own_slices(config::Config config, int number) {
 }
 
 Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock)
-    : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
+    : config_(with_own_slices(config, number)),
+      number_(number),
+      store_(store),
+      producer_(producer),
+      clock_(clock),
+      feed_(config_) {
   CoreState state = store.load(number);
   positions_ = std::move(state.positions);
   for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
@@ -46,26 +53,68 @@ void Shard::offer(Source source, LogRecord record) {
   merger_.add(source, std::move(record));
 }
 
+std::int64_t Shard::add_stream(const TopicPartition& partition) {
+  const auto [at, added] = positions_.try_emplace(partition, ConsumerOptions::kBeginning);
+  committed_.try_emplace(partition, at->second);
+  if (std::find(streams_.begin(), streams_.end(), partition) == streams_.end()) {
+    streams_.push_back(partition);
+    merger_.add_source();
+  }
+  return at->second;
+}
+
+bool Shard::needs_stream() const {
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (merger_.empty(kSources + i)) return true;
+  }
+  return false;
+}
+
+void Shard::offer_stream(LogRecord record) {
+  const TopicPartition from{record.topic, record.partition};
+  const auto at = std::find(streams_.begin(), streams_.end(), from);
+  if (at == streams_.end() || record.offset < positions_.at(from)) return;
+  merger_.add(kSources + static_cast<std::size_t>(at - streams_.begin()), std::move(record));
+}
+
+void Shard::apply(const LogRecord& record) {
+  positions_[{record.topic, record.partition}] = record.offset + 1;
+  if (feed_.takes(record)) {
+    feed_.take(record, positions_, *core_);
+  } else {
+    core_->apply(record);
+  }
+}
+
 bool Shard::step(const std::vector<bool>& at_end) {
   const auto records = merger_.take(kBatch, at_end);
   for (const auto& record : records) {
-    core_->apply(record);
-    positions_[{record.topic, record.partition}] = record.offset + 1;
+    apply(record);
   }
   const CoreChanges changes = core_->take_changes();
-  if (!changes.empty() || (positions_ != committed_ && clock_.monotonic() >= next_idle_commit_)) commit(changes);
+  if (!changes.empty() || (durable_positions() != committed_ && clock_.monotonic() >= next_idle_commit_))
+    commit(changes);
   return !records.empty();
+}
+
+Positions Shard::durable_positions() const {
+  Positions durable = positions_;
+  for (const auto& partition : streams_) {
+    if (const auto held = feed_.read_from(partition)) durable[partition] = *held;
+  }
+  return durable;
 }
 
 void Shard::commit(const CoreChanges& changes) {
   Positions to;
-  for (const auto& [partition, next] : positions_) {
+  Positions durable = durable_positions();
+  for (const auto& [partition, next] : durable) {
     if (committed_.at(partition) != next) to.emplace(partition, next);
   }
   if (!store_.commit(number_, *core_, changes, committed_, to)) {
     throw Failure(ErrorCode::conflict, fmt::format("another arbiter has moved the positions of partition {}", number_));
   }
-  committed_ = positions_;
+  committed_ = std::move(durable);
   next_idle_commit_ = clock_.monotonic() + kIdleCommitEvery;
   for (const auto& [id, event] : changes.verdicts) {
     producer_.publish(topics::kVerdicts, event.account.empty() ? event.exchange_id : event.account, encode(event));
@@ -73,11 +122,11 @@ void Shard::commit(const CoreChanges& changes) {
   for (const auto& notice : changes.split_keys) producer_.publish(topics::kVerdicts, notice.key, encode(notice));
 }
 
-void Shard::note_lost_records(Source source, const std::string& why) {
-  log::error("{}: records were lost before they were read: {}", kSourceTopics[source], why);
+void Shard::note_lost_records(const TopicPartition& where, const std::string& why) {
+  log::error("{}: records were lost before they were read: {}", where.first, why);
   core_->note_lost_records();
+  feed_.note_lost_records(where, *core_);
   CoreChanges changes = core_->take_changes();
-  const TopicPartition where = partition(source);
   changes.rejected.push_back({where.first, where.second, positions_.at(where), "lost to retention: " + why, ""});
   positions_[where] = ConsumerOptions::kBeginning;
   commit(changes);

@@ -9,6 +9,7 @@
 
 #include "arbiter/event_merger.hpp"
 #include "arbiter/ledger_reader.hpp"
+#include "arbiter/state_feed.hpp"
 #include "arbiter/status_board.hpp"
 #include "arbiter/verdict_store.hpp"
 #include "core/runtime/clock.hpp"
@@ -31,17 +32,31 @@ class Shard {
   /// Where reading continues.
   [[nodiscard]] std::int64_t position(Source source) const;
 
+  /// Whether this shard judges what Debezium's topics tell.
+  [[nodiscard]] bool reads_streams() const { return feed_.reads_streams(); }
+  /// A partition of one of those topics is read with the others from now on; where reading begins.
+  std::int64_t add_stream(const TopicPartition& partition);
+  /// Those that were added, in that order.
+  [[nodiscard]] const std::vector<TopicPartition>& streams() const { return streams_; }
+  /// How far a partition has been read; what is held of it would be read again.
+  [[nodiscard]] std::int64_t position(const TopicPartition& partition) const { return positions_.at(partition); }
+  [[nodiscard]] bool needs_stream() const;
+  [[nodiscard]] std::size_t queued_stream(std::size_t stream) const { return merger_.size(kSources + stream); }
+  void offer_stream(LogRecord record);
+
   [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
   [[nodiscard]] std::size_t queued(Source source) const { return merger_.size(source); }
   /// A record of one of its partitions, in their order; what it has had already is dropped.
   void offer(Source source, LogRecord record);
 
-  /// Decides what has been offered, up to a batch, and commits it. `at_end`: sources that have no more for now; a
+  /// Decides what has been offered, up to a batch, and commits it. `at_end`: sources, then streams, that have no more
+  /// for now; a
   /// source without records holds the others back unless it is at its end. False when there was nothing to decide.
   /// Throws Failure(conflict) when another arbiter has moved the positions, and Failure(unavailable).
   bool step(const std::vector<bool>& at_end);
   /// Retention passed this shard: no account is trusted until it was seen whole again; then on from the start.
-  void note_lost_records(Source source, const std::string& why);
+  void note_lost_records(Source source, const std::string& why) { note_lost_records(partition(source), why); }
+  void note_lost_records(const TopicPartition& partition, const std::string& why);
 
   /// Tells the ledger reader what to read next.
   void request_readings();
@@ -49,6 +64,9 @@ class Shard {
 
  private:
   void commit(const CoreChanges& changes);
+  void apply(const LogRecord& record);
+  /// Where reading would begin after a restart.
+  [[nodiscard]] Positions durable_positions() const;
   static config::Config with_own_slices(config::Config config, int number);
 
   const config::Config config_;  // with the slices of this shard alone
@@ -57,8 +75,10 @@ class Shard {
   Producer& producer_;
   const Clock& clock_;
   std::unique_ptr<DecisionCore> core_;
+  StateFeed feed_;
   EventMerger merger_{kSources};
-  Positions positions_;  // as decided
+  std::vector<TopicPartition> streams_;
+  Positions positions_;  // as read and decided
   Positions committed_;  // as in the database
   std::chrono::nanoseconds next_idle_commit_{0};
   std::unique_ptr<LedgerReader> readings_;

@@ -17,7 +17,7 @@ constexpr std::size_t kMaxReasonBytes = 1000;
 
 /// One pass over the record; what is not named here is checked for its syntax and passed.
 struct Envelope {
-  JsonSpan version, op, before, after, source, transaction, exchange_id, reason, covers, offsets;
+  JsonSpan version, op, before, after, source, transaction, exchange_id, reason, covers, offsets, marker;
 };
 
 struct Source {
@@ -39,6 +39,7 @@ Result<Envelope> read_envelope(std::string_view text) {
                           : name == "reason"      ? &envelope.reason
                           : name == "covers"      ? &envelope.covers
                           : name == "offsets"     ? &envelope.offsets
+                          : name == "marker"      ? &envelope.marker
                                                   : nullptr;
     if (out == nullptr) continue;
     if (out->kind != JsonSpan::Kind::absent) return invalid_input(fmt::format("member '{}' stands twice", name));
@@ -83,6 +84,7 @@ Result<StateRecord> read_marker(const Envelope& envelope, Side side) {
       marker.after[walk.name().string()] = static_cast<std::int64_t>(*offset);
     }
   }
+  marker.id = clean_text(envelope.marker.string());
   return StateRecord(std::move(marker));
 }
 

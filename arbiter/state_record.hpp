@@ -45,12 +45,14 @@ struct StateMarker {
   /// Other partitions that must have been read this far before the marker counts ("topic/partition" -> next offset):
   /// where changes do not come through the partition of the marker itself (Debezium).
   std::map<std::string, std::int64_t> after;
+  std::string id;  ///< of the arbiter's own: the same stands in its message in the change stream
 };
 
 /// What is known of this side no longer follows from the records: slot recreated, columns changed, records given up.
 struct StateGap {
   Side side = Side::legacy;
   std::string reason;
+  std::string account = {};  ///< empty: every account of the side
 };
 
 /// A record that says nothing of an account, on purpose: tombstone, heartbeat, a table that is not compared.

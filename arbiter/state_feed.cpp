@@ -1,0 +1,159 @@
+#include "arbiter/state_feed.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace phoenix::arbiter {
+namespace {
+
+using config::StateSource;
+
+constexpr std::size_t kMaxHeldMarkers = 10'000;  // newer ones say all that older ones say
+
+/// The core takes balance readings as records until it takes state of every kind.
+template <class Core>
+void give(Core& core, const StateRecord& state, const LogRecord& record) {
+  if constexpr (requires { core.apply_state(state, record); }) {
+    core.apply_state(state, record);
+  } else if (std::holds_alternative<BalanceReading>(state)) {
+    core.apply(record);
+  }
+}
+
+bool reached(const StateMarker& marker, const Positions& read) {
+  return std::all_of(marker.after.begin(), marker.after.end(), [&](const auto& wanted) {
+    const auto slash = wanted.first.rfind('/');
+    if (slash == std::string::npos) return false;
+    const auto at = std::find_if(read.begin(), read.end(), [&](const auto& position) {
+      return position.first.first == std::string_view(wanted.first).substr(0, slash) &&
+             std::to_string(position.first.second) == wanted.first.substr(slash + 1);
+    });
+    return at != read.end() && at->second >= wanted.second;
+  });
+}
+
+LogRecord without_value(const LogRecord& record) {
+  return {record.topic, record.partition, record.offset, record.timestamp_ms, record.key, {}};
+}
+
+}  // namespace
+
+StateFeed::StateFeed(const config::Config& config)
+    : source_(config.arbiter.state_source),
+      streams_(source_ == StateSource::debezium && config.find_slice(config.arbiter.legacy_state.slice) != nullptr),
+      decoder_(config),
+      debezium_(config.arbiter) {}
+
+bool StateFeed::takes(const LogRecord& record) const {
+  return record.topic != topics::kShadowRequests && record.topic != topics::kGatewayStatus;
+}
+
+void StateFeed::take(const LogRecord& record, const Positions& read, DecisionCore& core) {
+  if (record.topic == topics::kDbStateUpdates) {
+    take_state(record, core);
+  } else {
+    take_debezium(record, core);
+  }
+  feed_markers(read, core);
+}
+
+void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
+  auto state = decoder_.decode(record);
+  if (source_ == StateSource::query) {
+    // Somebody may capture although nobody asked for it; the rest is the core's, readings and what cannot be read.
+    if (!state || std::holds_alternative<BalanceReading>(*state)) core.apply(record);
+    return;
+  }
+  if (!state) return set_aside(record, state.error().message, core);
+  if (auto* marker = std::get_if<StateMarker>(&*state); marker != nullptr && !marker->after.empty()) {
+    if (markers_.size() == kMaxHeldMarkers) markers_.pop_front();
+    markers_.push_back({std::move(*marker), without_value(record)});
+    return;
+  }
+  give(core, *state, record);
+}
+
+void StateFeed::take_debezium(const LogRecord& record, DecisionCore& core) {
+  auto decoded = debezium_.decode(record);
+  if (!decoded) return set_aside(record, decoded.error().message, core);
+  if (std::holds_alternative<StateIgnored>(*decoded)) return;
+  const Side side = debezium_.side_of(record.topic);
+  if (auto* gap = std::get_if<StateGap>(&*decoded)) return give(core, *gap, record);
+  StreamJoiner& joiner = joiners_[index(side)];
+  if (const auto* message = std::get_if<DebeziumMessage>(&*decoded)) {
+    joiner.message(*message, record);
+  } else {
+    auto& row = std::get<DebeziumRow>(*decoded);
+    if (!row.ordered && row.change.op != StateChange::Op::snapshot) {
+      return set_aside(
+          record,
+          "Debezium record: without its transaction's number and place it cannot be joined with its exchange;"
+          " add txId and sequence to add.fields of the flattened form",
+          core);
+    }
+    joiner.row(std::move(row), without_value(record));
+  }
+  feed_joined(side, core);
+}
+
+void StateFeed::feed_joined(Side side, DecisionCore& core) {
+  StreamJoiner& joiner = joiners_[index(side)];
+  LogRecord last;
+  for (auto& joined : joiner.take_joined()) {
+    give(core, StateRecord(std::move(joined.change)), joined.record);
+    last = std::move(joined.record);
+  }
+  if (joiner.take_overflow())
+    feed_gap(side, "more rows wait for the messages of their transactions than can be held", "", last, core);
+}
+
+void StateFeed::feed_markers(const Positions& read, DecisionCore& core) {
+  for (auto at = markers_.begin(); at != markers_.end();) {
+    if (!reached(at->marker, read)) {
+      ++at;
+      continue;
+    }
+    StateMarker marker = std::move(at->marker);
+    const LogRecord record = std::move(at->record);
+    at = markers_.erase(at);
+    // Rows from before it have been read, but those that still wait for a message are not in the core.
+    joiners_[index(marker.side)].passed(marker.id);
+    feed_joined(marker.side, core);
+    marker.after.clear();
+    give(core, StateRecord(std::move(marker)), record);
+  }
+}
+
+void StateFeed::set_aside(const LogRecord& record, const std::string& reason, DecisionCore& core) {
+  core.reject(record, reason);
+  if (source_ == StateSource::query) return;
+  if (record.topic != topics::kDbStateUpdates)
+    return feed_gap(debezium_.side_of(record.topic), reason, "", record, core);
+  // Captured changes have their account as key, and which side this was of may be what cannot be read.
+  for (const Side side : {Side::legacy, Side::modern}) feed_gap(side, reason, record.key, record, core);
+}
+
+void StateFeed::feed_gap(Side side, std::string reason, std::string account, const LogRecord& record,
+                         DecisionCore& core) {
+  give(core, StateRecord(StateGap{side, std::move(reason), std::move(account)}), without_value(record));
+}
+
+void StateFeed::note_lost_records(const TopicPartition& where, DecisionCore& core) {
+  if (source_ == StateSource::query) return;
+  LogRecord record;
+  record.topic = where.first;
+  record.partition = where.second;
+  const std::string reason = "records were lost to retention";
+  if (where.first == topics::kDbStateUpdates) {
+    for (const Side side : {Side::legacy, Side::modern}) feed_gap(side, reason, "", record, core);
+  } else if (streams_ && where.first != topics::kShadowRequests && where.first != topics::kGatewayStatus) {
+    feed_gap(debezium_.side_of(where.first), reason, "", record, core);
+  }
+}
+
+std::optional<std::int64_t> StateFeed::read_from(const TopicPartition& partition) const {
+  if (!streams_) return std::nullopt;
+  return joiners_[index(debezium_.side_of(partition.first))].read_from(partition);
+}
+
+}  // namespace phoenix::arbiter
