@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <pqxx/pqxx>
 
 #include "arbiter/database_url.hpp"
@@ -10,6 +11,7 @@
 namespace phoenix::arbiter {
 
 struct VerdictStore::Impl {
+  std::mutex mutex;  // of all below
   std::string url;
   std::unique_ptr<pqxx::connection> connection;
   int shards = 1;
@@ -25,6 +27,7 @@ struct VerdictStore::Impl {
   /// Every error of Postgres ends the connection: what state it is in is not worth finding out.
   template <class Work>
   auto guarded(Work work) {
+    const std::lock_guard lock(mutex);
     try {
       return work();
     } catch (const pqxx::failure& e) {

@@ -55,9 +55,9 @@ void load_records(pqxx::work& transaction, int shard, CoreState& state) {
            "SELECT topic, count(*) FROM arbiter.rejected WHERE partition = $1 GROUP BY topic", shard)) {
     state.rejected[row[0].as<std::string>()] = row[1].as<std::uint64_t>();
   }
-  for (const auto& row : transaction.exec_params(
-           "SELECT at_us, exchange_id FROM arbiter.seen WHERE shard = $1 ORDER BY at_us, exchange_id", shard)) {
-    state.seen.emplace_back(row[0].as<std::int64_t>(), row[1].as<std::string>());
+  for (const auto& row :
+       transaction.exec_params("SELECT ids FROM arbiter.seen_ids WHERE shard = $1 ORDER BY version", shard)) {
+    rows::read_seen(row[0].as<std::string>(), state.seen);
   }
   for (const auto& row :
        transaction.exec_params("SELECT topic, partition, next FROM arbiter.positions WHERE shard = $1", shard)) {
