@@ -3,8 +3,6 @@
 namespace phoenix::arbiter {
 
 const char* const kSchemaSql = R"sql(
-CREATE SCHEMA IF NOT EXISTS arbiter;
-
 -- ---- read interface: names and columns stay ----------------------------------------------------------------------
 
 -- Every verdict that is not a plain match. id: the exchange's id, or account/NAME/TIME for a verdict on an account alone

@@ -17,7 +17,8 @@ config::Config Shard::with_own_slices(config::Config config, int number) {
   return config;
 }
 
-Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock)
+Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
+             Purpose purpose)
     : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
   CoreState state = store.load(number);
   positions_ = std::move(state.positions);
@@ -28,7 +29,7 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   core_ = std::make_unique<DecisionCore>(config_, std::move(state));
   const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
   // A partition without a slice has no accounts; its load on the ledgers would be for nothing.
-  if (!legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
+  if (purpose == Purpose::judge && !legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
 }

@@ -27,8 +27,13 @@ class Shard {
  public:
   static constexpr std::size_t kBatch = 2'000;  ///< records a transaction, at most
 
+  enum class Purpose {
+    judge,
+    recompute,  ///< from the log alone: nothing is read from the ledgers
+  };
   /// Takes up the state of the last commit; throws Failure like VerdictStore::load. Everything passed must outlive it.
-  Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock);
+  Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
+        Purpose purpose = Purpose::judge);
 
   [[nodiscard]] TopicPartition partition(Source source) const;
   /// Where reading continues.

@@ -105,17 +105,19 @@ SELECT topic, partition, "offset", reason, decode(value, 'hex')
 FROM json_to_recordset($1::json) AS r(topic text, partition int, "offset" bigint, reason text, value text)
 ON CONFLICT DO NOTHING)sql";
 
-bool advance(pqxx::work& transaction, const PreparedCommit& commit) {
+template <class InSchema>
+bool advance(pqxx::work& transaction, const PreparedCommit& commit, const InSchema& in_schema) {
   for (const auto& [partition, next] : commit.to) {
     const std::int64_t from = commit.from.at(partition);
     const auto result = transaction.exec_params(
-        "UPDATE arbiter.positions SET next = $5 WHERE shard = $1 AND topic = $2 AND partition = $3 AND next = $4",
+        in_schema(
+            "UPDATE arbiter.positions SET next = $5 WHERE shard = $1 AND topic = $2 AND partition = $3 AND next = $4"),
         commit.shard, partition.first, partition.second, from, next);
     if (result.affected_rows() == 1) continue;
     if (from != ConsumerOptions::kBeginning) return false;
-    const auto inserted =
-        transaction.exec_params("INSERT INTO arbiter.positions VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                                commit.shard, partition.first, partition.second, next);
+    const auto inserted = transaction.exec_params(
+        in_schema("INSERT INTO arbiter.positions VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"), commit.shard,
+        partition.first, partition.second, next);
     if (inserted.affected_rows() != 1) return false;
   }
   return true;
@@ -136,11 +138,13 @@ void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
 
 }  // namespace
 
-VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of)
+VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of,
+                           std::string schema)
     : impl_(std::make_unique<Impl>()) {
   impl_->url = std::move(url);
   impl_->shards = shards;
   impl_->owner_of = std::move(owner_of);
+  impl_->schema = std::move(schema);
 }
 VerdictStore::~VerdictStore() = default;
 
@@ -153,9 +157,11 @@ void VerdictStore::connect() {
     transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kSchemaLock);
     transaction.exec("SET LOCAL client_min_messages = warning");
     refuse_older_schema(transaction, impl_->url);
-    transaction.exec(kSchemaSql);
-    transaction.exec_params("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING", impl_->shards);
-    const int built_on = transaction.exec1("SELECT partitions FROM arbiter.layout")[0].as<int>();
+    transaction.exec("CREATE SCHEMA IF NOT EXISTS " + impl_->schema);
+    transaction.exec(impl_->in_schema(kSchemaSql));
+    transaction.exec_params(impl_->in_schema("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING"),
+                            impl_->shards);
+    const int built_on = transaction.exec1(impl_->in_schema("SELECT partitions FROM arbiter.layout"))[0].as<int>();
     if (built_on != impl_->shards) {
       throw Failure(
           ErrorCode::invalid_input,
@@ -204,20 +210,23 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
 bool VerdictStore::commit(const PreparedCommit& commit) {
   return impl_->guarded([&] {
     pqxx::work transaction(impl_->connected());
+    const auto in_schema = [this](const char* sql) { return impl_->in_schema(sql); };
     const auto known = impl_->versions.find(commit.shard);
     const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
-    const auto fenced = transaction.exec_params(version == 0 ? kFirstProgress : kProgress, commit.shard, version,
-                                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us);
-    if (fenced.affected_rows() != 1 || !advance(transaction, commit)) return false;
+    const auto fenced =
+        transaction.exec_params(in_schema(version == 0 ? kFirstProgress : kProgress), commit.shard, version,
+                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us);
+    if (fenced.affected_rows() != 1 || !advance(transaction, commit, in_schema)) return false;
     if (!commit.seen.empty())
-      transaction.exec_params(kSeen, commit.shard, version + 1, commit.seen_until_us, commit.seen);
+      transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.seen_until_us, commit.seen);
     for (const auto& [sql, rows, of_shard] : commit.statements) {
-      of_shard ? transaction.exec_params(sql, rows, commit.shard) : transaction.exec_params(sql, rows);
+      of_shard ? transaction.exec_params(in_schema(sql), rows, commit.shard)
+               : transaction.exec_params(in_schema(sql), rows);
     }
     std::int64_t& forgotten_until_us = impl_->forgotten_until_us[commit.shard];
     if (commit.seen_since_us > forgotten_until_us + kForgetEveryUs) {
-      transaction.exec_params("DELETE FROM arbiter.seen_ids WHERE shard = $1 AND until_us < $2", commit.shard,
-                              commit.seen_since_us);
+      transaction.exec_params(in_schema("DELETE FROM arbiter.seen_ids WHERE shard = $1 AND until_us < $2"),
+                              commit.shard, commit.seen_since_us);
       forgotten_until_us = commit.seen_since_us;
     }
     transaction.commit();

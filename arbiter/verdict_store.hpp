@@ -25,8 +25,12 @@ struct PreparedCommit {
 
 class VerdictStore {
  public:
+  static constexpr const char* kSchema = "arbiter";
+
   /// `owner_of(slice)` is the shard of a slice, of `shards` in all.
-  VerdictStore(std::string url, int shards, std::function<int(const std::string& slice)> owner_of);
+  /// `schema` is where it keeps its tables: the one that everybody reads unless told otherwise.
+  VerdictStore(std::string url, int shards, std::function<int(const std::string& slice)> owner_of,
+               std::string schema = kSchema);
   ~VerdictStore();
   VerdictStore(const VerdictStore&) = delete;
   VerdictStore& operator=(const VerdictStore&) = delete;

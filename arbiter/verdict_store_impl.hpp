@@ -1,6 +1,7 @@
 // Shared by the store's two sources: the connection, and what its errors mean. Internal to the store.
 #pragma once
 
+#include <boost/algorithm/string/replace.hpp>
 #include <map>
 #include <mutex>
 #include <pqxx/pqxx>
@@ -16,8 +17,14 @@ struct VerdictStore::Impl {
   std::unique_ptr<pqxx::connection> connection;
   int shards = 1;
   std::function<int(const std::string&)> owner_of;
+  std::string schema;
   std::map<int, std::int64_t> forgotten_until_us;  // by shard
   std::map<int, std::int64_t> versions;            // by shard: the last commit seen; absent: none
+
+  /// Statements name the schema `arbiter`; here they are of this store's.
+  [[nodiscard]] std::string in_schema(const char* sql) const {
+    return schema == kSchema ? sql : boost::algorithm::replace_all_copy(std::string(sql), "arbiter.", schema + ".");
+  }
 
   pqxx::connection& connected() {
     if (!connection) throw Failure(ErrorCode::unavailable, "verdict store: not connected");
