@@ -198,7 +198,7 @@ ExchangeEvent read_frame(std::string_view frame) {
   frame.remove_prefix(4);
   if (length > frame.size()) throw Failure(invalid_input("the header is cut short"));
   Header header;
-  JsonCursor json(frame.substr(0, length));
+  JsonCursor json(frame.substr(0, length), JsonCursor::Strings::bytes);
   read_object<Header>(json, header, kHeader, "");
   json.finish();
   std::string_view rest = frame.substr(length);

@@ -18,24 +18,6 @@ bool is_digit(char byte) {
   return byte >= '0' && byte <= '9';
 }
 
-void append_code_point(std::string& out, std::uint32_t code) {
-  if (code < 0x100) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0 | (code >> 6));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0 | (code >> 12));
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | (code >> 18));
-    out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  }
-}
-
 }  // namespace
 
 void JsonCursor::fail(std::string_view what) const {
@@ -108,6 +90,24 @@ void JsonCursor::read(std::string& out) {
   }
 }
 
+void JsonCursor::append(std::string& out, std::uint32_t code) const {
+  if (code < 0x80 || (latin_ && code < 0x100)) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xc0 | (code >> 6));
+    out += static_cast<char>(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xe0 | (code >> 12));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
+    out += static_cast<char>(0x80 | (code & 0x3f));
+  } else {
+    out += static_cast<char>(0xf0 | (code >> 18));
+    out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
+    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
+    out += static_cast<char>(0x80 | (code & 0x3f));
+  }
+}
+
 void JsonCursor::escaped(std::string& out) {
   if (at_ + 1 >= text_.size()) fail("a string does not end");
   const char kind = text_[at_ + 1];
@@ -128,7 +128,7 @@ void JsonCursor::escaped(std::string& out) {
     if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair stands alone");
     code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
   }
-  append_code_point(out, code);
+  append(out, code);
 }
 
 std::uint32_t JsonCursor::hex4() {
@@ -163,17 +163,21 @@ void JsonCursor::raw_utf8(std::string& out) {
   if (!good || code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
     fail("a string is not UTF-8");
   at_ += length;
-  append_code_point(out, code);
+  append(out, code);
 }
 
 void JsonCursor::read(bool& out) {
-  out = peek() == 't';
-  literal(out ? "true" : "false");
+  const std::string_view value = word();
+  if (value == "null") fail("true or false is expected");
+  out = value == "true";
 }
 
-void JsonCursor::literal(std::string_view word) {
-  if (text_.substr(at_, word.size()) != word) fail("a value is unknown");
-  at_ += word.size();
+std::string_view JsonCursor::word() {
+  const char first = peek();
+  const std::string_view expected = first == 't' ? "true" : first == 'f' ? "false" : "null";
+  if (text_.substr(at_, expected.size()) != expected) fail("a value is unknown");
+  at_ += expected.size();
+  return expected;
 }
 
 JsonCursor::Integer JsonCursor::integer() {
@@ -193,7 +197,9 @@ JsonCursor::Integer JsonCursor::integer() {
   return number;
 }
 
-void JsonCursor::skip_number() {
+std::string_view JsonCursor::number() {
+  if (peek() == '\0') fail("a value is unknown");
+  const std::size_t begin = at_;
   const auto digits = [&] {
     const std::size_t start = at_;
     while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
@@ -213,6 +219,7 @@ void JsonCursor::skip_number() {
     if (at('+') || at('-')) ++at_;
     if (digits() == 0) fail("a number does not end");
   }
+  return text_.substr(begin, at_ - begin);
 }
 
 void JsonCursor::skip() {
@@ -232,13 +239,12 @@ void JsonCursor::skip_at(int depth) {
     case '"':
       return read(text);
     case 't':
-      return literal("true");
     case 'f':
-      return literal("false");
     case 'n':
-      return literal("null");
+      word();
+      return;
     default:
-      return skip_number();
+      number();
   }
 }
 

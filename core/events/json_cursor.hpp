@@ -1,6 +1,5 @@
-// Reads JSON text forwards, value by value, without building a document: for events that are read by the ten thousand
-// a second. Strict (RFC 8259): what is not JSON is an error that says where. Strings come out as bytes, as the frames
-// of `shadow-requests` spell them: code points up to 255 are the byte of that number, others stay UTF-8.
+// Reads JSON text forwards, value by value, without building a document: for what is read by the ten thousand a second.
+// Strict (RFC 8259): what is not JSON is an error that says where.
 //
 // Every call throws Failure(invalid_input). One thread.
 #pragma once
@@ -17,7 +16,15 @@ namespace phoenix {
 
 class JsonCursor {
  public:
-  explicit JsonCursor(std::string_view text) : text_(text) {}
+  enum class Strings {
+    utf8,
+    bytes,  ///< as frames of `shadow-requests` spell them: a code point up to 255 is the byte of that number
+  };
+  explicit JsonCursor(std::string_view text, Strings strings = Strings::utf8)
+      : text_(text), latin_(strings == Strings::bytes) {}
+
+  /// The first byte of the value that comes next: it tells the kind.
+  [[nodiscard]] char peek();
 
   /// Enters an object or an array; true while there is another member or element.
   ///   cursor.enter('{'); while (cursor.next_member(name)) …   cursor.enter('['); while (cursor.next_element()) …
@@ -36,6 +43,10 @@ class JsonCursor {
       fail("a number is out of range");
     out = static_cast<Number>(number.negative ? 0 - number.magnitude : number.magnitude);
   }
+  /// A number, as it is written.
+  std::string_view number();
+  /// true, false or null, as it is written.
+  std::string_view word();
   /// Passes one value of any kind.
   void skip();
   /// Nothing but white space may follow.
@@ -50,18 +61,18 @@ class JsonCursor {
   };
   static constexpr int kDeepest = 64;
 
-  [[nodiscard]] char peek();  // the next byte that is not white space
   void expect(char byte);
   bool next(char closing);
   Integer integer();
-  void skip_number();
   void skip_at(int depth);
-  void literal(std::string_view word);
   void escaped(std::string& out);
   std::uint32_t hex4();
   void raw_utf8(std::string& out);
 
+  void append(std::string& out, std::uint32_t code) const;
+
   std::string_view text_;
+  const bool latin_;
   std::size_t at_ = 0;
   bool fresh_ = false;  // just entered: no comma before what follows
 };
