@@ -2,4 +2,7 @@ phoenix_test(arbiter_unit unit
   SOURCES arbiter/response_differ_test.cpp arbiter/compare_rules_test.cpp arbiter/body_document_test.cpp
           arbiter/key_writers_test.cpp arbiter/alignment_test.cpp arbiter/decision_core_test.cpp
           arbiter/score_window_test.cpp arbiter/event_merger_test.cpp
+          arbiter/accepted_changes_test.cpp arbiter/accepted_sandbox_test.cpp arbiter/accepted_rules_file_test.cpp
   DEPS phoenix_arbiter_lib)
+set_source_files_properties(arbiter/accepted_changes_test.cpp PROPERTIES COMPILE_DEFINITIONS
+  PHOENIX_EXAMPLE_RULES="${PROJECT_SOURCE_DIR}/docs/accepted-changes.lua")
