@@ -137,16 +137,25 @@ using Values = std::vector<std::pair<std::string, PredictedValue>>;
 void read_values(lua_State* state, const char* table, Values& out) {
   if (!lua_istable(state, -1)) luaL_error(state, "'%s' must be a table", table);
   for (lua_pushnil(state); lua_next(state, -2) != 0; lua_pop(state, 1)) {
-    const char* name = key_text(state, table);
-    if (table[0] == 'r' && name[0] != '/') luaL_error(state, "response: '%s' is no path like /fee", name);
-    out.emplace_back(name, PredictedValue{});
-    read_value(state, name, out.back().second);
-    const auto kind = out.back().second.kind;
-    if (table[0] == 'h' && kind != PredictedValue::Kind::text && kind != PredictedValue::Kind::absent) {
-      luaL_error(state, "headers: '%s' must be text or absent", name);
-    }
+    out.emplace_back(key_text(state, table), PredictedValue{});
+    read_value(state, out.back().first.c_str(), out.back().second);
   }
   sort_by_name(out);
+}
+
+void read_response(lua_State* state, Values& out) {
+  read_values(state, "response", out);
+  for (const auto& [path, value] : out) {
+    if (!path.starts_with('/')) luaL_error(state, "response: '%s' is no path like /fee", path.c_str());
+  }
+}
+
+void read_headers(lua_State* state, Values& out) {
+  read_values(state, "headers", out);
+  for (const auto& [name, value] : out) {
+    const bool usable = value.kind == PredictedValue::Kind::text || value.kind == PredictedValue::Kind::absent;
+    if (!usable) luaL_error(state, "headers: '%s' must be text or absent", name.c_str());
+  }
 }
 
 void read_amounts(lua_State* state, const char* table, std::vector<std::pair<std::string, std::int64_t>>& out) {
@@ -202,9 +211,9 @@ void read_prediction(lua_State* state, bool consequence, Prediction& out) {
       if (!lua_isinteger(state, -1)) luaL_error(state, "status must be an integer");
       out.status = lua_tointeger(state, -1);
     } else if (name == "response") {
-      read_values(state, "response", out.response);
+      read_response(state, out.response);
     } else if (name == "headers") {
-      read_values(state, "headers", out.headers);
+      read_headers(state, out.headers);
     } else if (name == "delta") {
       read_amounts(state, "delta", out.delta);
     } else if (name == "shift" && !consequence) {

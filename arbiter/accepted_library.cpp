@@ -351,31 +351,39 @@ const luaL_Reg kFunctions[] = {{"half_even", half_even},
 const luaL_Reg kTextMethods[] = {
     {"sub", sub}, {"upper", upper}, {"lower", lower}, {"starts_with", starts_with}, {"ends_with", ends_with}};
 
-int unknown_name(lua_State* state) {
-  const char* name = lua_type(state, 2) == LUA_TSTRING ? lua_tostring(state, 2) : "?";
-  lua_pushvalue(state, 2);
-  if (lua_rawget(state, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  return luaL_error(state, "there is no name '%s' in rules (docs/accepted-changes.md lists them)", name);
-}
-int no_globals(lua_State* state) {
-  const char* name = lua_type(state, 2) == LUA_TSTRING ? lua_tostring(state, 2) : "?";
-  return luaL_error(state, "assignment to the global '%s': declare it local", name);
-}
-int unknown_method(lua_State* state) {
-  lua_pushvalue(state, 2);
-  if (lua_rawget(state, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  const char* name = lua_type(state, 2) == LUA_TSTRING ? lua_tostring(state, 2) : "?";
-  return luaL_error(state, "text has no method '%s' in rules (docs/accepted-changes.md lists them)", name);
+/// Pushes the function of that name; false when there is none. Looked up when it is used: an interpreter lives for one
+/// question, and most questions use few names.
+template <std::size_t kCount>
+bool push_function(lua_State* state, const luaL_Reg (&functions)[kCount], std::string_view name) {
+  const auto found = std::find_if(functions, functions + kCount, [&](const auto& f) { return name == f.name; });
+  if (found == functions + kCount) return false;
+  lua_pushcfunction(state, found->func);
+  return true;
 }
 
-/// Pushes a table of the functions.
-template <std::size_t kCount>
-void push_functions(lua_State* state, const luaL_Reg (&functions)[kCount]) {
-  lua_createtable(state, 0, kCount + 3);
-  for (const auto& [name, function] : functions) {
-    lua_pushcfunction(state, function);
-    lua_setfield(state, -2, name);
+/// The key of an access that a metamethod was called for.
+const char* key_name(lua_State* state) {
+  return lua_type(state, 2) == LUA_TSTRING ? lua_tostring(state, 2) : "?";
+}
+
+int find_name(lua_State* state) {
+  const std::string_view name = key_name(state);
+  if (push_function(state, kFunctions, name)) return 1;
+  if (name == "null" || name == "absent") {
+    lua_pushlightuserdata(state, const_cast<char*>(name == "null" ? &kNullValue : &kAbsentValue));
+    return 1;
   }
+  if (name == "rule") return lua_pushvalue(state, lua_upvalueindex(1)), 1;
+  return luaL_error(state, "there is no name '%s' in rules (docs/accepted-changes.md lists them)", name.data());
+}
+
+int no_globals(lua_State* state) {
+  return luaL_error(state, "assignment to the global '%s': declare it local", key_name(state));
+}
+
+int find_method(lua_State* state) {
+  if (push_function(state, kTextMethods, key_name(state))) return 1;
+  return luaL_error(state, "text has no method '%s' in rules (docs/accepted-changes.md lists them)", key_name(state));
 }
 
 }  // namespace
@@ -383,22 +391,15 @@ void push_functions(lua_State* state, const luaL_Reg (&functions)[kCount]) {
 void push_environment(lua_State* state, int (*rule)(lua_State*)) {
   lua_pushliteral(state, "");
   lua_createtable(state, 0, 1);
-  push_functions(state, kTextMethods);
-  lua_pushcclosure(state, unknown_method, 1);
+  lua_pushcfunction(state, find_method);
   lua_setfield(state, -2, "__index");
   lua_setmetatable(state, -2);  // of all strings
   lua_pop(state, 1);
 
   lua_newtable(state);
   lua_createtable(state, 0, 2);
-  push_functions(state, kFunctions);
   lua_pushcfunction(state, rule);
-  lua_setfield(state, -2, "rule");
-  lua_pushlightuserdata(state, const_cast<char*>(&kNullValue));
-  lua_setfield(state, -2, "null");
-  lua_pushlightuserdata(state, const_cast<char*>(&kAbsentValue));
-  lua_setfield(state, -2, "absent");
-  lua_pushcclosure(state, unknown_name, 1);
+  lua_pushcclosure(state, find_name, 1);
   lua_setfield(state, -2, "__index");
   lua_pushcfunction(state, no_globals);
   lua_setfield(state, -2, "__newindex");

@@ -291,7 +291,7 @@ TEST_CASE("nonsense is an error, counted, and accepts nothing") {
   for (const auto& [expect, words] : std::vector<std::pair<std::string, std::string>>{
            {"1", "must return a table or nil"},
            {"{fee=1}", "'fee' is not part of a prediction"},
-           {"{response={fee=1}}", "'fee' is no path"},
+           {"{response={fee=1}}", "response: 'fee' is no path"},
            {"{response={[1]=1}}", "has a key that is no text"},
            {"{response={['/fee']={}}}", "predicts no text"},
            {"{shift={['7']='6'}}", "must be an integer in minor units"},
