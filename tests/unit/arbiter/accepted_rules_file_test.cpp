@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "arbiter/accepted_active_rules.hpp"
 #include "arbiter/accepted_rules_record.hpp"
 #include "tests/support/catch.hpp"
 
@@ -195,4 +196,37 @@ TEST_CASE("rules end when the configuration names none any more") {
   CHECK(bench.published[0].second.text.empty());
   publisher.offer(1, sha256_of(""), 0s);
   CHECK(bench.published.size() == 1);
+}
+
+TEST_CASE("a shard's rules are those of the last good record, and survive a restart with their counts") {
+  const auto record = [](const std::string& text) {
+    return encode(AcceptedRulesRecord{"rules.lua", text, {}, "a"}).value();
+  };
+  ActiveRules active;
+  CHECK(active.stored().empty());
+  CHECK(ActiveRules::restored("").value().sha256().empty());
+  CHECK_FALSE(active.activate(record(rules_for("transfers", "a") + rules_for("transfers", "b"))).has_value());
+  active.changes().note_exchange("transfers", 7);
+  CHECK(active.changes().counts().at("a").exchanges_since_match == 1);
+
+  const std::string before = active.sha256();
+  CHECK_FALSE(active.activate(record(rules_for("transfers", "a") + rules_for("transfers", "b"))).has_value());
+  CHECK_THAT(active.activate(record("rule{}")).value(), Contains("rules.lua:1: "));
+  CHECK(active.activate("{}").has_value());
+  CHECK(active.sha256() == before);
+
+  const auto again = ActiveRules::restored(active.stored());
+  REQUIRE(again.has_value());
+  CHECK(again->sha256() == before);
+  CHECK(again->changes().counts() == active.changes().counts());
+  CHECK(again->changes().rules().size() == 2);
+
+  CHECK_FALSE(active.activate(record(rules_for("transfers", "b") + rules_for("transfers", "c"))).has_value());
+  CHECK(active.changes().counts().size() == 2);
+  CHECK(active.changes().counts().at("b").active_since_us == 7);
+  CHECK(active.changes().counts().at("c") == AcceptedRuleCounts{});
+  CHECK_FALSE(active.activate(record("")).has_value());
+  CHECK(active.changes().empty());
+  CHECK(active.sha256() == sha256_of(""));
+  CHECK_FALSE(ActiveRules::restored("{}").has_value());
 }
