@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arbiter/accepted_rules_file.hpp"
 #include "arbiter/arbiter_service.hpp"
 #include "arbiter/rebuild.hpp"
 #include "core/runtime/log.hpp"
@@ -40,14 +41,15 @@ int main(int argc, char** argv) {
         "compares both legs of every exchange and both ledgers\n\n"
         "phoenix-arbiter rebuild --config FILE [--swap] recomputes everything from the log, compares it with\n"
         "what stands in the database, and with --swap puts it in its place.",
-        serve);
+        serve, arbiter::check_rules_file);
   }
   arguments.erase(arguments.begin() + 1);
   const auto swap = std::find_if(arguments.begin() + 1, arguments.end(),
                                  [](const char* argument) { return std::string_view(argument) == "--swap"; });
   const bool swaps = swap != arguments.end();
   if (swaps) arguments.erase(swap);
-  return run_program(static_cast<int>(arguments.size()), arguments.data(), "phoenix-arbiter",
-                     "rebuild: recomputes everything from the log and compares it with what stands in the database",
-                     [swaps](const config::Config& config) { return rebuild(config, swaps); });
+  return run_program(
+      static_cast<int>(arguments.size()), arguments.data(), "phoenix-arbiter",
+      "rebuild: recomputes everything from the log and compares it with what stands in the database",
+      [swaps](const config::Config& config) { return rebuild(config, swaps); }, arbiter::check_rules_file);
 }

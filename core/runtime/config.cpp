@@ -111,6 +111,7 @@ void read_arbiter(Section arbiter, ArbiterConfig& out) {
   arbiter.read("settle", out.settle);
   read_state(arbiter, out);
   arbiter.read("score_interval", out.score_interval);
+  arbiter.read("accepted_changes", out.accepted_changes);
   for (auto [name, ledger] : {std::pair{"legacy_db", &out.legacy_db}, std::pair{"modern_db", &out.modern_db}}) {
     Section section = arbiter.section(name);
     section.read("url", ledger->url);

@@ -84,6 +84,7 @@ struct ArbiterConfig {
   std::vector<JobConfig> jobs;
   milliseconds settle{5'000};        // event time after which differing positions at quiescence are decided
   milliseconds score_interval{500};  // event time between two scores of a slice
+  std::string accepted_changes;      // file of rules in Lua; empty: no difference is accepted
 };
 
 struct CaptureSideConfig {

@@ -201,14 +201,16 @@ int run_guarded(const std::string& name, const std::function<int()>& body) {
 }
 
 int run_program(int argc, char** argv, const std::string& name, const std::string& description,
-                const std::function<int(const config::Config&)>& body) {
+                const std::function<int(const config::Config&)>& body,
+                const std::function<void(const config::Config&)>& check) {
   const CommandLine line = parse_command_line(argc, argv);
   if (line.action == Action::print_help) return print_help(name, description), 0;
   if (line.action == Action::print_version) return fmt::print("{} {}\n", name, PHOENIX_VERSION), 0;
   if (!line.error.empty()) return fail(name, line.error, kExitUsage);
   if (line.action == Action::check_config) {
     return guarded(name, [&] {
-      config::load(line.config_file).value();
+      const auto config = config::load(line.config_file).value();
+      if (check) check(config);
       fmt::print("{}: ok\n", line.config_file);
       return 0;
     });

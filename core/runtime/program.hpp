@@ -40,9 +40,11 @@ inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
 /// Parses the common options, loads the configuration and calls `body`. Every failure ends in one line on stderr,
-/// `NAME: message`, and a non-zero exit status: 2 when the command line is wrong, else 1.
+/// `NAME: message`, and a non-zero exit status: 2 when the command line is wrong, else 1. `check`: what --check-config
+/// checks beyond the file itself; throws Failure.
 int run_program(int argc, char** argv, const std::string& name, const std::string& description,
-                const std::function<int(const config::Config&)>& body);
+                const std::function<int(const config::Config&)>& body,
+                const std::function<void(const config::Config&)>& check = {});
 
 /// For programs with options of their own: signals, logging and the one line on failure. `body` returns the exit
 /// status; a Failure with `invalid_input` ends in 1 like any other.

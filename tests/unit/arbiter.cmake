@@ -3,5 +3,8 @@ phoenix_test(arbiter_unit unit
           arbiter/key_writers_test.cpp arbiter/alignment_test.cpp arbiter/decision_core_test.cpp
           arbiter/score_window_test.cpp arbiter/event_merger_test.cpp
           arbiter/json_span_test.cpp arbiter/state_decoder_test.cpp arbiter/stream_joiner_test.cpp
+          arbiter/accepted_changes_test.cpp arbiter/accepted_sandbox_test.cpp arbiter/accepted_rules_file_test.cpp
   DEPS phoenix_arbiter_lib)
 target_compile_definitions(arbiter_unit PRIVATE PHOENIX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+set_source_files_properties(arbiter/accepted_changes_test.cpp PROPERTIES COMPILE_DEFINITIONS
+  PHOENIX_EXAMPLE_RULES="${PROJECT_SOURCE_DIR}/docs/accepted-changes.lua")
