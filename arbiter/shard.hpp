@@ -10,6 +10,7 @@
 #include "arbiter/event_merger.hpp"
 #include "arbiter/ledger_reader.hpp"
 #include "arbiter/status_board.hpp"
+#include "arbiter/sweep_runner.hpp"
 #include "arbiter/verdict_store.hpp"
 #include "core/runtime/clock.hpp"
 
@@ -43,7 +44,7 @@ class Shard {
   /// Retention passed this shard: no account is trusted until it was seen whole again; then on from the start.
   void note_lost_records(Source source, const std::string& why);
 
-  /// Tells the ledger reader what to read next.
+  /// Tells the ledger reader what to read next, and a sweep what it asked.
   void request_readings();
   [[nodiscard]] ShardStatus status() const;
 
@@ -62,6 +63,7 @@ class Shard {
   Positions committed_;  // as in the database
   std::chrono::nanoseconds next_idle_commit_{0};
   std::unique_ptr<LedgerReader> readings_;
+  std::unique_ptr<SweepRunner> sweeps_;
 };
 
 }  // namespace phoenix::arbiter

@@ -165,6 +165,10 @@ void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
 
 }  // namespace
 
+const std::string& verdict_database(const config::Config& config) {
+  return config.arbiter.database.empty() ? config.orchestrator.database : config.arbiter.database;
+}
+
 VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of)
     : impl_(std::make_unique<Impl>()) {
   impl_->url = std::move(url);

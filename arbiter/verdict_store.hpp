@@ -9,6 +9,9 @@
 
 namespace phoenix::arbiter {
 
+/// The arbiter's database.
+const std::string& verdict_database(const config::Config& config);
+
 class VerdictStore {
  public:
   /// `owner_of(slice)` is the shard of a slice, of `shards` in all.
