@@ -82,10 +82,11 @@ std::string array_literal(const std::vector<std::string>& keys) {
 std::string SweepSql::probe(const config::SweepTableConfig& table) {
   // The outer join gives types without a row. An ICU database sorts by its locale, whatever datcollate says.
   return fmt::format(
-      "SELECT pg_typeof(x.k)::text, pg_typeof(x.b)::text, coalesce(collation for (x.k), '') IN ('\"C\"', '\"POSIX\"')"
+      "SELECT pg_typeof(x.k)::text, pg_typeof(x.b)::text, coalesce(collation for (x.t), '') IN ('\"C\"', '\"POSIX\"')"
       " OR (d.datcollate IN ('C', 'POSIX') AND coalesce(to_jsonb(d)->>'datlocprovider', 'c') = 'c'"
-      " AND coalesce(collation for (x.k), '') = '\"default\"')"
-      " FROM pg_database d LEFT JOIN LATERAL (SELECT {} AS k, {} AS b FROM {} AS t LIMIT 1) x ON true"
+      " AND coalesce(collation for (x.t), '') = '\"default\"')"
+      " FROM pg_database d LEFT JOIN LATERAL (SELECT {0} AS k, ({0})::text AS t, {1} AS b FROM {2} AS t LIMIT 1) x ON "
+      "true"
       " WHERE d.datname = current_database()",
       table.key, table.balance, table.table);
 }
