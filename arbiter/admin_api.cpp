@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "arbiter/sweep_api.hpp"
 #include "core/telemetry/metrics.hpp"
 
 namespace phoenix::arbiter {
@@ -143,6 +144,7 @@ std::string metrics_text(const ArbiterStatus& status) {
   verdict_metrics(status.routes, totals, page);
   score_metrics(totals, page);
   split_key_metrics(totals, page);
+  sweep_metrics(status, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},
              static_cast<double>(totals.open));
   page.gauge("phoenix_arbiter_oldest_pending_seconds", "Age of the oldest of them, in event time.", {},
@@ -171,8 +173,9 @@ std::string metrics_text(const ArbiterStatus& status) {
   return page.render();
 }
 
-http::Handler admin_handler(const StatusBoard& board) {
+http::Handler admin_handler(const StatusBoard& board, const config::Config& config) {
   http::Router router;
+  add_sweep_routes(router, config);
   router.add("GET", "/healthz", [](const auto&, const auto&) { return http::json_text(200, R"({"status":"ok"})"); });
   router.add("GET", "/readyz", [&board](const auto&, const auto&) { return ready(board.get()); });
   router.add("GET", "/status",

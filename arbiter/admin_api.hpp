@@ -1,4 +1,4 @@
-// GET /healthz, /readyz, /metrics and /status. Pure functions of the status board.
+// GET /healthz, /readyz, /metrics and /status: pure functions of the status board. /sweep: the table of sweeps.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace phoenix::arbiter {
 std::string status_json(const ArbiterStatus& status);
 std::string metrics_text(const ArbiterStatus& status);
 
-/// `board` must outlive the handler.
-http::Handler admin_handler(const StatusBoard& board);
+/// `board` and `config` must outlive the handler.
+http::Handler admin_handler(const StatusBoard& board, const config::Config& config);
 
 }  // namespace phoenix::arbiter

@@ -9,10 +9,6 @@
 namespace phoenix::arbiter {
 namespace {
 
-const std::string& database_of(const config::Config& config) {
-  return config.arbiter.database.empty() ? config.orchestrator.database : config.arbiter.database;
-}
-
 constexpr std::chrono::milliseconds kFlushAtExit{2'000};
 
 }  // namespace
@@ -21,7 +17,7 @@ struct ArbiterService::Impl {
   explicit Impl(const config::Config& configuration)
       : config(configuration),
         log(open_event_log(config)),
-        store(database_of(config), shard_count(config),
+        store(verdict_database(config), shard_count(config),
               [this](const std::string& slice) { return slice_partition(config, slice); }),
         producer(log->make_producer()) {
     store.connect();
@@ -33,7 +29,7 @@ struct ArbiterService::Impl {
     });
     http::ServerOptions options;
     options.listen = config.arbiter.listen;
-    server = std::make_unique<http::Server>(options, admin_handler(board));
+    server = std::make_unique<http::Server>(options, admin_handler(board, config));
     consumer = std::make_unique<ExchangeConsumer>(config, *log, store, *producer, board, clock);
   }
 

@@ -197,6 +197,10 @@ void CoreBook::decide_account(const std::string& account, const Finding& finding
   changes.verdicts.push_back({finding.verdict_id, std::move(event)});
 }
 
+void CoreBook::count_undetected(const std::string& slice) {
+  count(slice, "", window(slice).state().rung, "sweep_undetected");
+}
+
 void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung) {
   count(accounts[account].slice, "", rung, std::string(to_string(Verdict::mismatch)), -1);
   changes.retracted.push_back(verdict_id);

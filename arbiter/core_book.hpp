@@ -41,6 +41,8 @@ class CoreBook {
   };
   void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Compared& compared);
   void decide_account(const std::string& account, const Finding& finding);
+  /// A sweep found what no verdict had said.
+  void count_undetected(const std::string& slice);
   void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung);
   void confirm(const std::string& slice, int count, const std::string& detail);
 

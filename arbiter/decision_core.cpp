@@ -6,6 +6,8 @@
 #include "arbiter/core_book.hpp"
 #include "arbiter/exchange_judge.hpp"
 #include "arbiter/exchange_order.hpp"
+#include "arbiter/sweep_judge.hpp"
+#include "core/model/business_key.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -203,7 +205,23 @@ struct DecisionCore::Impl {
     }
   }
 
+  /// Both ledgers' balance of an account, from a sweep or a resync.
+  void take_ledger_comparison(const LogRecord& record) {
+    auto comparison = decode_ledger_comparison(record.value);
+    if (!comparison) return book.reject(record, comparison.error().message);
+    for (auto* name : {&comparison->account, &comparison->slice, &comparison->run}) *name = clean_text(*name);
+    for (auto& balance : comparison->balances) balance.currency = clean_text(balance.currency);
+    book.advance(comparison->high_us, record, false);
+    AccountState& account = book.touch(comparison->account);
+    Findings findings;
+    const auto outcome = take_comparison(account, *comparison, waiting_on.contains(comparison->account), findings);
+    if (!outcome) return book.reject(record, outcome.error().message);
+    judge.settle(comparison->account, findings);
+    if (*outcome == ComparisonOutcome::undetected) book.count_undetected(account.slice);
+  }
+
   void take_balance_reading(const LogRecord& record) {
+    if (is_ledger_comparison(record.value)) return take_ledger_comparison(record);
     auto reading = decode_balance_reading(record.value);
     if (!reading) return book.reject(record, reading.error().message);
     reading->account = clean_text(reading->account);
@@ -304,6 +322,24 @@ const std::map<std::string, Heartbeat>& DecisionCore::heartbeats() const {
 }
 const AccountState& DecisionCore::account(const std::string& name) const {
   return impl_->book.accounts.at(name);
+}
+const AccountState* DecisionCore::find_account(const std::string& name) const {
+  const auto at = impl_->book.accounts.find(name);
+  return at == impl_->book.accounts.end() ? nullptr : &at->second;
+}
+bool DecisionCore::waits_on(const std::string& account) const {
+  return impl_->waiting_on.contains(account);
+}
+std::vector<std::string> DecisionCore::unknown_accounts(std::size_t most) const {
+  std::vector<std::string> names;
+  for (const auto& [name, account] : impl_->book.accounts) {
+    if (names.size() >= most) break;
+    if (account.lost && name != kUnknownKey) names.push_back(name);
+  }
+  return names;
+}
+std::int64_t DecisionCore::settled_until_us() const {
+  return impl_->times.settled_until_us;
 }
 const WindowState& DecisionCore::window(const std::string& slice) const {
   return impl_->book.windows.at(slice).state();

@@ -132,6 +132,14 @@ class DecisionCore {
   [[nodiscard]] std::int64_t exchange_time_us() const;
   [[nodiscard]] const std::map<std::string, Heartbeat>& heartbeats() const;
   [[nodiscard]] const AccountState& account(const std::string& name) const;
+  /// nullptr when no record spoke of it.
+  [[nodiscard]] const AccountState* find_account(const std::string& name) const;
+  /// Whether exchanges of the account wait for a predecessor.
+  [[nodiscard]] bool waits_on(const std::string& account) const;
+  /// Up to `most` accounts of which records were lost. Looks at all accounts.
+  [[nodiscard]] std::vector<std::string> unknown_accounts(std::size_t most) const;
+  /// Every compared exchange received before it has ended and was seen; INT64_MAX: no gateway says.
+  [[nodiscard]] std::int64_t settled_until_us() const;
   [[nodiscard]] const WindowState& window(const std::string& slice) const;
   /// nullptr when it is no longer open.
   [[nodiscard]] const OpenExchange* open(const std::string& exchange_id) const;

@@ -101,6 +101,37 @@ CREATE TABLE IF NOT EXISTS arbiter.positions (
   next bigint NOT NULL,
   PRIMARY KEY (shard, topic, partition));
 
+-- Full comparisons of both ledgers' tables. state: requested, running, finished, failed, cancelled; one that is requested
+-- or running is open, and a slice has at most one. progress: how far it is, what it found and what it cost (docs/api.md).
+CREATE TABLE IF NOT EXISTS arbiter.sweeps (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  slice text NOT NULL,
+  state text NOT NULL DEFAULT 'requested',
+  requested_by text NOT NULL,
+  requested_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  version bigint NOT NULL DEFAULT 0,
+  progress jsonb NOT NULL DEFAULT '{}',
+  problem text NOT NULL DEFAULT '');
+CREATE UNIQUE INDEX IF NOT EXISTS sweeps_open ON arbiter.sweeps (slice) WHERE state IN ('requested', 'running');
+
+-- Accounts that a sweep has something to say about. state: undetected (the log showed the account's exchanges and no
+-- reason for the difference: an error of the detector), changed (differs by something else than the log's verdicts say),
+-- unseen (no exchange of it was ever in the log), explained (differs by the known gap), rebased (records of it were lost;
+-- it began anew with these balances), unreadable, busy (moved in every reading), pending. NULL balance: no such account.
+CREATE TABLE IF NOT EXISTS arbiter.sweep_accounts (
+  sweep bigint NOT NULL REFERENCES arbiter.sweeps (id) ON DELETE CASCADE,
+  account text NOT NULL,
+  state text NOT NULL,
+  legacy_balance text,
+  modern_balance text,
+  legacy_currency text,
+  modern_currency text,
+  tries int NOT NULL,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (sweep, account));
+
 -- ---- the arbiter's own state: may change with any version -----------------------------------------------------------
 
 -- How many partitions the slices were spread over when this state began.

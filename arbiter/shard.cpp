@@ -39,6 +39,10 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   if (purpose == Purpose::judge && !legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
+  const auto& sweep = config.arbiter.sweep;
+  if (sweep.configured(legacy, modern) && config_.find_slice(sweep.slice) != nullptr) {
+    sweeps_ = std::make_unique<SweepRunner>(config_.arbiter, verdict_database(config), producer, number);
+  }
 }
 
 TopicPartition Shard::partition(Source source) const {
@@ -145,6 +149,7 @@ void Shard::note_lost_records(const TopicPartition& where, const std::string& wh
 
 void Shard::request_readings() {
   if (readings_) readings_->want(core_->wanted_readings(), core_->exchange_time_us());
+  if (sweeps_) sweeps_->facts().serve(*core_);
 }
 
 ShardStatus Shard::status() const {
@@ -158,6 +163,7 @@ ShardStatus Shard::status() const {
   status.event_time_us = core_->event_time_us();
   status.accounts_to_read = core_->wanted_readings().size();
   if (readings_) status.readings = readings_->stats();
+  if (sweeps_) status.sweep = sweeps_->status();
   return status;
 }
 

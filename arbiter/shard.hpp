@@ -14,6 +14,7 @@
 #include "arbiter/ledger_reader.hpp"
 #include "arbiter/state_feed.hpp"
 #include "arbiter/status_board.hpp"
+#include "arbiter/sweep_runner.hpp"
 #include "arbiter/verdict_store.hpp"
 #include "core/runtime/clock.hpp"
 
@@ -66,7 +67,7 @@ class Shard {
   void note_lost_records(Source source, const std::string& why) { note_lost_records(partition(source), why); }
   void note_lost_records(const TopicPartition& partition, const std::string& why);
 
-  /// Tells the ledger reader what to read next.
+  /// Tells the ledger reader what to read next, and a sweep what it asked.
   void request_readings();
   /// Waits for the commit under way, if any, and tells its verdicts; throws like step().
   void settle();
@@ -96,6 +97,7 @@ class Shard {
   std::vector<std::pair<std::string, std::string>> untold_;  // key and value on `verdicts`, once it is committed
   std::chrono::nanoseconds next_idle_commit_{0};
   std::unique_ptr<LedgerReader> readings_;
+  std::unique_ptr<SweepRunner> sweeps_;
 };
 
 }  // namespace phoenix::arbiter

@@ -8,6 +8,7 @@
 
 #include "arbiter/decision_core.hpp"
 #include "arbiter/ledger_reader.hpp"
+#include "arbiter/sweep_runner.hpp"
 
 namespace phoenix::arbiter {
 
@@ -21,6 +22,7 @@ struct ShardStatus {
   std::int64_t event_time_us = 0;
   std::size_t accounts_to_read = 0;
   LedgerReaderStats readings;
+  std::optional<SweepStatus> sweep;  ///< where one is configured
 };
 
 struct ArbiterStatus {

@@ -138,6 +138,10 @@ void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
 
 }  // namespace
 
+const std::string& verdict_database(const config::Config& config) {
+  return config.arbiter.database.empty() ? config.orchestrator.database : config.arbiter.database;
+}
+
 VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of,
                            std::string schema)
     : impl_(std::make_unique<Impl>()) {

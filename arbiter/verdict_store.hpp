@@ -9,6 +9,9 @@
 
 namespace phoenix::arbiter {
 
+/// The arbiter's database.
+const std::string& verdict_database(const config::Config& config);
+
 /// All that a commit writes, taken out of the core: it can be written while the core goes on.
 struct PreparedCommit {
   struct Statement {

@@ -105,7 +105,7 @@ void read_slices(Section& top, std::vector<SliceConfig>& out) {
   if (out.empty()) out.emplace_back();
 }
 
-void read_arbiter(Section arbiter, ArbiterConfig& out) {
+void read_arbiter(Section arbiter, ArbiterConfig& out, const std::vector<SliceConfig>& slices) {
   arbiter.read("listen", out.listen);
   arbiter.read("database", out.database);
   arbiter.read("settle", out.settle);
@@ -116,6 +116,8 @@ void read_arbiter(Section arbiter, ArbiterConfig& out) {
     Section section = arbiter.section(name);
     section.read("url", ledger->url);
     section.read("balance_query", ledger->balance_query);
+    read_ledger_table(section.section("sweep"), ledger->sweep);
+    read_resync(section.section("resync"), *ledger);
     section.finish();
     if (ledger->url.empty() != ledger->balance_query.empty()) section.fail("url and balance_query belong together");
     if (!ledger->balance_query.empty() && ledger->balance_query.find("$1") == std::string::npos) {
@@ -124,6 +126,7 @@ void read_arbiter(Section arbiter, ArbiterConfig& out) {
   }
   if (out.legacy_db.url.empty() != out.modern_db.url.empty())
     arbiter.fail("name both databases, legacy_db and modern_db, or neither");
+  read_sweep(arbiter.section("sweep"), out, slices);
   arbiter.finish();
 }
 
@@ -165,8 +168,9 @@ Config read_all(const std::string& text, const std::string& name) {
   if (config.has_gateway) read_gateway(top.section("gateway"), config.gateway, config);
   Section control = top.section("control");
   control.read("gateways", config.control_gateways);
+  control.read("arbiter", config.control_arbiter);
   control.finish();
-  read_arbiter(top.section("arbiter"), config.arbiter);
+  read_arbiter(top.section("arbiter"), config.arbiter, config.slices);
   read_capture(top.section("capture"), config.capture);
   read_orchestrator(top.section("orchestrator"), config.orchestrator);
   check_state(top.section("arbiter"), config);
@@ -174,6 +178,7 @@ Config read_all(const std::string& text, const std::string& name) {
   if (config.arbiter.database.empty()) config.arbiter.database = config.orchestrator.database;
   if (config.control_gateways.empty() && config.has_gateway)
     config.control_gateways.push_back(config.gateway.admin_listen);
+  if (config.control_arbiter.host.empty()) config.control_arbiter = config.arbiter.listen;
   return config;
 }
 

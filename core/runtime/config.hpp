@@ -42,9 +42,41 @@ struct SliceConfig {
   friend bool operator==(const SliceConfig&, const SliceConfig&) = default;
 };
 
+/// What a sweep reads of one ledger; all but `scale` is SQL. Empty `table`: this ledger is not swept.
+struct SweepTableConfig {
+  std::string table;       // a table, or a SELECT in parentheses
+  std::string key = "id";  // the account; integer, text or uuid, unique, best with an index
+  std::string balance = "balance";
+  std::string currency;  // empty: currencies are not compared
+  int scale = 0;         // digits after the point of a balance that is held in minor units
+};
+
+/// How `resync` reads and writes one account of a ledger. Empty `read`: this ledger is not repaired.
+struct ResyncConfig {
+  std::string url;    // default: the ledger's
+  std::string read;   // $1 is the account; one row; the same columns, in meaning, on both sides
+  std::string apply;  // $1 is the account, $2, $3 ... the columns that the other side's `read` returned
+};
+
 struct LedgerConfig {
   std::string url;            // libpq URL or conninfo; empty: no balance comparison
   std::string balance_query;  // $1 is the account; columns balance, currency[, txn_count, txn_hash]
+  SweepTableConfig sweep = {};
+  ResyncConfig resync = {};
+};
+
+struct SweepConfig {
+  std::string slice;             // whose ledgers these are; default: the only slice
+  milliseconds every{0};         // between the starts of two sweeps; 0: on request only
+  int chunk_rows = 10'000;       // of each side
+  int rows_per_second = 50'000;  // of each side, at most
+  milliseconds statement_timeout{5'000};
+  milliseconds pause{5'000};     // between the two readings that a difference must stand in
+  int tries = 10;                // readings of an account that keeps moving, until it is called busy
+  int max_differences = 10'000;  // a sweep that finds more gives up
+  [[nodiscard]] bool configured(const LedgerConfig& legacy, const LedgerConfig& modern) const {
+    return !legacy.sweep.table.empty() && !modern.sweep.table.empty();
+  }
 };
 
 /// Where the arbiter learns what a ledger holds: its own queries, phoenix-capture's records, Debezium's topics.
@@ -85,6 +117,7 @@ struct ArbiterConfig {
   milliseconds settle{5'000};        // event time after which differing positions at quiescence are decided
   milliseconds score_interval{500};  // event time between two scores of a slice
   std::string accepted_changes;      // file of rules in Lua; empty: no difference is accepted
+  SweepConfig sweep;
 };
 
 struct CaptureSideConfig {
@@ -137,6 +170,7 @@ struct Config {
   GatewayConfig gateway;
   bool has_gateway = false;
   std::vector<Endpoint> control_gateways;
+  Endpoint control_arbiter;  // admin address of an arbiter; default: arbiter.listen
   ArbiterConfig arbiter;
   CaptureConfig capture;
   OrchestratorConfig orchestrator;

@@ -92,6 +92,10 @@ void read_override(Section override_section, GatewayConfig::Override& out);  // 
 void read_shadow_auth(Section auth, BackendConfig::ShadowAuth& out);
 /// config_compare.cpp; the route's keys have been read.
 void read_compare(Section compare, RouteConfig& route);
+/// config_sweep.cpp
+void read_ledger_table(Section table, SweepTableConfig& out);
+void read_resync(Section resync, LedgerConfig& out);
+void read_sweep(Section sweep, ArbiterConfig& out, const std::vector<SliceConfig>& slices);  // last of the arbiter's
 /// config_capture.cpp
 void read_capture(Section capture, CaptureConfig& out);
 /// SCHEMA.TABLE of a name with or without its schema; fails for anything else.

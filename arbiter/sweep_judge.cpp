@@ -1,0 +1,115 @@
+#include "arbiter/sweep_judge.hpp"
+
+#include "core/model/decimal.hpp"
+
+namespace phoenix::arbiter {
+namespace {
+
+using Balances = std::array<std::optional<std::int64_t>, 2>;
+
+/// Both balances in the account's units; an absent account holds nothing, and 0 towards the difference.
+Result<Balances> balances_of(AccountState& account, const LedgerComparison& comparison) {
+  Balances balances;
+  // Twice: the second amount may have grown the scale.
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::size_t side = 0; side < balances.size(); ++side) {
+      const auto& stated = comparison.balances[side];
+      if (!stated.exists) continue;
+      const auto amount = Decimal::parse(stated.amount);
+      if (!amount)
+        return invalid_input(fmt::format("ledger comparison: balance '{}' is no exact number", stated.amount));
+      balances[side] = account.amount(*amount);
+      if (!balances[side])
+        return invalid_input(fmt::format("ledger comparison: balance '{}' does not fit", stated.amount));
+    }
+  }
+  return balances;
+}
+
+std::string describe(const LedgerComparison& comparison, const AccountState& account) {
+  const auto text = [](const LedgerComparison::Balance& balance) {
+    if (!balance.exists) return std::string("no such account");
+    return balance.currency.empty() ? balance.amount : balance.amount + " " + balance.currency;
+  };
+  return fmt::format("sweep {}: account {}: legacy {}, modern {}, the gap was {}", comparison.run, comparison.account,
+                     text(comparison.balances[0]), text(comparison.balances[1]), account.format(account.gap));
+}
+
+Verdict verdict_on(const LedgerComparison& comparison) {
+  if (!comparison.balances[index(Side::modern)].exists) return Verdict::missing_modern;
+  if (!comparison.balances[index(Side::legacy)].exists) return Verdict::missing_legacy;
+  return Verdict::mismatch;
+}
+
+/// Nothing of the past says anything about the account any more but this difference.
+void begin_anew(AccountState& account, std::int64_t difference, const LedgerComparison& comparison) {
+  account.gap = difference;
+  account.moved_by.clear();
+  account.lost = false;
+  account.suspicion.reset();
+  account.unaligned_since_us = 0;
+  if (difference == 0) {
+    account.differs_since.clear();
+  } else if (account.differs_since.empty()) {
+    account.differs_since =
+        fmt::format("{} {}", comparison.cause == LedgerComparison::Cause::sweep ? "sweep" : "resync", comparison.run);
+  }
+}
+
+bool same_currency(const LedgerComparison& comparison) {
+  const auto& [legacy, modern] = comparison.balances;
+  return !legacy.exists || !modern.exists || legacy.currency == modern.currency;
+}
+
+void find(AccountState& account, const LedgerComparison& comparison, Verdict verdict, std::string detail,
+          Findings& findings) {
+  const std::string id = fmt::format("account/{}/{}", comparison.account, comparison.high_us);
+  // An exchange that comes late and explains a mismatch takes its place.
+  if (verdict == Verdict::mismatch) account.sealed = SealedDifference{id, comparison.high_us, 0};
+  if (verdict != Verdict::unknown) {
+    ++findings.confirmed;
+    findings.confirmed_detail = detail;
+  }
+  findings.settled.push_back({"", verdict, std::move(detail), id, comparison.high_us});
+}
+
+}  // namespace
+
+bool has_open_ends(const AccountState& account) {
+  return !account.suspects.empty() || account.suspicion || !account.moved_by.empty() || account.dirty;
+}
+
+Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerComparison& comparison, bool waiting,
+                                          Findings& findings) {
+  const bool seen = account.last_completed_us > 0;
+  if (account.slice.empty()) account.slice = comparison.slice;
+  if (account.last_completed_us >= comparison.low_us) return ComparisonOutcome::stale;
+  const bool repaired = comparison.cause == LedgerComparison::Cause::resync;
+  if (!repaired && (waiting || (has_open_ends(account) && !account.lost))) return ComparisonOutcome::stale;
+  if (!comparison.balances[0].exists && !comparison.balances[1].exists) return ComparisonOutcome::consistent;
+
+  auto balances = balances_of(account, comparison);
+  if (!balances) return balances.error();
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow((*balances)[1].value_or(0), (*balances)[0].value_or(0), &difference))
+    return invalid_input("ledger comparison: the difference does not fit 64 bits");
+  for (const auto& stated : comparison.balances) {
+    if (!stated.currency.empty()) account.currency = stated.currency;
+  }
+  account.balance = *balances;
+
+  const bool known = account.gap != 0 || !account.differs_since.empty();
+  const bool as_known = difference == account.gap && (same_currency(comparison) || known);
+  const std::string detail = describe(comparison, account);
+  const bool lost = account.lost;
+  begin_anew(account, difference, comparison);
+  if (repaired || as_known) return ComparisonOutcome::consistent;
+  if (account.differs_since.empty() && !same_currency(comparison)) account.differs_since = "sweep " + comparison.run;
+  // A gap that comes back to nothing is no finding against anybody.
+  if (difference == 0 && same_currency(comparison)) return ComparisonOutcome::consistent;
+  find(account, comparison, lost ? Verdict::unknown : verdict_on(comparison),
+       lost ? detail + "; what moved it was lost" : detail, findings);
+  return seen && !known && !lost ? ComparisonOutcome::undetected : ComparisonOutcome::different;
+}
+
+}  // namespace phoenix::arbiter

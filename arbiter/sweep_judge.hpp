@@ -1,0 +1,25 @@
+// What the decision core makes of a ledger comparison that came through the log: a verdict on the account, or a fresh
+// start for what is known of it. Pure, and a function of the log alone.
+#pragma once
+
+#include "arbiter/alignment.hpp"
+#include "core/events/ledger_comparison.hpp"
+
+namespace phoenix::arbiter {
+
+enum class ComparisonOutcome {
+  stale,       ///< the log shows more of this account than the comparison can have seen: nothing was done
+  consistent,  ///< as the log says, or begun anew with it
+  different,   ///< a verdict was found
+  undetected,  ///< so was it, and the log showed the account's exchanges and no reason: an error of the detector
+};
+
+/// Takes the comparison into the account. `waiting`: exchanges of it wait for a predecessor. Errors: invalid_input for
+/// a balance that is no exact number or does not fit.
+Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerComparison& comparison, bool waiting,
+                                          Findings& findings);
+
+/// Whether something of the account is not decided yet, so that a comparison of its balances says nothing.
+bool has_open_ends(const AccountState& account);
+
+}  // namespace phoenix::arbiter
