@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/verdict.hpp"
+#include "tests/simulation/detector/arbiter_reader.hpp"
 #include "tests/simulation/detector/scenario.hpp"
 
 namespace phoenix::detector {
@@ -36,9 +37,6 @@ struct RunFigures {
   std::vector<std::string> offences{};  ///< the first few, one line each
   RunFigures& operator+=(const RunFigures& more);
 };
-
-/// How the arbiter learns of the ledgers.
-enum class StateSource { capture, query };
 
 struct RunOptions {
   std::uint64_t seed = 1;

@@ -38,4 +38,8 @@ std::string_view name_of(Fault fault) {
   return "none";
 }
 
+bool is_arithmetic(Fault fault) {
+  return fault >= Fault::float_tie && fault <= Fault::daily_rounding;
+}
+
 }  // namespace phoenix::detector

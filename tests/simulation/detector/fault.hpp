@@ -43,5 +43,7 @@ struct FaultClass {
 const std::vector<FaultClass>& fault_classes();
 std::optional<Fault> fault_from_name(std::string_view name);
 std::string_view name_of(Fault fault);
+/// Of the amounts that a bank computes: shows in the answer as in the posting.
+bool is_arithmetic(Fault fault);
 
 }  // namespace phoenix::detector

@@ -17,6 +17,10 @@
 
 namespace phoenix::detector {
 
+/// Neither answered nor surely not applied.
+bool uncertain(const LegAnswer& answer);
+bool accepted(const LegAnswer& answer);
+
 class GatewayModel {
  public:
   using Reply = std::function<void(const LegAnswer&)>;

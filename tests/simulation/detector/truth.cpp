@@ -33,7 +33,8 @@ void Truth::over(const Operation& operation, bool comparable, std::int64_t now_u
                        (legacy.status != modern.status || legacy.amount_minor != modern.amount_minor ||
                         legacy.fee_minor != modern.fee_minor);
   Kind kind = Kind::clean;
-  if (pending.fault != Fault::none) {
+  const bool masked = is_arithmetic(pending.fault) && legacy.known && modern.known && !differs;
+  if (pending.fault != Fault::none && !masked) {
     kind = Kind::injected;
   } else if (differs) {
     kind = pending.disturbed ? Kind::consequence : Kind::order;
