@@ -10,6 +10,32 @@ namespace {
 constexpr std::int64_t kReadEveryUs = 50'000;
 constexpr std::int64_t kLookEveryUs = 5'000;
 
+/// As long as decision cores exist that cannot take changes.
+template <class Core>
+void give_state(Core& core, const arbiter::StateRecord& state, const LogRecord& record) {
+  if constexpr (requires { core.apply_state(state, record); }) core.apply_state(state, record);
+}
+
+/// As long as verdicts exist that carry no cause.
+template <class Decided>
+std::string cause_of(const Decided& verdict) {
+  if constexpr (requires { verdict.event.cause; }) return verdict.event.cause;
+  return "";
+}
+template <class Decided>
+std::string cause_detail_of(const Decided& verdict) {
+  if constexpr (requires { verdict.cause_detail; }) return verdict.cause_detail;
+  return "";
+}
+
+template <class Config>
+void read_streams(Config& config) {
+  if constexpr (requires { config.arbiter.state_source; }) {
+    config.arbiter.state_source = decltype(config.arbiter.state_source)::capture;
+    config.arbiter.jobs.push_back({"interest run"});
+  }
+}
+
 config::Config make_config(StateSource source) {
   config::Config config;
   config.slices = {{kSlice, Stage::shadow, 0}};
@@ -25,15 +51,10 @@ config::Config make_config(StateSource source) {
     if (route.name == "openings") route.creates = "/account_id";
     config.gateway.routes.push_back(route);
   }
+  if (source == StateSource::capture) read_streams(config);
   if (source == StateSource::query)
     config.arbiter.legacy_db.url = config.arbiter.modern_db.url = "postgresql:///simulated";
   return config;
-}
-
-/// As long as decision cores exist that cannot take changes.
-template <class Core>
-void give_state(Core& core, const arbiter::StateRecord& state, const LogRecord& record) {
-  if constexpr (requires { core.apply_state(state, record); }) core.apply_state(state, record);
 }
 
 }  // namespace
@@ -70,7 +91,9 @@ void ArbiterReader::take(std::int64_t now_us) {
   for (const auto& id : changes.retracted) rows_.erase(id);
   for (auto& verdict : changes.verdicts) {
     trace(verdict);
-    rows_.insert_or_assign(std::move(verdict.id), Row{std::move(verdict.event), now_us});
+    Row row{{}, cause_of(verdict), cause_detail_of(verdict), now_us};
+    row.event = std::move(verdict.event);
+    rows_.insert_or_assign(std::move(verdict.id), std::move(row));
   }
 }
 

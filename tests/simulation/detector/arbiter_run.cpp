@@ -99,8 +99,7 @@ class Judge {
     auto& of = figures_.classes[fate.fault];
     seen_.insert(number);
     if (accused) {
-      ++of.found;
-      of.delays_us.push_back(row.decided_us - fate.completed_us);
+      note_found(of, fate, row);
     } else {
       if (row.event.verdict == Verdict::unknown) ++of.undecided;
       offend(fmt::format("missed: exchange {} of account {} ({}) is {}: {}", number, fate.account, name_of(fate.fault),
@@ -108,12 +107,20 @@ class Judge {
     }
   }
 
+  static void note_found(ClassFigures& of, const Truth::Fate& fate, const ArbiterReader::Row& row) {
+    ++of.found;
+    of.delays_us.push_back(row.decided_us - fate.completed_us);
+    ++of.labels[row.cause];
+    const auto expected = expected_cause(fate.kind == Truth::Kind::order ? Fault::ordering : fate.fault);
+    if (row.cause == expected) ++of.labelled;
+    if (row.cause != expected && row.detail.find(expected) != std::string::npos) ++of.among_alternatives;
+  }
+
   void judge_reordered(std::uint64_t number, const Truth::Fate& fate, const ArbiterReader::Row& row, bool accused) {
     if (!fate.comparable) return;
     if (scenario_.faults.contains(Fault::ordering) && row.event.verdict == Verdict::order_dependent) {
       auto& of = figures_.classes[Fault::ordering];
-      ++of.found;
-      of.delays_us.push_back(row.decided_us - fate.completed_us);
+      note_found(of, fate, row);
     }
     if (!accused) return;
     ++figures_.reordered_flagged;
@@ -147,6 +154,7 @@ ClassFigures& ClassFigures::operator+=(const ClassFigures& more) {
   found += more.found;
   undecided += more.undecided;
   labelled += more.labelled;
+  among_alternatives += more.among_alternatives;
   uncompared += more.uncompared;
   add(labels, more.labels);
   delays_us.insert(delays_us.end(), more.delays_us.begin(), more.delays_us.end());

@@ -38,6 +38,26 @@ std::string_view name_of(Fault fault) {
   return "none";
 }
 
+std::string_view expected_cause(Fault fault) {
+  switch (fault) {
+    case Fault::vip_order:
+    case Fault::vip_threshold:
+      return "fee_tier";
+    case Fault::missing_modern:
+    case Fault::missing_legacy:
+    case Fault::wrong_account:  // what is missing is the credit; the other account's is beside the request's keys
+      return "missing_posting";
+    case Fault::status_split:
+      return "status";
+    case Fault::none:
+    case Fault::response_only:  // a cent that no recomputation gives
+    case Fault::posted_only:
+      return "unexplained";
+    default:
+      return name_of(fault);
+  }
+}
+
 bool is_arithmetic(Fault fault) {
   return fault >= Fault::float_tie && fault <= Fault::daily_rounding;
 }

@@ -39,6 +39,9 @@ struct FaultClass {
   std::string_view what;  ///< legacy against modern
 };
 
+/// The label that the arbiter should give it (arbiter/cause_label.hpp).
+std::string_view expected_cause(Fault fault);
+
 /// In the order of the table.
 const std::vector<FaultClass>& fault_classes();
 std::optional<Fault> fault_from_name(std::string_view name);

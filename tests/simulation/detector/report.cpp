@@ -24,10 +24,17 @@ std::string control_line(const std::string& name, const RunFigures& run) {
                      share(run.unknown, run.received - run.excluded), run.consequences, run.open);
 }
 
+std::string labels_of(const ClassFigures& of) {
+  if (of.labels.size() == 1 && of.labels.begin()->first.empty()) return "-";
+  std::string text = share(of.labelled, of.found);
+  if (of.among_alternatives > 0) text += fmt::format(" (+ {})", share(of.among_alternatives, of.found));
+  return text;
+}
+
 std::string fault_line(const std::string& name, const ClassFigures& of, std::int64_t wrong) {
-  return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} ms / {} ms |\n", name, of.injected, of.found,
+  return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} ms / {} ms |\n", name, of.injected, of.found,
                      of.undecided, wrong, share(of.found, of.found + wrong), share(of.found, of.injected),
-                     quantile_us(of.delays_us, 0.5) / 1'000, quantile_us(of.delays_us, 0.99) / 1'000);
+                     labels_of(of), quantile_us(of.delays_us, 0.5) / 1'000, quantile_us(of.delays_us, 0.99) / 1'000);
 }
 
 }  // namespace
@@ -53,8 +60,9 @@ std::string control_table(const std::vector<ScenarioResult>& controls) {
 std::string fault_table(const std::vector<ScenarioResult>& runs) {
   if (runs.empty()) return "";
   std::string out =
-      "| class | injected | found | undecided | false | precision | recall | time to verdict p50 / p99 |\n"
-      "|---|---:|---:|---:|---:|---:|---:|---:|\n";
+      "| class | injected | found | undecided | false | precision | recall | labelled right | time to verdict p50 / "
+      "p99 |\n"
+      "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& [scenario, figures] : runs) {
     const std::int64_t wrong = figures.false_mismatches;
     if (scenario.faults.size() == 1) {
