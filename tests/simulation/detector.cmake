@@ -4,4 +4,7 @@ add_executable(detector_bench detector/main.cpp detector/arbiter_reader.cpp dete
   detector/client.cpp detector/disturbances.cpp detector/fault.cpp detector/gateway_events.cpp detector/gateway_model.cpp
   detector/gateway_recovery.cpp detector/report.cpp
   detector/scenario.cpp detector/tariff.cpp detector/truth.cpp detector/world.cpp)
-target_link_libraries(detector_bench PRIVATE phoenix_arbiter_lib phoenix_gateway_lib)
+# Of the gateway the order of keys alone.
+target_sources(detector_bench PRIVATE ${PROJECT_SOURCE_DIR}/gateway/sequencer.cpp
+  ${PROJECT_SOURCE_DIR}/gateway/lagging_keys.cpp)
+target_link_libraries(detector_bench PRIVATE phoenix_arbiter_lib)
