@@ -48,8 +48,9 @@ struct AccountService::Impl {
   Answer post(const Order& order, const std::string& exchange_id);
   Answer post_once(pqxx::connection_base& connection, const Order& order, const std::string& exchange_id,
                    sim::PostingTurn& turn);
+  enum class Trace { remembered, unremembered, answer_alone };
   Answer book(pqxx::work& transaction, const Booking& booking, const Accounts& after, std::int64_t posting_id,
-              bool remember);
+              Trace trace);
   Answer open_once(pqxx::connection_base& connection, const sim::OpenAccount& request, const std::string& exchange_id);
 
   const Pricing& pricing;
@@ -84,7 +85,7 @@ Answer AccountService::Impl::post_once(pqxx::connection_base& connection, const 
   Accounts before;
   for (const auto& row : rows) before.push_back(account_row(row));
   if (before.front().currency != before.back().currency) return refuse(Refusal::currency_mismatch);
-  Booking booking = price(pricing, faults.rounding(), order, holder_of(before, order), exchange_id);
+  Booking booking = price(pricing, faults.arithmetic(), order, holder_of(before, order), exchange_id);
   Accounts after = before;
   if (const auto refusal = carry_out(pricing, booking, after)) return refuse(*refusal);
   if (const auto extra = turn.extra_minor(holder_of(after, order).balance_minor); extra != 0) {
@@ -95,18 +96,20 @@ Answer AccountService::Impl::post_once(pqxx::connection_base& connection, const 
   auto posting_id = rows[0][6].as<std::int64_t>();
   Accounts twice = after;
   if (turn.duplicate(!carry_out(pricing, booking, twice))) {
-    book(transaction, booking, after, posting_id, false);
+    book(transaction, booking, after, posting_id, Trace::unremembered);
     posting_id = transaction.exec_prepared1("next_posting_id")[0].as<std::int64_t>();
     after = twice;
   }
-  const Answer answer = book(transaction, booking, after, posting_id, true);
+  const Trace trace = turn.drop() ? Trace::answer_alone : Trace::remembered;
+  const Answer answer = book(transaction, booking, after, posting_id, trace);
   transaction.commit();
   return answer;
 }
 
-/// Stores the accounts as they stand `after` the booking. Returns its answer, and remembers that where asked to.
+/// Stores the accounts as they stand `after` the booking. Returns its answer, and remembers that where asked to; a
+/// dropped booking leaves its answer alone.
 Answer AccountService::Impl::book(pqxx::work& transaction, const Booking& booking, const Accounts& after,
-                                  std::int64_t posting_id, bool remember) {
+                                  std::int64_t posting_id, Trace trace) {
   const Order& order = booking.order;
   std::vector<std::string> ids, balances, counts, hashes, kinds, fees;
   for (const AccountRow& account : after) {
@@ -127,10 +130,14 @@ Answer AccountService::Impl::book(pqxx::work& transaction, const Booking& bookin
                                 now};
   const Answer answer{201, order.transfer() ? sim::transfer_json(order.payer, order.payee, facts)
                                             : sim::posting_json(order.holder(), facts)};
+  if (trace == Trace::answer_alone) {
+    transaction.exec_prepared("remember", booking.exchange_id, answer.status, answer.body);
+    return answer;
+  }
   using sim::sql_array;
   const std::string amount = hundredths_to_text(order.amount_minor);
   const std::string message = change_message(booking.exchange_id);
-  if (remember)
+  if (trace == Trace::remembered)
     transaction.exec_prepared("post", sql_array(ids), sql_array(balances), sql_array(counts), sql_array(hashes),
                               sql_array(kinds), sql_array(fees), posting_id, amount, booking.exchange_id, now, message,
                               answer.status, answer.body);

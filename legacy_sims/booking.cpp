@@ -13,11 +13,13 @@ const AccountRow& holder_of(const Accounts& accounts, const Order& order) {
   return accounts.front().id == order.holder() ? accounts.front() : accounts.back();
 }
 
-Booking price(const Pricing& pricing, sim::Rounding rounding, Order order, const AccountRow& holder,
+Booking price(const Pricing& pricing, sim::Arithmetic arithmetic, Order order, const AccountRow& holder,
               const std::string& exchange_id) {
   if (order.interest_days > 0)
-    order.amount_minor = pricing.interest(holder.balance_minor, order.interest_days, rounding);
-  const std::int64_t fee = order.transfer() ? pricing.transfer_fee(holder.tier, order.amount_minor, rounding) : 0;
+    order.amount_minor =
+        pricing.interest(holder.balance_minor, order.interest_days, arithmetic.rounding, arithmetic.year_days);
+  const std::int64_t fee =
+      order.transfer() ? pricing.transfer_fee(holder.tier, order.amount_minor, arithmetic.rounding) : 0;
   return {order, fee, exchange_id};
 }
 

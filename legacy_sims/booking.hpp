@@ -45,7 +45,7 @@ struct Booking {
 const AccountRow& holder_of(const Accounts& accounts, const Order& order);
 
 /// Amount and fee by the pricing, on the holder's account as it stands.
-Booking price(const Pricing& pricing, sim::Rounding rounding, Order order, const AccountRow& holder,
+Booking price(const Pricing& pricing, sim::Arithmetic arithmetic, Order order, const AccountRow& holder,
               const std::string& exchange_id);
 
 /// Leaves the accounts as they stand after the booking; says why where that cannot be.

@@ -4,7 +4,6 @@ namespace phoenix::legacy_bank {
 
 namespace {
 
-constexpr std::int64_t kYear = 36'500;  // 365 days of 100 per cent
 static_assert(sim::kMaxBalanceMinor < INT64_MAX / (2 * sim::kInterestPerCent * sim::kMaxInterestDays),
               "interest is computed in 64 bits");
 
@@ -19,8 +18,8 @@ std::int64_t commission_minor([[maybe_unused]] std::string_view tier, std::int64
   return share(amount_minor * 25, 1'000, rounding);
 }
 
-std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding) {
-  return share(balance_minor * sim::kInterestPerCent * days, kYear, rounding);
+std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days) {
+  return share(balance_minor * sim::kInterestPerCent * days, 100 * year_days, rounding);
 }
 
 }  // namespace phoenix::legacy_bank

@@ -14,6 +14,7 @@ std::int64_t commission_minor(std::string_view tier, std::int64_t amount_minor,
                               sim::Rounding rounding = sim::Rounding::nearest);
 
 /// sim::kInterestPerCent a year on the balance, actual/365, half a cent rounded up. In hundredths.
-std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding = sim::Rounding::nearest);
+std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding = sim::Rounding::nearest,
+                            int year_days = sim::kYearDays);
 
 }  // namespace phoenix::legacy_bank

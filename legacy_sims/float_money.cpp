@@ -44,8 +44,9 @@ std::int64_t commission_minor(std::int64_t amount_minor, sim::Rounding rounding)
   return to_minor(major_units(amount_minor) * kCommission, rounding);
 }
 
-std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding) {
-  return to_minor(major_units(balance_minor) * kInterest * static_cast<double>(days) / 365.0, rounding);
+std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days) {
+  return to_minor(major_units(balance_minor) * kInterest * static_cast<double>(days) / static_cast<double>(year_days),
+                  rounding);
 }
 
 std::int64_t sum_minor(std::int64_t a_minor, std::int64_t b_minor) {

@@ -18,7 +18,8 @@ namespace phoenix::legacy_bank::float_money {
 std::int64_t commission_minor(std::int64_t amount_minor, sim::Rounding rounding);
 
 /// sprintf('%.2f', $balance * 0.05 * $days / 365), or truncated likewise. In hundredths.
-std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding);
+std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding,
+                            int year_days = sim::kYearDays);
 
 /// sprintf('%.2f', $a + $b). Right to the cent up to sim::kMaxBalanceMinor: three roundings of at most half a unit in
 /// the last place, 2^-10 below 2^44, are less than half a cent.

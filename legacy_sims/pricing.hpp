@@ -11,7 +11,7 @@ namespace phoenix::legacy_bank {
 /// Pure functions; everything in hundredths.
 struct Pricing {
   std::int64_t (*transfer_fee)(std::string_view tier, std::int64_t amount_minor, sim::Rounding rounding);
-  std::int64_t (*interest)(std::int64_t balance_minor, int days, sim::Rounding rounding);
+  std::int64_t (*interest)(std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days);
   std::int64_t (*sum)(std::int64_t a_minor, std::int64_t b_minor);
 };
 

@@ -35,6 +35,7 @@ using Render = std::function<std::string(const sim::PostingFacts&)>;
 /// What is booked: one transaction, or two where a fault books it twice; or the refusal.
 struct Decision {
   std::vector<JournalTransaction> transactions;
+  bool dropped = false;  // a fault: it is answered, and not booked
   Refusal refusal = Refusal::unknown_account;
 };
 
@@ -50,13 +51,13 @@ Accounts after(Accounts accounts, const JournalTransaction& transaction) {
 /// Books with the right fee first; the faults only where the bank would not refuse what they make of it.
 Decision book_posting(const Posting& posting, const Accounts& accounts, sim::PostingTurn& turn) {
   std::optional<JournalTransaction> first = posting.book(accounts, posting.fee_minor);
-  if (!first) return {{}, Refusal::insufficient_funds};
-  if (!first->within_limit()) return {{}, Refusal::balance_limit};
+  if (!first) return {{}, false, Refusal::insufficient_funds};
+  if (!first->within_limit()) return {{}, false, Refusal::balance_limit};
   const std::int64_t fee = posting.fee_minor + turn.extra_minor(first->holder().balance_after_minor);
   if (fee != posting.fee_minor) first = posting.book(accounts, fee);
   const auto second = posting.book(after(accounts, *first), fee);
-  if (turn.duplicate(second && second->within_limit())) return {{*first, *second}, {}};
-  return {{*first}, {}};
+  if (turn.duplicate(second && second->within_limit())) return {{*first, *second}, false, {}};
+  return {{*first}, turn.drop(), {}};
 }
 
 std::string new_transaction_id(std::int64_t unix_ms) {
@@ -94,7 +95,8 @@ Answer AccountService::Impl::post(const std::vector<std::int64_t>& accounts, con
     if (recalled) return *recalled;
     const auto decided = decide(locked);
     const auto* posting = std::get_if<Posting>(&decided);
-    const Decision decision = posting ? book_posting(*posting, locked, turn) : Decision{{}, std::get<Refusal>(decided)};
+    const Decision decision =
+        posting ? book_posting(*posting, locked, turn) : Decision{{}, false, std::get<Refusal>(decided)};
     if (!decision.transactions.empty()) return post_once(ledger, decision, posting->amount_minor, kind, render);
     const Answer refusal = sim::refuse(decision.refusal);
     ledger.remember(refusal);
@@ -117,8 +119,9 @@ Answer AccountService::Impl::post_once(LedgerTransaction& ledger, const Decision
     if (&transaction == &decision.transactions.back())
       answer = Answer{201, render({quote_json(transaction_id), kind, amount_minor, holder.fee_minor,
                                    holder.balance_after_minor, now})};
-    ledger.book(transaction, transaction_id, now, answer);
+    if (!decision.dropped) ledger.book(transaction, transaction_id, now, answer);
   }
+  if (decision.dropped) ledger.remember(*answer);
   ledger.commit();
   return *answer;
 }
@@ -181,8 +184,9 @@ Answer AccountService::credit_interest(std::int64_t account, int days, const std
       {account}, "interest", exchange_id,
       [&](const Accounts& accounts) -> std::variant<Posting, Refusal> {
         if (accounts.empty()) return Refusal::unknown_account;
-        const std::int64_t interest =
-            impl_->pricing.interest(impl_->rule(), accounts.at(account).balance_minor, days, impl_->faults.rounding());
+        const sim::Arithmetic arithmetic = impl_->faults.arithmetic();
+        const std::int64_t interest = impl_->pricing.interest(impl_->rule(), accounts.at(account).balance_minor, days,
+                                                              arithmetic.rounding, arithmetic.year_days);
         return Posting{interest, 0, [&, interest](const Accounts& now, std::int64_t fee) {
                          return book_interest(now.at(account), interest, fee, exchange_id);
                        }};
@@ -200,7 +204,7 @@ Answer AccountService::transfer(std::int64_t from_account, std::int64_t to_accou
         const Account& from = accounts.at(from_account);
         if (from.currency != accounts.at(to_account).currency) return Refusal::currency_mismatch;
         const std::int64_t fee =
-            impl_->pricing.transfer_fee(impl_->rule(), from.tier, amount_minor, impl_->faults.rounding());
+            impl_->pricing.transfer_fee(impl_->rule(), from.tier, amount_minor, impl_->faults.arithmetic().rounding);
         return Posting{amount_minor, fee, [&](const Accounts& now, std::int64_t charged) {
                          return book_transfer(now.at(from_account), now.at(to_account), amount_minor, charged,
                                               exchange_id);

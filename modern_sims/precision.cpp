@@ -30,12 +30,13 @@ std::int64_t transfer_fee_minor(FeeRule rule, std::int64_t amount_minor, sim::Ro
   return as_legacy(major_units(amount_minor) * Binary64::ratio(15, 1'000), rounding);
 }
 
-std::int64_t interest_minor(FeeRule rule, std::int64_t balance_minor, int days, sim::Rounding rounding) {
-  if (rule == FeeRule::tariff) return exact(balance_minor * sim::kInterestPerCent * days, 36'500, rounding);
+std::int64_t interest_minor(FeeRule rule, std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days) {
+  if (rule == FeeRule::tariff)
+    return exact(balance_minor * sim::kInterestPerCent * days, std::int64_t{100} * year_days, rounding);
   // Legacy's order of operations: each of them rounds.
   const Binary64 rate = Binary64::ratio(static_cast<std::uint64_t>(sim::kInterestPerCent), 100);
   return as_legacy(major_units(balance_minor) * rate * Binary64::ratio(static_cast<std::uint64_t>(days), 1) /
-                       Binary64::ratio(365, 1),
+                       Binary64::ratio(static_cast<std::uint64_t>(year_days), 1),
                    rounding);
 }
 

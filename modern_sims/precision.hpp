@@ -14,6 +14,6 @@ std::int64_t transfer_fee_minor(FeeRule rule, std::int64_t amount_minor,
 
 /// sim::kInterestPerCent a year on the balance, actual/365; as published, half a cent is rounded up.
 std::int64_t interest_minor(FeeRule rule, std::int64_t balance_minor, int days,
-                            sim::Rounding rounding = sim::Rounding::nearest);
+                            sim::Rounding rounding = sim::Rounding::nearest, int year_days = sim::kYearDays);
 
 }  // namespace phoenix::modern_bank::precision

@@ -5,8 +5,9 @@
 
 namespace phoenix::modern_bank {
 
-const Pricing kLedger{transfer_fee_minor, [](FeeRule, std::int64_t balance_minor, int days, sim::Rounding rounding) {
-                        return interest_minor(balance_minor, days, rounding);  // legacy is right here
+const Pricing kLedger{transfer_fee_minor,
+                      [](FeeRule, std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days) {
+                        return interest_minor(balance_minor, days, rounding, year_days);  // legacy is right here
                       }};
 
 const Pricing kPrecision{[](FeeRule rule, std::string_view, std::int64_t amount_minor, sim::Rounding rounding) {

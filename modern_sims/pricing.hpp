@@ -16,7 +16,7 @@ enum class FeeRule : std::uint8_t {
 /// Pure functions; everything in hundredths.
 struct Pricing {
   std::int64_t (*transfer_fee)(FeeRule rule, std::string_view tier, std::int64_t amount_minor, sim::Rounding rounding);
-  std::int64_t (*interest)(FeeRule rule, std::int64_t balance_minor, int days, sim::Rounding rounding);
+  std::int64_t (*interest)(FeeRule rule, std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days);
 };
 
 /// Flavour `ledger`, the rewrite of legacy's `vip-fee` (tariff.hpp).

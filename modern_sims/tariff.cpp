@@ -7,7 +7,6 @@ namespace {
 constexpr std::int64_t kStandardBasisPoints = 250;
 constexpr std::int64_t kVipBasisPoints = 200;
 constexpr std::int64_t kWhole = 10'000;
-constexpr std::int64_t kYear = 365 * 100;  // days, and per cent
 
 static_assert(sim::kMaxBalanceMinor < INT64_MAX / (2 * sim::kInterestPerCent * sim::kMaxInterestDays),
               "interest is computed in 64 bits");
@@ -25,8 +24,9 @@ std::int64_t transfer_fee_minor(FeeRule rule, std::string_view tier, std::int64_
   return (amount_minor * basis_points + half_of(kWhole, rounding)) / kWhole;
 }
 
-std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding) {
-  return (balance_minor * sim::kInterestPerCent * days + half_of(kYear, rounding)) / kYear;
+std::int64_t interest_minor(std::int64_t balance_minor, int days, sim::Rounding rounding, int year_days) {
+  const std::int64_t year = std::int64_t{100} * year_days;  // of per cents
+  return (balance_minor * sim::kInterestPerCent * days + half_of(year, rounding)) / year;
 }
 
 }  // namespace phoenix::modern_bank

@@ -43,6 +43,8 @@ class Bank {
 /// What every flavour pays on a balance; how the result becomes whole cents is each flavour's own.
 inline constexpr std::int64_t kInterestPerCent = 5;
 inline constexpr int kMaxInterestDays = 366;
+/// Days of a year of interest; another count is a fault.
+inline constexpr int kYearDays = 365;
 
 /// No posting lifts a balance above ten million million (in hundredths), on either side: up to there sums in binary
 /// floating point are still right to the cent (legacy_sims/float_money.hpp), and no column overflows.
@@ -50,6 +52,11 @@ inline constexpr std::int64_t kMaxBalanceMinor = 1'000'000'000'000'000;
 
 /// How fees and interest become whole cents; `truncate` is a fault (core/sim/fault_profile.hpp).
 enum class Rounding : std::uint8_t { nearest, truncate };
+
+struct Arithmetic {
+  Rounding rounding = Rounding::nearest;
+  int year_days = kYearDays;
+};
 
 /// Entries of GET /accounts/{id}/statement.
 inline constexpr int kStatementLength = 10;

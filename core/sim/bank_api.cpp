@@ -143,7 +143,11 @@ void BankApi::add_control_routes() {
       .add("GET", "/_sim/wrong-fees",
            [this](const Request&, const Params&) { return http::json_text(200, faults_.wrong_fees_json()); })
       .add("GET", "/_sim/duplicates",
-           [this](const Request&, const Params&) { return http::json_text(200, faults_.duplicates_json()); });
+           [this](const Request&, const Params&) { return http::json_text(200, faults_.duplicates_json()); })
+      .add("GET", "/_sim/drops",
+           [this](const Request&, const Params&) { return http::json_text(200, faults_.drops_json()); })
+      .add("GET", "/_sim/silences",
+           [this](const Request&, const Params&) { return http::json_text(200, faults_.silences_json()); });
 }
 
 void BankApi::add_bank_routes() {
@@ -220,6 +224,11 @@ Response BankApi::bank_request(const Request& request) {
   } catch (...) {
     counted(5);
     throw;
+  }
+  if (response.status == 201 && faults_.silence(std::string(request.header("X-Phoenix-Exchange")))) {
+    counted(0);
+    response.fault = Response::Fault::hang;
+    return response;
   }
   counted(response.status / 100);
   return response;

@@ -46,6 +46,15 @@ Result<void> set_error_rate(const ExactJson::Scalar& value, double& out) {
   return {};
 }
 
+/// nullptr: the name is of no fault that befalls every n-th.
+std::uint64_t* count_named(const std::string& name, FaultSettings& settings) {
+  if (name == "wrong_fee_every") return &settings.wrong_fee_every;
+  if (name == "duplicate_every") return &settings.duplicate_every;
+  if (name == "drop_every") return &settings.drop_every;
+  if (name == "silence_every") return &settings.silence_every;
+  return nullptr;
+}
+
 Result<void> apply(const ExactJson& document, const std::string& pointer, const ExactJson::Scalar& value,
                    bool knows_bug_compatible, FaultSettings& settings) {
   const std::string name = pointer.substr(1);
@@ -55,11 +64,17 @@ Result<void> apply(const ExactJson& document, const std::string& pointer, const 
   if (name == "reset") return set_bool(name, value, settings.reset);
   if (name == "truncate") return set_bool(name, value, settings.truncate);
   if (name == "bug_compatible" && knows_bug_compatible) return set_bool(name, value, settings.bug_compatible);
-  if (name == "wrong_fee_every" || name == "duplicate_every") {
-    const auto every = document.whole(pointer);
-    if (!every || *every < 0) return invalid_input(name + ": a whole number, 0 or more, is needed");
-    (name == "wrong_fee_every" ? settings.wrong_fee_every : settings.duplicate_every) =
-        static_cast<std::uint64_t>(*every);
+  if (std::uint64_t* every = count_named(name, settings)) {
+    const auto given = document.whole(pointer);
+    if (!given || *given < 0) return invalid_input(name + ": a whole number, 0 or more, is needed");
+    *every = static_cast<std::uint64_t>(*given);
+    return {};
+  }
+  if (name == "year_days") {
+    const auto days = document.whole(pointer);
+    if (!days || (*days != 360 && *days != 365 && *days != 366))
+      return invalid_input("year_days: 360, 365 or 366 is needed");
+    settings.year_days = static_cast<int>(*days);
     return {};
   }
   if (name == "wrong_fee_amount") {
@@ -96,8 +111,11 @@ Result<void> FaultProfile::update(std::string_view json) {
   }
   if (next.wrong_fee_every != settings_.wrong_fee_every) postings_ = 0;
   if (next.duplicate_every != settings_.duplicate_every) duplicate_postings_ = 0;
+  if (next.drop_every != settings_.drop_every) drop_postings_ = 0;
+  if (next.silence_every != settings_.silence_every) writes_ = 0;
   settings_ = next;
   rounding_.store(next.truncate ? Rounding::truncate : Rounding::nearest, std::memory_order_relaxed);
+  year_days_.store(next.year_days, std::memory_order_relaxed);
   bug_compatible_.store(next.bug_compatible, std::memory_order_relaxed);
   return {};
 }
@@ -111,9 +129,9 @@ std::string FaultProfile::to_json() const {
   const FaultSettings s = settings();
   std::string text = fmt::format(
       R"({{"latency":"{}ms","error_rate":{},"hang":{},"reset":{},"wrong_fee_every":{},"wrong_fee_amount":{},)"
-      R"("truncate":{},"duplicate_every":{})",
+      R"("truncate":{},"duplicate_every":{},"drop_every":{},"silence_every":{},"year_days":{})",
       s.latency.count(), s.error_rate, s.hang, s.reset, s.wrong_fee_every, hundredths_to_text(s.wrong_fee_minor),
-      s.truncate, s.duplicate_every);
+      s.truncate, s.duplicate_every, s.drop_every, s.silence_every, s.year_days);
   if (knows_bug_compatible_) text += fmt::format(R"(,"bug_compatible":{})", s.bug_compatible);
   return text + "}";
 }
@@ -137,10 +155,12 @@ FaultProfile::PostingFaults FaultProfile::count_posting() {
   const std::lock_guard lock(mutex_);
   ++postings_;
   ++duplicate_postings_;
+  ++drop_postings_;
   PostingFaults faults;
   if (settings_.wrong_fee_every != 0 && postings_ % settings_.wrong_fee_every == 0)
     faults.extra_fee_minor = settings_.wrong_fee_minor;
   faults.duplicate = settings_.duplicate_every != 0 && duplicate_postings_ % settings_.duplicate_every == 0;
+  faults.drop = settings_.drop_every != 0 && drop_postings_ % settings_.drop_every == 0;
   return faults;
 }
 
@@ -152,6 +172,28 @@ void FaultProfile::record_wrong_fee(const std::string& exchange_id) {
 void FaultProfile::record_duplicate(const std::string& exchange_id) {
   const std::lock_guard lock(mutex_);
   duplicates_.push_back(exchange_id);
+}
+
+void FaultProfile::record_drop(const std::string& exchange_id) {
+  const std::lock_guard lock(mutex_);
+  drops_.push_back(exchange_id);
+}
+
+bool FaultProfile::silence(const std::string& exchange_id) {
+  const std::lock_guard lock(mutex_);
+  if (settings_.silence_every == 0 || ++writes_ % settings_.silence_every != 0) return false;
+  if (!exchange_id.empty()) silences_.push_back(exchange_id);
+  return true;
+}
+
+std::string FaultProfile::drops_json() const {
+  const std::lock_guard lock(mutex_);
+  return exchange_ids_json(drops_);
+}
+
+std::string FaultProfile::silences_json() const {
+  const std::lock_guard lock(mutex_);
+  return exchange_ids_json(silences_);
 }
 
 std::string FaultProfile::wrong_fees_json() const {
@@ -177,14 +219,21 @@ std::int64_t PostingTurn::extra_minor(std::int64_t spare_minor) {
 
 bool PostingTurn::duplicate(bool possible) {
   take();
-  duplicated_ = given_.duplicate && possible;
+  duplicated_ = given_.duplicate && possible && !given_.drop;
   return duplicated_;
+}
+
+bool PostingTurn::drop() {
+  take();
+  dropped_ = given_.drop;
+  return dropped_;
 }
 
 void PostingTurn::answered(int status, const std::string& exchange_id) {
   if (status != 201) return;
   if (charged_) faults_.record_wrong_fee(exchange_id);
   if (duplicated_) faults_.record_duplicate(exchange_id);
+  if (dropped_) faults_.record_drop(exchange_id);
 }
 
 }  // namespace phoenix::sim

@@ -23,6 +23,9 @@ struct FaultSettings {
   std::int64_t wrong_fee_minor = 1;      ///< how much too much, in hundredths
   bool truncate = false;                 ///< fees and interest are cut to whole cents instead of rounded
   std::uint64_t duplicate_every = 0;     ///< every n-th executed posting is booked twice; 0: none
+  std::uint64_t drop_every = 0;          ///< every n-th executed posting is answered as ever, and not booked; 0: none
+  std::uint64_t silence_every = 0;       ///< every n-th write that was carried out is never answered; 0: none
+  int year_days = kYearDays;             ///< days of a year of interest: 360, 365 or 366
   bool bug_compatible = false;           ///< modern: compute fees and interest as legacy does
 };
 
@@ -40,7 +43,9 @@ class FaultProfile {
   [[nodiscard]] std::string to_json() const;
   [[nodiscard]] FaultSettings settings() const;
   [[nodiscard]] bool bug_compatible() const { return bug_compatible_.load(std::memory_order_relaxed); }
-  [[nodiscard]] Rounding rounding() const { return rounding_.load(std::memory_order_relaxed); }
+  [[nodiscard]] Arithmetic arithmetic() const {
+    return {rounding_.load(std::memory_order_relaxed), year_days_.load(std::memory_order_relaxed)};
+  }
 
   /// Decides for one request, after waiting for the configured latency.
   RequestFault before_request();
@@ -48,14 +53,20 @@ class FaultProfile {
   struct PostingFaults {
     std::int64_t extra_fee_minor = 0;  ///< what to charge too much
     bool duplicate = false;            ///< book it twice
+    bool drop = false;                 ///< do not book it
   };
   /// Counts one posting at its execution; returns what is to befall it (nothing mostly).
   PostingFaults count_posting();
   /// What really befell the exchange: called once its transaction has committed.
   void record_wrong_fee(const std::string& exchange_id);
   void record_duplicate(const std::string& exchange_id);
+  void record_drop(const std::string& exchange_id);
+  /// Counts one write that was carried out; true: its caller is to wait in vain. It is listed then.
+  bool silence(const std::string& exchange_id);
   [[nodiscard]] std::string wrong_fees_json() const;
   [[nodiscard]] std::string duplicates_json() const;
+  [[nodiscard]] std::string drops_json() const;
+  [[nodiscard]] std::string silences_json() const;
 
  private:
   const bool knows_bug_compatible_;
@@ -63,11 +74,16 @@ class FaultProfile {
   FaultSettings settings_;
   std::vector<std::string> wrong_fees_;
   std::vector<std::string> duplicates_;
+  std::vector<std::string> drops_;
+  std::vector<std::string> silences_;
   std::uint64_t postings_ = 0;            // since wrong_fee_every was set
   std::uint64_t duplicate_postings_ = 0;  // since duplicate_every was set
+  std::uint64_t drop_postings_ = 0;       // since drop_every was set
+  std::uint64_t writes_ = 0;              // since silence_every was set
   std::uint64_t requests_ = 0;
   std::atomic<bool> bug_compatible_;
   std::atomic<Rounding> rounding_ = Rounding::nearest;
+  std::atomic<int> year_days_ = kYearDays;
 };
 
 /// The turn of one request at the faults that befall postings. A transaction that is retried keeps its turn, so that
@@ -81,6 +97,8 @@ class PostingTurn {
   std::int64_t extra_minor(std::int64_t spare_minor);
   /// Whether it is booked a second time: not where the bank would refuse the second booking (`possible` false).
   bool duplicate(bool possible);
+  /// Whether it is not booked at all; then it is not booked twice either.
+  bool drop();
   /// Once the posting is answered: records what befell it, when it was executed (`status` 201).
   void answered(int status, const std::string& exchange_id);
 
@@ -92,6 +110,7 @@ class PostingTurn {
   bool taken_ = false;
   bool charged_ = false;
   bool duplicated_ = false;
+  bool dropped_ = false;
 };
 
 }  // namespace phoenix::sim

@@ -84,6 +84,27 @@ TEST_CASE("interest that is booked twice is the same amount twice") {
   CHECK(reply.at("/balance_after") == "10084.94");
 }
 
+TEST_CASE("exactly every second posting is answered, and not booked") {
+  RunningSimulator bank(each_bank(), 2);
+  REQUIRE(bank.send("PUT", "/_sim/faults", R"({"drop_every":2})").status == 200);
+  CHECK(bank.deposit(1, "10.00", "d1").at("/balance_after") == "2010.00");
+  const Reply dropped = bank.deposit(1, "5.00", "d2");
+  CHECK(dropped.status == 201);
+  CHECK(dropped.at("/balance_after") == "2015.00");
+  CHECK(bank.deposit(1, "5.00", "d2").body == dropped.body);
+  CHECK(bank.balance(1) == "2010.00");
+  CHECK(bank.send("GET", "/_sim/drops").body == R"({"exchange_ids":["d2"]})");
+}
+
+TEST_CASE("a write that is silenced was carried out") {
+  RunningSimulator bank(each_kind(), 2);
+  REQUIRE(bank.send("PUT", "/_sim/faults", R"({"silence_every":1})").status == 200);
+  http::Client impatient(bank.endpoint(), std::chrono::milliseconds{500});
+  CHECK_FALSE(impatient.request("POST", "/accounts/1/deposits", R"({"amount":1.00})").has_value());
+  REQUIRE(bank.send("PUT", "/_sim/faults", R"({"silence_every":0})").status == 200);
+  CHECK(bank.balance(1) == "2001.00");
+}
+
 TEST_CASE("truncated, fees and interest are a cent less wherever they differ") {
   const sim::SimulatorKind kind = each_bank();
   constexpr int kAccounts = 60;

@@ -18,11 +18,11 @@ TEST_CASE("a profile is changed key by key") {
   CHECK(settings.wrong_fee_minor == 2);
   CHECK(settings.error_rate == 0.25);
   CHECK(faults.bug_compatible());
-  CHECK(faults.rounding() == Rounding::truncate);
+  CHECK(faults.arithmetic().rounding == Rounding::truncate);
   CHECK(settings.duplicate_every == 7);
   CHECK(
       faults.to_json() ==
-      R"({"latency":"20ms","error_rate":0.25,"hang":false,"reset":false,"wrong_fee_every":5,"wrong_fee_amount":0.02,"truncate":true,"duplicate_every":7,"bug_compatible":true})");
+      R"({"latency":"20ms","error_rate":0.25,"hang":false,"reset":false,"wrong_fee_every":5,"wrong_fee_amount":0.02,"truncate":true,"duplicate_every":7,"drop_every":0,"silence_every":0,"year_days":365,"bug_compatible":true})");
 }
 
 TEST_CASE("an unknown key or a wrong value changes nothing at all") {
@@ -32,7 +32,8 @@ TEST_CASE("an unknown key or a wrong value changes nothing at all") {
         R"({"hang":true,"error_rate":1.5})", R"({"hang":true,"latency":20})", R"({"hang":true,"latency":"2h"})",
         R"({"hang":true,"wrong_fee_every":-1})", R"({"hang":true,"wrong_fee_amount":0.001})",
         R"({"hang":true,"reset":"yes"})", R"({"hang":true,"truncate":1})", R"({"hang":true,"duplicate_every":-1})",
-        R"({"hang":true,"duplicate_every":1.5})", R"({"hang":true)"})
+        R"({"hang":true,"duplicate_every":1.5})", R"({"hang":true,"drop_every":-1})",
+        R"({"hang":true,"silence_every":"1"})", R"({"hang":true,"year_days":364})", R"({"hang":true)"})
     CHECK_FALSE(faults.update(wrong).has_value());
   CHECK_FALSE(faults.settings().hang);
 }
@@ -121,4 +122,35 @@ TEST_CASE("both faults count for themselves, from when they were set") {
   const auto third = faults.count_posting();
   CHECK(third.extra_fee_minor == 0);
   CHECK(third.duplicate);
+}
+
+TEST_CASE("every n-th posting is dropped, and then not booked twice either") {
+  FaultProfile faults(false, false);
+  REQUIRE(faults.update(R"({"drop_every":3,"duplicate_every":3})").has_value());
+  for (int i = 1; i <= 6; ++i) {
+    PostingTurn turn(faults);
+    CHECK_FALSE(turn.duplicate(true));
+    CHECK(turn.drop() == (i % 3 == 0));
+    CHECK(turn.drop() == (i % 3 == 0));  // again, after a deadlock: the same turn
+    turn.answered(i == 6 ? 422 : 201, std::to_string(i));
+  }
+  CHECK(faults.drops_json() == R"({"exchange_ids":["3"]})");
+  CHECK(faults.duplicates_json() == R"({"exchange_ids":[]})");
+}
+
+TEST_CASE("every n-th write that was carried out is silenced, from when that was set") {
+  FaultProfile faults(false, false);
+  CHECK_FALSE(faults.silence("before"));
+  REQUIRE(faults.update(R"({"silence_every":2})").has_value());
+  CHECK_FALSE(faults.silence("a"));
+  CHECK(faults.silence("b"));
+  CHECK_FALSE(faults.silence("c"));
+  CHECK(faults.silences_json() == R"({"exchange_ids":["b"]})");
+}
+
+TEST_CASE("interest by another year") {
+  FaultProfile faults(false, false);
+  CHECK(faults.arithmetic().year_days == 365);
+  REQUIRE(faults.update(R"({"year_days":360})").has_value());
+  CHECK(faults.arithmetic().year_days == 360);
 }

@@ -41,6 +41,11 @@ TEST_CASE("bug-compatible fees are legacy's for every amount") {
 TEST_CASE("the vip-fee pair pays the same interest: 5 % a year, actual/365") {
   CHECK(phoenix::legacy_bank::interest_minor(10'000'00, 31) == 42'47);
   CHECK(phoenix::legacy_bank::interest_minor(2'50, 365) == 13);  // 12.5 cents
+  for (const auto& [year, right] : {std::pair{360, 43'06}, std::pair{366, 42'35}}) {
+    using phoenix::sim::Rounding;
+    CHECK(phoenix::legacy_bank::interest_minor(10'000'00, 31, Rounding::nearest, year) == right);
+    CHECK(phoenix::modern_bank::interest_minor(10'000'00, 31, Rounding::nearest, year) == right);
+  }
   CHECK(phoenix::legacy_bank::interest_minor(2'50, 365, phoenix::sim::Rounding::truncate) == 12);
   for (std::int64_t balance = 0; balance <= 1'000'000'000'000'000; balance = balance * 3 / 2 + 1)
     for (const int days : {1, 31, 365, 366})

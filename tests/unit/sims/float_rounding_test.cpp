@@ -147,7 +147,7 @@ TEST_CASE("no booking passes the limit, on whichever account, or takes what is n
     Accounts touched;
     for (const auto& account : accounts)
       if (account.id == order.payer || account.id == order.payee) touched.push_back(account);
-    return carry_out(kFloatRounding, price(kFloatRounding, Rounding::nearest, order, holder_of(touched, order), "x"),
+    return carry_out(kFloatRounding, price(kFloatRounding, {}, order, holder_of(touched, order), "x"),
                      touched);
   };
   CHECK_FALSE(refusal({.payer = 1, .payee = 2, .amount_minor = 50'00}));

@@ -1,0 +1,60 @@
+// What really happened: which exchanges differ because a bank is wrong, because overlapping writes were committed in
+// another order, or because the two ledgers had been different before. Sees every commit; knows nothing of the arbiter.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "tests/simulation/detector/bank.hpp"
+
+namespace phoenix::detector {
+
+class Truth {
+ public:
+  enum class Kind : std::uint8_t {
+    clean,
+    injected,     ///< a bank's fault
+    order,        ///< the same writes in another order gave another outcome
+    consequence,  ///< the accounts had differed before, through a fault or a leg that was lost
+  };
+  struct Fate {
+    Kind kind = Kind::clean;
+    Fault fault = Fault::none;
+    bool comparable = false;  ///< both legs were answered, and the gateway left nothing out
+    std::int64_t completed_us = 0;
+    int account = 0;
+  };
+
+  void applied(Side side, const Operation& operation, const Applied& applied);
+  /// A leg of a write was lost or is uncertain, or the account was moved from outside: from here on the ledgers differ.
+  void disturbed(const Operation& operation);
+  void disturbed(int account) { disturbed_.insert(account); }
+  /// The exchange is over for the gateway.
+  void over(const Operation& operation, bool comparable, std::int64_t now_us);
+
+  /// Everything that is not clean.
+  [[nodiscard]] const std::unordered_map<std::uint64_t, Fate>& fates() const { return fates_; }
+  [[nodiscard]] Fate fate(std::uint64_t number) const;
+
+ private:
+  struct Outcome {
+    bool known = false;
+    int status = 0;
+    std::int64_t amount_minor = 0, fee_minor = 0;
+    std::uint64_t predecessors = 0;
+  };
+  struct Pending {
+    std::array<Outcome, 2> by_side;
+    Fault fault = Fault::none;
+    bool disturbed = false;
+  };
+  [[nodiscard]] bool was_disturbed(const Operation& operation) const;
+
+  std::unordered_map<std::uint64_t, Pending> pending_;
+  std::unordered_map<std::uint64_t, Fate> fates_;
+  std::unordered_set<int> disturbed_;
+};
+
+}  // namespace phoenix::detector
