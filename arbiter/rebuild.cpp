@@ -44,10 +44,6 @@ class Silent final : public Producer {
   [[nodiscard]] ProducerStats stats() const override { return {}; }
 };
 
-std::string database_url(const config::Config& config) {
-  return config.arbiter.database.empty() ? config.orchestrator.database : config.arbiter.database;
-}
-
 /// Empties the schema of the rebuilt state and copies the state before, with its positions, from one snapshot.
 std::map<int, Positions> take_snapshot(pqxx::connection& connection) {
   pqxx::work transaction(connection);
@@ -180,7 +176,7 @@ bool RebuildReport::identical() const {
 
 RebuildReport rebuild(const config::Config& config, bool swap) {
   RebuildReport report;
-  const std::string url = database_url(config);
+  const std::string url = verdict_database(config);
   try {
     const auto owner_of = [&config](const std::string& slice) { return slice_partition(config, slice); };
     VerdictStore(url, shard_count(config), owner_of).connect();  // checks what is there

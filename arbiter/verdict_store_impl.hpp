@@ -1,6 +1,8 @@
 // Shared by the store's two sources: the connection, and what its errors mean. Internal to the store.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <boost/algorithm/string/replace.hpp>
 #include <map>
 #include <mutex>
