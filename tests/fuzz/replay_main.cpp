@@ -29,6 +29,7 @@ constexpr Target kTargets[] = {
     {"proxy_header", fuzz::proxy_header},
     {"redactor", fuzz::redactor},
     {"xml_value", fuzz::xml_value},
+    {"accepted_rules", fuzz::accepted_rules},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {

@@ -23,6 +23,7 @@ void exchange_event(std::string_view input);   // a frame; also "JSON header, li
 void json_value(std::string_view input);       // a response body
 void redactor(std::string_view input);         // a body that is published, and as a query
 void xml_value(std::string_view input);        // a response body
+void accepted_rules(std::string_view input);   // a rules file in Lua
 void response_differ(std::string_view input);  // a byte of switches, a response body, "\n---\n", the other body
 
 }  // namespace phoenix::fuzz

@@ -93,6 +93,8 @@ TEST_CASE("instructions and memory are bounded") {
   std::string deep = "x";
   for (int i = 0; i < 300; ++i) deep = "(" + deep + ")";
   CHECK_THAT(run("return " + deep), Contains("C stack overflow"));
+  CHECK_THAT(run("local s = 'x' for i = 1, 12 do s = s .. s end for i = 1, 9000 do s:upper() end"),
+             Contains("error: "));
   // A bound that was reached does not stay reached.
   CHECK(run_value("2").empty());
 }
@@ -118,6 +120,18 @@ TEST_CASE("binary floating point is refused where it is written") {
                             "#'\\'/\"' - 1", "2 -- 1/2\n", "#{1, 2}", "#('a'..'b')", "9223372036854775807 & 2"}) {
     INFO(value);
     CHECK(run_value(value).empty());
+  }
+  for (const char* loop : {"for i = '0.5', 2 do end", "for i = x.id, 2 do end", "for i = 1, 2, '0.5' do end",
+                           "for i = 1, f(1, 2), x.id do end", "for i = 1 .. '.5', 2 do end",
+                           "for i = #t .. '', 2 do end", "for i = 1, 2, 1 .. '' do end"}) {
+    INFO(loop);
+    CHECK_THAT(run(loop), Contains("rules.lua:3: counting from or by anything but an integer"));
+  }
+  for (const char* loop : {"for i = 1, #x.accounts do end", "for i = #x.accounts, 1, -1 do end",
+                           "for i = -1, 3, 2 do end", "for i = 1, max(2, 3) do end", "for k in sorted_pairs({}) do end",
+                           "for i = 1, '2.5' do assert(i == 1 or i == 2) end"}) {
+    INFO(loop);
+    CHECK(run(loop + std::string(" return {response={['/fee']=2}}")).empty());
   }
   CHECK_THAT(run_value("1 + '1'"), Contains("attempt to perform arithmetic on a string"));
   CHECK_THAT(run_value("1 + '0.5'"), Contains("attempt to perform arithmetic on a string"));
