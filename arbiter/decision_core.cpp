@@ -279,6 +279,7 @@ void DecisionCore::apply(const LogRecord& record) {
   impl_->apply(record);
 }
 CoreChanges DecisionCore::take_changes() {
+  impl_->book.changes.causes = impl_->book.causes.take_changes();
   return std::exchange(impl_->book.changes, {});
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "arbiter/account_state.hpp"
+#include "arbiter/cause_state.hpp"
 #include "arbiter/response_differ.hpp"
 #include "arbiter/score_window.hpp"
 #include "core/events/event_log.hpp"
@@ -37,7 +38,8 @@ struct Evidence {
   std::vector<ValueDifference> differences;
 };
 
-/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key.
+/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key, cause_LABEL.
+inline constexpr std::string_view kCauseCounter = "cause_";
 using CounterKey = std::tuple<std::string, std::string, std::uint64_t, std::string>;
 
 struct RejectedRecord {
@@ -76,6 +78,7 @@ struct CoreChanges {
   std::set<std::string> open;                                              ///< ids whose OpenExchange appeared or went
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
+  CauseChanges causes;
   std::uint64_t records = 0;
 
   /// True when nothing but positions has to be written.
@@ -108,6 +111,7 @@ struct CoreState {
   std::map<CounterKey, std::int64_t> counters;
   std::map<std::string, std::uint64_t> rejected;  ///< by topic
   std::map<std::string, Heartbeat> heartbeats;    ///< by gateway
+  CauseState causes;
 };
 
 class DecisionCore {
