@@ -43,6 +43,22 @@ std::string rate_key(Side side, const std::string& base, const std::string& tier
 
 }  // namespace
 
+std::optional<Cause> cause_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::missing_legacy:
+    case Verdict::missing_modern:
+      return Cause::missing_posting;
+    case Verdict::duplicate:
+      return Cause::duplicate_posting;
+    case Verdict::order_dependent:
+      return Cause::ordering;
+    case Verdict::mismatch:
+      return Cause::unexplained;
+    default:
+      return std::nullopt;
+  }
+}
+
 std::optional<CauseFinding> CauseBook::decided(const ExchangeEvent& exchange, Verdict verdict,
                                                const std::vector<ValueDifference>& differences,
                                                const PostingFacts& postings) {
@@ -65,6 +81,7 @@ std::optional<CauseFinding> CauseBook::decided(const ExchangeEvent& exchange, Ve
   }
   facts.posted = postings.posted;
   facts.posted_scale = postings.scale;
+  facts.inferred = postings.inferred;
   facts.balance_moved = postings.balance_moved;
   facts.order_proof = postings.order_proof;
   CauseFinding finding = label(route, facts);

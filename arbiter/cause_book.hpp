@@ -23,9 +23,13 @@ namespace phoenix::arbiter {
 struct PostingFacts {
   std::array<Posted, 2> posted;  ///< by side
   int scale = 2;
+  bool inferred = false;  ///< from stated balances
   std::optional<std::int64_t> balance_moved;
   std::string order_proof;
 };
+
+/// What a verdict says of itself, where there is no exchange to recompute; nothing for verdicts that need no cause.
+std::optional<Cause> cause_of(Verdict verdict);
 
 class CauseBook {
  public:

@@ -65,25 +65,8 @@ std::optional<CauseFinding> by_transactions(const MismatchFacts& facts) {
   return std::nullopt;
 }
 
-std::optional<CauseFinding> by_deltas(const MismatchFacts& facts) {
-  const auto &legacy = facts.posted[0].delta, &modern = facts.posted[1].delta;
-  if (!legacy || !modern || *legacy == *modern) return std::nullopt;
-  const auto money = [&](std::int64_t amount) { return format_minor(amount, facts.posted_scale); };
-  const std::string both = fmt::format("legacy posted {}, modern {}", money(*legacy), money(*modern));
-  if (*legacy == 0 || *modern == 0) return finding(Cause::missing_posting, "", both);
-  for (const bool modern_more : {true, false}) {
-    const auto n = modern_more ? times(*modern, *legacy) : times(*legacy, *modern);
-    if (n > 0)
-      return finding(Cause::duplicate_posting, "",
-                     fmt::format("{}: {} times as much on {}", both, n, modern_more ? "modern" : "legacy"));
-  }
-  return std::nullopt;
-}
-
-/// Answers alike, balances not: is what moved a whole number of the amounts that the answers state?
-std::optional<CauseFinding> by_balance(const MismatchFacts& facts) {
-  if (!facts.balance_moved || *facts.balance_moved == 0) return std::nullopt;
-  const std::int64_t moved = std::abs(*facts.balance_moved);
+/// The amounts that legacy's answer states, and their sums in pairs: amount and fee.
+std::vector<std::int64_t> stated_amounts(const MismatchFacts& facts) {
   std::vector<std::int64_t> amounts;
   for (const auto& field : facts.legacy) {
     const auto name = name_of(field.path);
@@ -93,9 +76,36 @@ std::optional<CauseFinding> by_balance(const MismatchFacts& facts) {
   }
   const std::size_t stated = amounts.size();
   for (std::size_t i = 0; i < stated; ++i) {
-    for (std::size_t j = i + 1; j < stated; ++j) amounts.push_back(amounts[i] + amounts[j]);  // amount and fee
+    for (std::size_t j = i + 1; j < stated; ++j) amounts.push_back(amounts[i] + amounts[j]);
   }
-  for (const auto amount : amounts) {
+  return amounts;
+}
+
+bool is_stated(const MismatchFacts& facts, std::int64_t delta) {
+  const auto amounts = stated_amounts(facts);
+  return std::find(amounts.begin(), amounts.end(), std::abs(delta)) != amounts.end();
+}
+
+std::optional<CauseFinding> by_deltas(const MismatchFacts& facts) {
+  const auto &legacy = facts.posted[0].delta, &modern = facts.posted[1].delta;
+  if (!legacy || !modern || *legacy == *modern) return std::nullopt;
+  const auto money = [&](std::int64_t amount) { return format_minor(amount, facts.posted_scale); };
+  const std::string both = fmt::format("legacy posted {}, modern {}", money(*legacy), money(*modern));
+  const std::int64_t once = std::abs(*legacy) < std::abs(*modern) ? *legacy : *modern;
+  const std::int64_t more = *legacy + *modern - once;
+  if (facts.inferred && !is_stated(facts, once == 0 ? more : once)) return std::nullopt;
+  if (once == 0) return finding(Cause::missing_posting, "", both);
+  const auto n = times(more, once);
+  if (n == 0) return std::nullopt;
+  return finding(Cause::duplicate_posting, "",
+                 fmt::format("{}: {} times as much on {}", both, n, more == *modern ? "modern" : "legacy"));
+}
+
+/// Answers alike, balances not: is what moved a whole number of the amounts that the answers state?
+std::optional<CauseFinding> by_balance(const MismatchFacts& facts) {
+  if (!facts.balance_moved || *facts.balance_moved == 0) return std::nullopt;
+  for (const auto amount : stated_amounts(facts)) {
+    const std::int64_t moved = std::abs(*facts.balance_moved);
     if (moved != amount && times(moved, amount) == 0) continue;
     // One time too many on one side looks like one missing on the other.
     return finding(Cause::duplicate_posting, "",
@@ -109,7 +119,14 @@ std::optional<CauseFinding> by_balance(const MismatchFacts& facts) {
 /// Both sides posted another amount than the answers tell: a charge that no field states.
 std::optional<CauseFinding> by_hidden_charge(const MismatchFacts& facts, const RateLookup& rates) {
   const auto &legacy = facts.posted[0].delta, &modern = facts.posted[1].delta;
-  if (!legacy || !modern || *legacy == *modern) return std::nullopt;
+  if (facts.inferred || !legacy || !modern || *legacy == *modern) return std::nullopt;
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto posted = *facts.posted[index(side)].delta, opposite = *facts.posted[index(other(side))].delta;
+    if (!is_stated(facts, opposite) || is_stated(facts, posted)) continue;
+    return finding(Cause::unexplained, "",
+                   fmt::format("{} posted {}, not the {} that both answered", to_string(side),
+                               format_minor(posted, facts.posted_scale), format_minor(opposite, facts.posted_scale)));
+  }
   AmountPair pair;
   pair.path = "/posting";
   pair.scale = facts.posted_scale;
@@ -138,7 +155,8 @@ int number(std::string_view text, std::size_t at, std::size_t length) {
   return error == std::errc() && end == text.data() + at + length ? value : -1;
 }
 
-/// The days that a date may mean: 2026-03-04, 20260304, 04.03.2026, 04/03/2026 (day or month first).
+/// The days that a date may mean: 2026-03-04, 20260304, 04.03.2026, 04/03/2026 (day or month first), and a number of
+/// five digits as days since 1970.
 std::vector<Day> days_of(std::string_view text) {
   std::vector<Day> days;
   const auto add = [&](int year, int month, int day) {
@@ -146,6 +164,8 @@ std::vector<Day> days_of(std::string_view text) {
                                            std::chrono::day(static_cast<unsigned>(day))};
     if (year > 1900 && year < 2200 && month > 0 && day > 0 && date.ok()) days.emplace_back(date);
   };
+  if (const int since_1970 = text.size() == 5 ? number(text, 0, 5) : -1; since_1970 >= 10'000)
+    days.emplace_back(std::chrono::days(since_1970));
   if (text.size() == 8) add(number(text, 0, 4), number(text, 4, 2), number(text, 6, 2));
   if (text.size() != 10) return days;
   if (text[4] == '-' && text[7] == '-') add(number(text, 0, 4), number(text, 5, 2), number(text, 8, 2));
@@ -186,6 +206,15 @@ std::optional<CauseFinding> by_date(const MismatchFacts& facts, const std::strin
   if (apart == 0 || apart % 900 != 0 || apart > 86'400) return std::nullopt;  // zones stand quarters of an hour apart
   return finding(Cause::cut_off, path,
                  fmt::format("{}: {:g} hours apart, as local time and UTC", at, static_cast<double>(apart) / 3'600));
+}
+
+/// A date as a number, by the name of its field: an amount might look the same.
+std::optional<CauseFinding> by_day_number(const MismatchFacts& facts, const ValueDifference& difference) {
+  const auto *left = field_at(facts.legacy, difference.path), *right = field_at(facts.modern, difference.path);
+  const auto name = name_of(difference.path);
+  if (left == nullptr || right == nullptr || left->kind != Kind::number) return std::nullopt;
+  if (name.find("day") == std::string_view::npos && name.find("date") == std::string_view::npos) return std::nullopt;
+  return by_date(facts, difference.path, left->text, right->text);
 }
 
 std::string trimmed(std::string_view text) {
@@ -237,6 +266,7 @@ CauseFinding by_field(const MismatchFacts& facts, const ValueDifference& differe
   }
   if (difference.kind != DifferenceKind::header && difference.kind != DifferenceKind::body) {
     if (auto found = by_format(facts, difference)) return *found;
+    if (auto found = by_day_number(facts, difference)) return *found;
     if (const auto pair = amount_pair(facts, difference)) return explain_amounts(*pair, facts.attribute("tier"), rates);
     const auto* left = field_at(facts.legacy, difference.path);
     const auto* right = field_at(facts.modern, difference.path);

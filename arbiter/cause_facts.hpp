@@ -52,6 +52,8 @@ struct MismatchFacts {
   std::vector<std::pair<std::string, std::string>> attributes;
   std::array<Posted, 2> posted;  ///< by side
   int posted_scale = 2;
+  /// The postings follow from balances stated before and after: a write in between would be taken for part of them.
+  bool inferred = false;
   std::optional<std::int64_t> balance_moved;  ///< modern - legacy of the stated balances beyond what was known
   bool overlap = false;
   std::string order_proof;  ///< why a difference is an order of commits; empty: no proof

@@ -19,6 +19,8 @@ std::string scores(const DecisionCore& core, const CoreChanges& changes);
 std::string units(const CoreChanges& changes);
 std::string seen(const CoreChanges& changes);
 void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen);
+std::string cause_state(const CoreChanges& changes);
+std::string groups(const CoreChanges& changes);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);
