@@ -51,17 +51,17 @@ class ClientConnection {
   [[nodiscard]] const ClientPeer& peer() const { return peer_; }
   /// For a tunnel: the stream, its deadline, and what the client has sent already.
   TunnelEnd tunnel_end(std::string for_client) { return {*stream_, deadline_, std::move(for_client)}; }
-  std::string take_unread() { return std::exchange(buffer_, {}); }
+  std::string take_unread() { return buffer_.take(); }
 
  private:
   Awaitable<bool> fill(std::chrono::milliseconds timeout);
 
+  InputBuffer buffer_;
   StreamPtr stream_;
   EventLoop& loop_;
   Deadline deadline_;
   ClientPeer peer_;
   SettingsPtr settings_;  // of the request that is being read or answered
-  std::string buffer_;
   ChunkedDecoder chunks_;
   bool used_ = false;  // a request has come
   bool chunked_ = false;

@@ -106,7 +106,7 @@ Awaitable<bool> Responder::tunnel(ExchangePtr& exchange, Upstream& upstream, Ups
   write_upgrade_head(held, held.serving.head, head);
   ExchangePtr kept = hold_for_shadow(exchange, {}, loop_);
   // Named, because g++ 12 destroys such temporaries of a co_await twice.
-  TunnelEnd client = client_.tunnel_end(head + std::exchange(connection.buffer, {}));
+  TunnelEnd client = client_.tunnel_end(head + connection.buffer.take());
   TunnelEnd backend{connection.stream, connection.deadline, client_.take_unread()};
   const std::function<bool()> may_go_on = [&] { return may_still_serve(held, context_.policy); };
   const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle, may_go_on);

@@ -77,7 +77,7 @@ void ShadowDispatcher::run(SpooledLeg& leg) {
 void ShadowDispatcher::start_workers() {
   if (ready_.empty() || backing_off_ || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
   ++workers_;
-  asio::co_spawn(loop_.io, work(), asio::detached);
+  spawn(loop_.io, work());
 }
 
 void ShadowDispatcher::settings_changed() {

@@ -111,7 +111,8 @@ class Upstream {
     std::size_t active = 0;
   };
   std::optional<std::size_t> pick(std::uint64_t key_hash, const std::vector<bool>& tried, SteadyTime now);
-  ConnectionPtr take_idle(Pool& pool, SteadyTime now);
+  /// `only_once`: the request is not to be sent again where the connection turns out to be closed.
+  ConnectionPtr take_idle(Pool& pool, SteadyTime now, bool only_once);
   template <std::size_t N>
   Awaitable<LegOutcome> write(UpstreamConnection& connection, std::array<std::string_view, N> parts);
   LegOutcome note(UpstreamConnection& connection, LegOutcome outcome, int status);
