@@ -33,9 +33,16 @@ Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
   co_return !error;
 }
 
+Awaitable<bool> ClientConnection::wait_for_request() {
+  deadline_.limit(SteadyTime::max());
+  if (!buffer_.empty()) co_return true;
+  settings_ = loop_.settings;
+  deadline_.mark_idle(used_);
+  co_return co_await fill(settings_->gateway.timeouts.keep_alive);
+}
+
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   std::size_t scanned = 0;
-  deadline_.limit(SteadyTime::max());
   SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
   bool skipped = false;
   while (true) {
@@ -135,14 +142,26 @@ Awaitable<bool> ClientConnection::write(std::string_view bytes) {
 
 Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view body) {
   std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
-  boost::system::error_code error;
-  const std::size_t sent = stream_->send_now(parts, error);
-  if (error || sent == asio::buffer_size(parts)) co_return !error;
-  drop_front(parts, sent);
+  if (!send_now(parts)) co_return false;
+  if (asio::buffer_size(parts) == 0) co_return true;
   deadline_.arm(settings_->gateway.timeouts.idle);
   const auto [failed, bytes] = co_await asio::async_write(*stream_, parts, kAwait);
   deadline_.disarm();
   co_return !failed;
+}
+
+bool ClientConnection::write_now(std::string_view head, std::string_view body, std::string& unsent) {
+  std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+  const bool client_there = send_now(parts);
+  for (const auto& part : parts) unsent.append(static_cast<const char*>(part.data()), part.size());
+  return client_there;
+}
+
+// Takes off `parts` what the kernel took.
+bool ClientConnection::send_now(std::array<asio::const_buffer, 2>& parts) {
+  boost::system::error_code error;
+  drop_front(parts, stream_->send_now(parts, error));
+  return !error;
 }
 
 Awaitable<void> ClientConnection::end_tls() {

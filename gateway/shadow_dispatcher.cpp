@@ -182,6 +182,12 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
                                                 bool& reusable) {
   Leg& leg = exchange.shadow;
   ResponseBody body(connection, leg.head, exchange.request.method);
+  if (const auto whole = leg.head.is_event_stream() ? std::nullopt : body.whole()) {
+    capture_whole_body(leg, *whole, exchange.settings->gateway.limits.capture_bytes);
+    body.used_whole();
+    reusable = body.reusable();
+    co_return LegOutcome::ok;
+  }
   BodyCapture capture(leg, exchange.settings->gateway.limits.capture_bytes);
   std::string window;
   const std::uint64_t most = exchange.settings->gateway.limits.shadow_response_bytes;

@@ -28,6 +28,14 @@ ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& h
   }
 }
 
+std::optional<std::string_view> ResponseBody::whole() {
+  if (state_ == State::done) return std::string_view();
+  if (chunked_ || close_delimited_ || left_ > connection_.buffer.size()) return std::nullopt;
+  state_ = State::done;
+  whole_bytes_ = static_cast<std::size_t>(std::exchange(left_, 0));
+  return connection_.buffer.view().substr(0, whole_bytes_);
+}
+
 void ResponseBody::take_buffered(std::string& out) {
   InputBuffer& buffer = connection_.buffer;
   if (chunked_) {
