@@ -5,7 +5,6 @@
 
 namespace phoenix::gateway {
 namespace {
-constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::chrono::milliseconds kClosingPatience{1'000};
 
 std::chrono::milliseconds left_until(SteadyTime until) {
@@ -28,41 +27,44 @@ ClientConnection::ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop&
       settings_(loop.settings) {}
 
 Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
-  const std::size_t size = buffer_.size();
-  buffer_.resize(size + kReadBytes);
   deadline_.arm(timeout);
-  const auto [error, bytes] =
-      co_await stream_->async_read_some(asio::buffer(buffer_.data() + size, kReadBytes), kAwait);
+  const boost::system::error_code error = co_await stream_->read(buffer_);
   deadline_.disarm();
-  buffer_.resize(size + bytes);
-  co_return !error && bytes > 0;
+  co_return !error;
+}
+
+Awaitable<bool> ClientConnection::wait_for_request() {
+  deadline_.limit(SteadyTime::max());
+  if (!buffer_.empty()) co_return true;
+  settings_ = loop_.settings;
+  deadline_.mark_idle(used_);
+  co_return co_await fill(settings_->gateway.timeouts.keep_alive);
 }
 
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
   std::size_t scanned = 0;
-  deadline_.limit(SteadyTime::max());
   SteadyTime until{};  // set with the head's first byte: a client that drips bytes does not extend it
   bool skipped = false;
   while (true) {
     settings_ = loop_.settings;  // a reload counts from the next head on
     const auto& limits = settings_->gateway.limits;
     const auto& timeouts = settings_->gateway.timeouts;
-    if (!skipped && buffer_.starts_with("\r\n")) {  // one empty line is let pass (RFC 9112, 2.2)
+    if (!skipped && buffer_.view().starts_with("\r\n")) {  // one empty line is let pass (RFC 9112, 2.2)
       skipped = true;
-      buffer_.erase(0, 2);
+      buffer_.consume(2);
       scanned = 0;
       until = SteadyTime{};
     }
-    const HeadEnd end = find_head_end(buffer_, scanned);
+    const HeadEnd end = find_head_end(buffer_.view(), scanned);
     if (end.state == HeadEnd::State::bare_line_feed) co_return ReadResult{false, 400, "a line does not end in CR LF"};
     if (end.state == HeadEnd::State::complete) {
-      if (end.length > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
-      exchange.head_text.assign(buffer_, 0, end.length);
-      buffer_.erase(0, end.length);
+      if (end.length > limits.head_bytes) co_return head_too_large(buffer_.view(), limits.target_bytes);
+      exchange.head_text.assign(buffer_.view().substr(0, end.length));
+      buffer_.consume(end.length);
       used_ = true;
       break;
     }
-    if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_, limits.target_bytes);
+    if (buffer_.size() > limits.head_bytes) co_return head_too_large(buffer_.view(), limits.target_bytes);
     const bool idle = buffer_.empty();
     if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
     if (idle) deadline_.mark_idle(used_);
@@ -116,15 +118,15 @@ Awaitable<ReadResult> ClientConnection::read_more_body(std::string& out) {
   }
   const std::size_t before = out.size();
   if (chunked_) {
-    std::string_view rest = buffer_;
+    std::string_view rest = buffer_.view();
     const auto state = chunks_.feed(rest, out);
-    buffer_.erase(0, buffer_.size() - rest.size());
+    buffer_.consume(buffer_.size() - rest.size());
     if (state == ChunkedDecoder::State::malformed) co_return ReadResult{false, 400, "the chunked body is malformed"};
     body_done_ = state == ChunkedDecoder::State::done;
   } else {
     const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, buffer_.size()));
-    out.append(buffer_, 0, take);
-    buffer_.erase(0, take);
+    out.append(buffer_.view().substr(0, take));
+    buffer_.consume(take);
     body_left_ -= take;
     body_done_ = body_left_ == 0;
   }
@@ -139,11 +141,27 @@ Awaitable<bool> ClientConnection::write(std::string_view bytes) {
 }
 
 Awaitable<bool> ClientConnection::write(std::string_view head, std::string_view body) {
-  const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+  std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+  if (!send_now(parts)) co_return false;
+  if (asio::buffer_size(parts) == 0) co_return true;
   deadline_.arm(settings_->gateway.timeouts.idle);
-  const auto [error, bytes] = co_await asio::async_write(*stream_, parts, kAwait);
+  const auto [failed, bytes] = co_await asio::async_write(*stream_, parts, kAwait);
   deadline_.disarm();
-  co_return !error;
+  co_return !failed;
+}
+
+bool ClientConnection::write_now(std::string_view head, std::string_view body, std::string& unsent) {
+  std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
+  const bool client_there = send_now(parts);
+  for (const auto& part : parts) unsent.append(static_cast<const char*>(part.data()), part.size());
+  return client_there;
+}
+
+// Takes off `parts` what the kernel took.
+bool ClientConnection::send_now(std::array<asio::const_buffer, 2>& parts) {
+  boost::system::error_code error;
+  drop_front(parts, stream_->send_now(parts, error));
+  return !error;
 }
 
 Awaitable<void> ClientConnection::end_tls() {
@@ -162,10 +180,10 @@ Awaitable<void> ClientConnection::close_gently() {
   boost::system::error_code error;
   socket.shutdown(Socket::shutdown_send, error);
   if (error) co_return;
-  buffer_.resize(kReadBytes);
+  std::array<char, 4096> window;
   for (std::size_t drained = 0; drained < kMostBytes;) {
     deadline_.arm(left_until(until));
-    const auto [ended, bytes] = co_await socket.async_read_some(asio::buffer(buffer_), kAwait);
+    const auto [ended, bytes] = co_await socket.async_read_some(asio::buffer(window), kAwait);
     deadline_.disarm();
     if (ended) break;
     drained += bytes;

@@ -1,6 +1,7 @@
 // The client's side of a session: reads strict request heads and bounded bodies, writes answers. No decisions.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,10 @@ class ClientConnection {
  public:
   ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop& loop);
 
-  /// Waits for the next request and parses its head into `exchange`, with the settings of the moment it was complete.
+  /// Waits for the next request, however long it is until `timeouts.keep_alive`. False when there is none: nobody waits
+  /// for an answer.
+  Awaitable<bool> wait_for_request();
+  /// Reads the request that has begun to come and parses its head into `exchange`, with the settings of the moment it was complete.
   Awaitable<ReadResult> read_head(Exchange& exchange);
   /// After the head: how the body is framed. Refuses one that says it is too large.
   ReadResult begin_body(const Exchange& exchange);
@@ -44,6 +48,8 @@ class ClientConnection {
   /// False when the client is gone or takes nothing for the idle time-out.
   Awaitable<bool> write(std::string_view bytes);
   Awaitable<bool> write(std::string_view head, std::string_view body);
+  /// The same as far as it goes without waiting; the rest is in `unsent`, for write().
+  bool write_now(std::string_view head, std::string_view body, std::string& unsent);
   /// Over TLS: tells the client that this is the end, so that it is told apart from a cut. Bounded in time.
   Awaitable<void> end_tls();
   /// After an answer that left request bytes unread: lets the client read it before the connection is reset.
@@ -51,17 +57,18 @@ class ClientConnection {
   [[nodiscard]] const ClientPeer& peer() const { return peer_; }
   /// For a tunnel: the stream, its deadline, and what the client has sent already.
   TunnelEnd tunnel_end(std::string for_client) { return {*stream_, deadline_, std::move(for_client)}; }
-  std::string take_unread() { return std::exchange(buffer_, {}); }
+  std::string take_unread() { return buffer_.take(); }
 
  private:
   Awaitable<bool> fill(std::chrono::milliseconds timeout);
+  bool send_now(std::array<asio::const_buffer, 2>& parts);
 
+  InputBuffer buffer_;
   StreamPtr stream_;
   EventLoop& loop_;
   Deadline deadline_;
   ClientPeer peer_;
   SettingsPtr settings_;  // of the request that is being read or answered
-  std::string buffer_;
   ChunkedDecoder chunks_;
   bool used_ = false;  // a request has come
   bool chunked_ = false;

@@ -31,7 +31,7 @@ Awaitable<std::vector<AddressCache::Address>> AddressCache::get(std::chrono::mil
   const std::shared_ptr<State> state = state_;
   if (state->is_name && !state->resolving && std::chrono::steady_clock::now() >= state->fresh_until) {
     state->resolving = true;
-    asio::co_spawn(io_, resolve(state, name_, keep_, lookup_), asio::detached);
+    spawn(io_, resolve(state, name_, keep_, lookup_));
   }
   if (state->addresses.empty() && state->resolving) {
     // Several may wait: the first sets the time, which is the same for all but for what they came later.
@@ -52,7 +52,7 @@ Awaitable<void> AddressCache::resolve(std::shared_ptr<State> state, config::Endp
 }
 
 Awaitable<std::vector<AddressCache::Address>> AddressCache::ask_system(std::string host, std::uint16_t port) {
-  asio::ip::basic_resolver<Tcp, Executor> resolver(co_await asio::this_coro::executor);
+  asio::ip::basic_resolver<Tcp, Executor> resolver((co_await this_loop()).get_executor());
   const auto [failed, results] = co_await resolver.async_resolve(host, std::to_string(port), kAwait);
   std::vector<Address> found;
   if (!failed) {

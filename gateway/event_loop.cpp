@@ -1,5 +1,7 @@
 #include "gateway/event_loop.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <future>
 
@@ -79,6 +81,7 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::run() {
+  ::pthread_setname_np(::pthread_self(), ("loop-" + std::to_string(number_)).c_str());  // for top -H, ps -L
   sweep.start();
   io.run();
 }

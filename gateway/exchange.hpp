@@ -107,6 +107,9 @@ struct Exchange : Unsettled {
   Leg serving;
   Leg shadow;
 
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* exchange, std::size_t bytes);
+
   [[nodiscard]] bool write() const { return !request.is_safe(); }
   [[nodiscard]] Side serving_side() const { return gated ? ticket.side : choice.target; }
   /// Memory that waiting for the shadow leg holds.
@@ -116,7 +119,12 @@ struct Exchange : Unsettled {
   }
 };
 
-using ExchangePtr = std::unique_ptr<Exchange>;
+/// Keeps the memory of its heads for the next one of the thread.
+struct EndExchange {
+  void operator()(Exchange* exchange) const noexcept;
+};
+using ExchangePtr = std::unique_ptr<Exchange, EndExchange>;
+ExchangePtr make_exchange();
 
 /// The compared exchanges of one event loop that have not ended, oldest first. Intrusive: no allocation per request.
 class UnsettledList {

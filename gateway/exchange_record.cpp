@@ -145,7 +145,7 @@ bool decode_served(std::string_view record, ServedRecord& out) {
 
 ExchangePtr rebuild_exchange(const IntentRecord& intent, const ServedRecord* served, SettingsPtr settings,
                              const Route& route) {
-  auto exchange = std::make_unique<Exchange>();
+  auto exchange = make_exchange();
   exchange->id = intent.id;
   exchange->id_text = intent.id.to_string();
   exchange->request_id = intent.request_id;

@@ -40,7 +40,7 @@ HealthChecker::HealthChecker(asio::io_context& io, DeadlineSweep& sweep, const B
   if (backend->config.health_check.path.empty()) return;
   for (std::size_t i = 0; i < backend->endpoints.size(); ++i) {
     checks_.push_back(std::make_shared<Check>(io, sweep, backend, i, tls));
-    asio::co_spawn(io, run(checks_.back()), asio::detached);
+    spawn(io, run(checks_.back()));
   }
 }
 
@@ -79,14 +79,14 @@ Awaitable<bool> HealthChecker::ask(Check& check) {
   if (unsent) co_return false;
   std::size_t scanned = 0;
   while (connection.buffer.size() <= kLongestHead && !connection.deadline.expired()) {
-    const HeadEnd end = find_head_end(connection.buffer, scanned);
+    const HeadEnd end = find_head_end(connection.buffer.view(), scanned);
     if (end.state == HeadEnd::State::bare_line_feed) break;
     if (end.state == HeadEnd::State::complete) {
       ResponseHead head;
-      const std::string text = connection.buffer.substr(0, end.length);
+      const std::string text = std::string(connection.buffer.view().substr(0, end.length));
       co_return !parse_response_head(text, "GET", head) && head.status >= 200 && head.status < 400;
     }
-    if (co_await fill(connection)) break;
+    if (co_await connection.stream.read(connection.buffer)) break;
   }
   co_return false;
 }

@@ -73,7 +73,7 @@ std::uint16_t Listener::port() const {
 }
 
 void Listener::start() {
-  asio::co_spawn(loop_.io, accept_all(), asio::detached);
+  spawn(loop_.io, accept_all());
 }
 
 void Listener::stop() {
@@ -99,9 +99,9 @@ Awaitable<void> Listener::accept_all() {
     const std::uint64_t most = loop_.settings->gateway.limits.connections;
     const bool full = most > 0 && loop_.context.connections.load(std::memory_order_relaxed) >= most;
     if (full) {
-      asio::co_spawn(loop_.io, turn_away(std::move(stream)), asio::detached);
+      spawn(loop_.io, turn_away(std::move(stream)));
     } else {
-      asio::co_spawn(loop_.io, serve(std::move(stream), remote.address()), asio::detached);
+      spawn(loop_.io, serve(std::move(stream), remote.address()));
     }
   }
 }

@@ -34,8 +34,10 @@ Awaitable<std::optional<bool>> Responder::respond(ExchangePtr& exchange, Upstrea
   if (exchange->serving.outcome != LegOutcome::ok) co_return std::nullopt;
   if (exchange->serving.head.status == 101) co_return co_await tunnel(exchange, upstream, *connection, started);
   ResponseBody body(*connection, exchange->serving.head, exchange->request.method);
+  const bool at_once = exchange->serving.head.is_event_stream();  // each piece, as it comes
   std::string content;
-  while (!body.finished() && content.size() <= kWholeResponseBytes && !exchange->serving.head.is_event_stream()) {
+  std::optional<std::string_view> whole = at_once ? std::nullopt : body.whole();
+  while (!whole && !body.finished() && content.size() <= kWholeResponseBytes && !at_once) {
     if (co_await body.read_some(content, upstream.timeouts().idle) != ResponseBody::State::failed) continue;
     exchange->serving.outcome = body.outcome();
     co_return std::nullopt;
@@ -45,16 +47,26 @@ Awaitable<std::optional<bool>> Responder::respond(ExchangePtr& exchange, Upstrea
     if (body.reusable() && leg_.request_sent()) upstream.release(std::move(connection));
     co_return keep;
   }
-  capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
+  std::string unsent;
+  const bool keep = respond_whole(exchange, whole ? *whole : content, started, unsent);
+  body.used_whole();
   if (body.reusable() && leg_.request_sent()) upstream.release(std::move(connection));
+  // The client may take its time; the backend's connection is not kept for it.
+  if (unsent.empty()) co_return keep;
+  co_return co_await client_.write(unsent) && keep;
+}
+
+bool Responder::respond_whole(ExchangePtr& exchange, std::string_view content, SteadyTime started,
+                              std::string& unsent) {
+  capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
   const bool keep = wants_keep_alive(*exchange);
-  std::string head;
   const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
+  head_.clear();
   write_response_head(*exchange, exchange->serving.head,
                       {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()},
-                      keep, head);
+                      keep, head_);
   record(exchange, started, content);
-  co_return co_await client_.write(head, content) && keep;
+  return client_.write_now(head_, content, unsent) && keep;
 }
 
 Awaitable<bool> Responder::respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body,
@@ -106,7 +118,7 @@ Awaitable<bool> Responder::tunnel(ExchangePtr& exchange, Upstream& upstream, Ups
   write_upgrade_head(held, held.serving.head, head);
   ExchangePtr kept = hold_for_shadow(exchange, {}, loop_);
   // Named, because g++ 12 destroys such temporaries of a co_await twice.
-  TunnelEnd client = client_.tunnel_end(head + std::exchange(connection.buffer, {}));
+  TunnelEnd client = client_.tunnel_end(head + connection.buffer.take());
   TunnelEnd backend{connection.stream, connection.deadline, client_.take_unread()};
   const std::function<bool()> may_go_on = [&] { return may_still_serve(held, context_.policy); };
   const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle, may_go_on);

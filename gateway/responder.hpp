@@ -33,6 +33,7 @@ class Responder {
                                  bool keep);
 
  private:
+  bool respond_whole(ExchangePtr& exchange, std::string_view content, SteadyTime started, std::string& unsent);
   Awaitable<bool> respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body, std::string& content,
                                     SteadyTime started);
   Awaitable<bool> tunnel(ExchangePtr& exchange, Upstream& upstream, UpstreamConnection& connection, SteadyTime started);
@@ -44,6 +45,7 @@ class Responder {
   GatewayContext& context_;
   ClientConnection& client_;
   const ServingLeg& leg_;
+  std::string head_;  // of the answer, kept for its memory
 };
 
 }  // namespace phoenix::gateway

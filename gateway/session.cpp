@@ -28,7 +28,10 @@ class Session {
 
   Awaitable<void> run() {
     bool open = true;
-    while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) open = co_await serve_one();
+    while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) {
+      if (!co_await client_.wait_for_request()) break;
+      open = co_await serve_one();
+    }
     if (client_.body_done()) {
       co_await client_.end_tls();
     } else {
@@ -40,7 +43,7 @@ class Session {
   // --- read ------------------------------------------------------------------------------------------------------
 
   Awaitable<bool> serve_one() {
-    auto exchange = std::make_unique<Exchange>();
+    auto exchange = make_exchange();
     const ReadResult head = co_await client_.read_head(*exchange);
     if (!head.ok) co_return co_await reject(*exchange, head);
     served_any_ = true;

@@ -77,7 +77,7 @@ void ShadowDispatcher::run(SpooledLeg& leg) {
 void ShadowDispatcher::start_workers() {
   if (ready_.empty() || backing_off_ || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
   ++workers_;
-  asio::co_spawn(loop_.io, work(), asio::detached);
+  spawn(loop_.io, work());
 }
 
 void ShadowDispatcher::settings_changed() {
@@ -182,6 +182,12 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
                                                 bool& reusable) {
   Leg& leg = exchange.shadow;
   ResponseBody body(connection, leg.head, exchange.request.method);
+  if (const auto whole = leg.head.is_event_stream() ? std::nullopt : body.whole()) {
+    capture_whole_body(leg, *whole, exchange.settings->gateway.limits.capture_bytes);
+    body.used_whole();
+    reusable = body.reusable();
+    co_return LegOutcome::ok;
+  }
   BodyCapture capture(leg, exchange.settings->gateway.limits.capture_bytes);
   std::string window;
   const std::uint64_t most = exchange.settings->gateway.limits.shadow_response_bytes;

@@ -7,7 +7,28 @@
 
 namespace phoenix::gateway {
 
-bool Stream::is_quiet() {
+Awaitable<boost::system::error_code> Stream::read(InputBuffer& into) {
+  if (is_plain()) {
+    reader_.start(into);
+    co_return co_await reader_.finished();
+  }
+  const auto [error, bytes] = co_await async_read_some(into.prepare(), kAwait);
+  into.commit(bytes);
+  co_return error;
+}
+
+std::size_t Stream::send_pieces(iovec* pieces, std::size_t count, boost::system::error_code& error) {
+  msghdr message{};
+  message.msg_iov = pieces;
+  message.msg_iovlen = count;
+  const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    error = boost::system::error_code(errno, boost::system::system_category());
+  return 0;
+}
+
+bool Stream::is_quiet(bool surely) {
   if (transport_) return transport_->is_quiet();
   char byte;
   if (tls_) {
@@ -15,7 +36,7 @@ bool Stream::is_quiet() {
     boost::system::error_code error;
     return tls_->read_some(asio::buffer(&byte, 1), error) == 0 && error == asio::error::would_block;
   }
-  return !has_unread();
+  return reader_.is_listening() && !(surely && has_unread());
 }
 
 bool Stream::has_unread() {

@@ -3,11 +3,17 @@
 // transports is used is one branch per operation.
 #pragma once
 
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <memory>
 
 #include "gateway/asio.hpp"
+#include "gateway/input_buffer.hpp"
+#include "gateway/socket_reader.hpp"
 
 namespace phoenix::gateway {
 
@@ -50,6 +56,23 @@ class Stream {
   /// Null without TLS.
   [[nodiscard]] asio::ssl::stream<Socket&>* tls() { return tls_.get(); }
 
+  /// Reads what comes next; `eof` at the end of the stream, and over TLS only if the peer has said that this is the
+  /// end.
+  Awaitable<boost::system::error_code> read(InputBuffer& into);
+  /// The same ahead of a read() into the same buffer, where waiting costs nothing: on a plain socket.
+  void listen(InputBuffer& into) {
+    if (is_plain()) reader_.start(into);
+  }
+  /// Sends what the kernel takes at once and returns how much that was: nothing but over a plain socket. What is left,
+  /// async_write_some() sends.
+  template <std::size_t N>
+  std::size_t send_now(const std::array<asio::const_buffer, N>& parts, boost::system::error_code& error) {
+    if (!is_plain()) return 0;
+    std::array<iovec, N> pieces;
+    for (std::size_t i = 0; i < N; ++i) pieces[i] = {const_cast<void*>(parts[i].data()), parts[i].size()};
+    return send_pieces(pieces.data(), N, error);
+  }
+
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
     return asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(
@@ -89,9 +112,10 @@ class Stream {
     boost::system::error_code ignored;
     transport_ ? transport_->close() : static_cast<void>(socket_.close(ignored));
   }
-  /// False when the peer has closed, or says something that nobody asked for. Where nobody reads: over TLS it takes in
-  /// what came.
-  [[nodiscard]] bool is_quiet();
+  /// Of a pooled connection, which listens: false when the peer has closed, or says something that nobody asked for.
+  /// Over TLS it takes in what came. A reset that came together with the end of the latest answer is seen where
+  /// `surely`, which costs a system call.
+  [[nodiscard]] bool is_quiet(bool surely);
   /// Whether anything has come that was not read yet. Takes nothing, so that a read may be under way.
   [[nodiscard]] bool has_unread();
 
@@ -104,12 +128,26 @@ class Stream {
     return {};
   }
 
+  [[nodiscard]] bool is_plain() const { return !tls_ && !transport_; }
+  std::size_t send_pieces(iovec* pieces, std::size_t count, boost::system::error_code& error);
+
   Socket socket_;
+  SocketReader reader_{socket_};
   std::shared_ptr<TlsContext> tls_context_;
   std::unique_ptr<asio::ssl::stream<Socket&>> tls_;
   std::unique_ptr<Transport> transport_;
 };
 
 using StreamPtr = std::unique_ptr<Stream>;
+
+/// What is left of `parts` once the first `bytes` are sent.
+template <std::size_t N>
+void drop_front(std::array<asio::const_buffer, N>& parts, std::size_t bytes) {
+  for (auto& part : parts) {
+    const std::size_t of_this = std::min(bytes, part.size());
+    part += of_this;
+    bytes -= of_this;
+  }
+}
 
 }  // namespace phoenix::gateway

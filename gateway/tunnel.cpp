@@ -17,7 +17,7 @@ class Tunnel {
     client_.deadline.limit(SteadyTime::max());
     backend_.deadline.limit(SteadyTime::max());
     moved();
-    asio::co_spawn(io_, back(), asio::detached);
+    spawn(io_, back());
     co_await pass(client_, backend_, bytes_.from_client);
     while (!back_over_) co_await both_over_.async_wait(kAwait);
     client_.deadline.disarm();

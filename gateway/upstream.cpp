@@ -6,7 +6,6 @@
 namespace phoenix::gateway {
 namespace {
 
-constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::size_t kRecordBytes = 16 * 1024;  // of plain text, at most (RFC 8446, 5.1)
 
 // The business key, or the exchange where there is none: such requests go anywhere.
@@ -15,15 +14,6 @@ std::uint64_t key_hash_of(const Exchange& exchange) {
 }
 
 }  // namespace
-
-Awaitable<boost::system::error_code> fill(UpstreamConnection& connection) {
-  const std::size_t size = connection.buffer.size();
-  connection.buffer.resize(size + kReadBytes);
-  const auto [error, bytes] =
-      co_await connection.stream.async_read_some(asio::buffer(connection.buffer.data() + size, kReadBytes), kAwait);
-  connection.buffer.resize(size + bytes);
-  co_return error;
-}
 
 ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& head, std::string_view request_method)
     : connection_(connection),
@@ -38,12 +28,20 @@ ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& h
   }
 }
 
+std::optional<std::string_view> ResponseBody::whole() {
+  if (state_ == State::done) return std::string_view();
+  if (chunked_ || close_delimited_ || left_ > connection_.buffer.size()) return std::nullopt;
+  state_ = State::done;
+  whole_bytes_ = static_cast<std::size_t>(std::exchange(left_, 0));
+  return connection_.buffer.view().substr(0, whole_bytes_);
+}
+
 void ResponseBody::take_buffered(std::string& out) {
-  std::string& buffer = connection_.buffer;
+  InputBuffer& buffer = connection_.buffer;
   if (chunked_) {
-    std::string_view rest = buffer;
+    std::string_view rest = buffer.view();
     const auto decoded = decoder_.feed(rest, out);
-    buffer.erase(0, buffer.size() - rest.size());
+    buffer.consume(buffer.size() - rest.size());
     if (decoded == ChunkedDecoder::State::done) state_ = State::done;
     if (decoded == ChunkedDecoder::State::malformed) {
       state_ = State::failed;
@@ -53,8 +51,8 @@ void ResponseBody::take_buffered(std::string& out) {
   } else {
     const std::size_t take =
         close_delimited_ ? buffer.size() : static_cast<std::size_t>(std::min<std::uint64_t>(left_, buffer.size()));
-    out.append(buffer, 0, take);
-    buffer.erase(0, take);
+    out.append(buffer.view().substr(0, take));
+    buffer.consume(take);
     left_ -= close_delimited_ ? 0 : take;
     if (!close_delimited_ && left_ == 0) state_ = State::done;
   }
@@ -66,7 +64,7 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
     if (!connection_.buffer.empty()) take_buffered(out);
     if (state_ != State::more || out.size() > before) break;
     connection_.deadline.arm(idle);
-    const boost::system::error_code error = co_await fill(connection_);
+    const boost::system::error_code error = co_await connection_.stream.read(connection_.buffer);
     connection_.deadline.disarm();
     if (!error) continue;
     // Only an orderly end completes such a body: a reset may have cut it.
@@ -104,7 +102,7 @@ Awaitable<Acquired> Upstream::acquire(const Exchange& exchange) {
   std::vector<bool> tried;  // empty until one has failed
   while (const auto endpoint = pick(key_hash, tried, now)) {
     Pool& pool = pools_[*endpoint];
-    out.connection = take_idle(pool, now);
+    out.connection = take_idle(pool, now, !(exchange.request.is_safe() && exchange.body_complete));
     if (!out.connection) {
       Dialled dialled = co_await pool.dialer.dial(options_.timeouts.connect);
       now = std::chrono::steady_clock::now();
@@ -141,11 +139,11 @@ std::optional<std::size_t> Upstream::pick(std::uint64_t key_hash, const std::vec
   return balancer_.pick(views_, key_hash, policy == config::Balance::weighted ? random_.next() : 0);
 }
 
-ConnectionPtr Upstream::take_idle(Pool& pool, SteadyTime now) {
+ConnectionPtr Upstream::take_idle(Pool& pool, SteadyTime now, bool only_once) {
   while (!pool.idle.empty()) {
     ConnectionPtr connection = std::move(pool.idle.back());
     pool.idle.pop_back();
-    if (now - connection->idle_since >= backend_->config.keep_idle || !connection->stream.is_quiet()) continue;
+    if (now - connection->idle_since >= backend_->config.keep_idle || !connection->stream.is_quiet(only_once)) continue;
     connection->reused = true;
     return connection;
   }
@@ -158,6 +156,7 @@ void Upstream::release(ConnectionPtr connection) {
   auto& idle = pools_[connection->endpoint].idle;
   if (retired_ || idle.size() >= options_.max_idle) return;
   connection->idle_since = std::chrono::steady_clock::now();
+  connection->stream.listen(connection->buffer);
   idle.push_back(std::move(connection));
 }
 
@@ -191,9 +190,14 @@ Awaitable<LegOutcome> Upstream::write(UpstreamConnection& connection, std::array
     for (const std::string_view part : parts) joined.append(part);
     buffers = {asio::buffer(joined)};
   }
-  connection.deadline.arm(options_.timeouts.idle);
-  const auto [error, bytes] = co_await asio::async_write(connection.stream, buffers, kAwait);
-  connection.deadline.disarm();
+  boost::system::error_code error;
+  const std::size_t sent = connection.stream.send_now(buffers, error);
+  if (!error && sent < asio::buffer_size(buffers)) {
+    drop_front(buffers, sent);
+    connection.deadline.arm(options_.timeouts.idle);
+    error = std::get<0>(co_await asio::async_write(connection.stream, buffers, kAwait));
+    connection.deadline.disarm();
+  }
   co_return note(connection,
                  !error                          ? LegOutcome::ok
                  : connection.deadline.expired() ? LegOutcome::timeout
@@ -232,7 +236,7 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
   std::size_t scanned = 0;
   connection.deadline.arm(within.value_or(options_.timeouts.response));
   while (true) {
-    const HeadEnd end = find_head_end(connection.buffer, scanned);
+    const HeadEnd end = find_head_end(connection.buffer.view(), scanned);
     const std::size_t size = end.state == HeadEnd::State::complete ? end.length : connection.buffer.size();
     if (end.state == HeadEnd::State::bare_line_feed || size > options_.head_limit) {
       connection.deadline.disarm();
@@ -240,14 +244,14 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
     }
     if (end.state == HeadEnd::State::incomplete) {
       // What came at the last moment came too late all the same.
-      if (!co_await fill(connection) && !connection.deadline.expired()) continue;
+      if (!co_await connection.stream.read(connection.buffer) && !connection.deadline.expired()) continue;
       const bool late = connection.deadline.expired();
       connection.deadline.disarm();
       if (late && within) co_return LegOutcome::timeout;  // nothing is wrong yet
       co_return note(connection, late ? LegOutcome::timeout : LegOutcome::reset, 0);
     }
-    leg.head_text.assign(connection.buffer, 0, end.length);
-    connection.buffer.erase(0, end.length);
+    leg.head_text.assign(connection.buffer.view().substr(0, end.length));
+    connection.buffer.consume(end.length);
     scanned = 0;
     // 101 hands over the connection: only to who asked for it, and looks at it.
     if (parse_response_head(leg.head_text, method, leg.head) ||

@@ -25,6 +25,10 @@ class ResponseBody {
   /// Appends what comes next to `out`, at least one byte unless the body is over. On `failed`, `outcome` says why.
   Awaitable<State> read_some(std::string& out, std::chrono::milliseconds idle);
   [[nodiscard]] LegOutcome outcome() const { return outcome_; }
+  /// The whole body where it is here already, as it stands in the connection's buffer, and nothing of it was taken:
+  /// valid until used_whole().
+  std::optional<std::string_view> whole();
+  void used_whole() { connection_.buffer.consume(std::exchange(whole_bytes_, 0)); }
   /// The connection stands exactly behind the response and may carry another request.
   [[nodiscard]] bool reusable() const {
     return state_ == State::done && !close_delimited_ && !head_closes_ && connection_.buffer.empty();
@@ -35,6 +39,7 @@ class ResponseBody {
   UpstreamConnection& connection_;
   ChunkedDecoder decoder_;
   std::uint64_t left_ = 0;
+  std::size_t whole_bytes_ = 0;
   bool chunked_ = false;
   bool close_delimited_ = false;
   bool head_closes_ = false;
@@ -111,7 +116,8 @@ class Upstream {
     std::size_t active = 0;
   };
   std::optional<std::size_t> pick(std::uint64_t key_hash, const std::vector<bool>& tried, SteadyTime now);
-  ConnectionPtr take_idle(Pool& pool, SteadyTime now);
+  /// `only_once`: the request is not to be sent again where the connection turns out to be closed.
+  ConnectionPtr take_idle(Pool& pool, SteadyTime now, bool only_once);
   template <std::size_t N>
   Awaitable<LegOutcome> write(UpstreamConnection& connection, std::array<std::string_view, N> parts);
   LegOutcome note(UpstreamConnection& connection, LegOutcome outcome, int status);

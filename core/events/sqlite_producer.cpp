@@ -27,6 +27,7 @@ using std::chrono::steady_clock;
 constexpr std::size_t kBatchRecords = 1'000;
 constexpr std::size_t kBatchBytes = 8u << 20;
 constexpr std::size_t kMaxRecordBytes = 64u << 20;
+constexpr milliseconds kGather{5};  // what comes together is written together: each transaction costs a sync of the disk
 constexpr milliseconds kFirstBackoff{1};
 constexpr milliseconds kLockedBackoff{50};
 constexpr milliseconds kFailingBackoff{1'000};
@@ -157,6 +158,7 @@ class SqliteProducer final : public Producer {
     std::vector<const QueuedRecord*> batch;
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, until, [this] { return !queue_.empty() || closing_; });
+    if (!queue_.empty()) changed_.wait_for(lock, kGather, [this] { return queue_.size() >= kBatchRecords || closing_; });
     std::size_t bytes = 0;
     for (const QueuedRecord& record : queue_) {
       if (closing_ || batch.size() == kBatchRecords || bytes > kBatchBytes) break;

@@ -114,11 +114,29 @@ class Peer:
             total += int(fields[11]) + int(fields[12])
         return total / TICKS
 
+    def loop_threads(self):
+        """Those that serve clients and backends; of nginx the workers."""
+        pids = children(self.process.pid)
+        return pids[1:] or pids
+
+    def other_threads(self):
+        return []
+
+    def loop_seconds(self):
+        return self.cpu_seconds()
+
     def resident_bytes(self):
+        return self.status_bytes("VmRSS")
+
+    def private_bytes(self):
+        """Resident, without pages of files."""
+        return self.status_bytes("RssAnon")
+
+    def status_bytes(self, name):
         total = 0
         for pid in children(self.process.pid):
-            with open(f"/proc/{pid}/statm") as statm:
-                total += int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            with open(f"/proc/{pid}/status") as status:
+                total += 1024 * int(re.search(name + r":\s+(\d+) kB", status.read())[1])
         return total
 
     def wait_until_open(self):
@@ -169,6 +187,29 @@ class Haproxy(Peer):
 
 
 class Phoenix(Peer):
+    def threads(self):
+        """Names by thread id."""
+        tasks = f"/proc/{self.process.pid}/task"
+        out = {}
+        for thread in os.listdir(tasks):
+            with open(f"{tasks}/{thread}/comm") as comm:
+                out[int(thread)] = comm.read().strip()
+        return out
+
+    def loop_threads(self):
+        return [thread for thread, name in self.threads().items() if name.startswith("loop-")]
+
+    def other_threads(self):
+        return [thread for thread, name in self.threads().items() if not name.startswith("loop-")]
+
+    def loop_seconds(self):
+        total = 0
+        for thread in self.loop_threads():
+            with open(f"/proc/{self.process.pid}/task/{thread}/stat") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / TICKS
+
     def __init__(self, directory, legacy, modern, shadow="dual", keyed=False, threads=1, cores=PROXY_CORE):
         self.name = "Phoenix" if shadow == "dual" else "Phoenix, shadow off"
         os.makedirs(directory)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the gateway beside nginx and HAProxy and prints tables of ratios with their spread.
 
-  ./tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only cpu|rate|faults|memory|syscalls]
+  ./tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only cpu|rate|faults|memory|loops|syscalls]
 
 Each proxy runs on one core, load and backends on the other. Rounds are interleaved: in each round every proxy is measured
 once, and ratios are taken within the round, so that what slows the machine for a while slows all alike."""
@@ -15,10 +15,15 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
+import time
 
 from peers import BIN, LOAD_CORE, Backend, Haproxy, Nginx, Phoenix, pin
 
 CONNECTIONS = 64
+
+
+WARM_UP_SECONDS = 0.5
 
 
 def load(peer, seconds, method="GET", body=300, rate=0, connections=CONNECTIONS):
@@ -27,14 +32,23 @@ def load(peer, seconds, method="GET", body=300, rate=0, connections=CONNECTIONS)
     return json.loads(pin(LOAD_CORE, command, stdout=subprocess.PIPE, text=True).communicate()[0])
 
 
+def failed_connects():
+    """Of this machine so far, as the kernel counts them (/proc/net/snmp, AttemptFails)."""
+    with open("/proc/net/snmp") as lines:
+        names, values = [line.split() for line in lines if line.startswith("Tcp:")]
+    return int(values[names.index("AttemptFails")])
+
+
 def measure(peer, seconds, **kind):
-    """CPU of all of the proxy's processes and threads per answered request, in microseconds, with the load's own figures."""
-    load(peer, 0.5, **kind)  # connections made, code and caches warm
-    before = peer.cpu_seconds()
+    """CPU of the proxy per answered request, in microseconds, with the load's own figures: of all its processes and threads, and of those
+    that serve clients and backends alone."""
+    load(peer, WARM_UP_SECONDS, **kind)  # connections made, code and caches warm
+    before, loops_before, connects_before = peer.cpu_seconds(), peer.loop_seconds(), failed_connects()
     result = load(peer, seconds, **kind)
-    if not result["requests"] or result["errors"] or result["unanswered"]:
-        result["trouble"] = True
-    result["cpu_us"] = (peer.cpu_seconds() - before) * 1e6 / max(1, result["requests"])
+    requests = max(1, result["requests"])
+    result["cpu_us"] = (peer.cpu_seconds() - before) * 1e6 / requests
+    result["loop_us"] = (peer.loop_seconds() - loops_before) * 1e6 / requests
+    result["failed_connects"] = (failed_connects() - connects_before) / requests
     result["per_second"] = result["requests"] / result["seconds"]
     return result
 
@@ -94,10 +108,17 @@ def table(title, results, figure, unit, base="nginx mirror", second="nginx plain
         print(f"| {name} | {spread(values, 1)} | {spread(ratios)} | {spread(plain)} | {errors} |", flush=True)
 
 
+ALONE = "Phoenix, its event loop alone"
+
+
 def cpu(rounds, seconds):
+    """The event loop alone stands for "everything on but publishing". It is charged too much: it encodes each event and puts it into the
+    spool; what other threads do to bring it into the log is left out."""
     for title, body, kind in (("GET, answer of 200 B", 200, {}), ("POST of 300 B, answer of 200 B", 200, {"method": "POST"}), ("GET, answer of 16 KiB", 16384, {})):
         with World(body) as world:
-            table(f"CPU per exchange: {title}", interleaved(everybody(world), rounds, seconds, **kind), "cpu_us", "µs")
+            results = interleaved(everybody(world), rounds, seconds, **kind)
+            results[ALONE] = [{**one, "cpu_us": one["loop_us"]} for one in results["Phoenix"]]
+            table(f"CPU per exchange: {title}", results, "cpu_us", "µs")
 
 
 def rate(rounds, seconds):
@@ -106,23 +127,36 @@ def rate(rounds, seconds):
 
 
 def faults(rounds, seconds):
-    print("\n### The shadow at fault (closed loop; medians)\n\n| shadow | Phoenix: requests/s | × healthy | p99 µs | connects per request | nginx mirror: requests/s | p99 µs |\n|---|---:|---:|---:|---:|---:|---:|")
-    healthy = None
-    for behaviour in ("ok", "slow", "hang", "reset", "refused"):
-        with World(modern=behaviour) as world:
-            results = interleaved([world.start(Phoenix, "phoenix"), world.start(Nginx, "mirror")], rounds, seconds)
-            ours, theirs = ({key: statistics.median(one[key] for one in results[name]) for key in ("per_second", "p99_us")} for name in ("Phoenix", "nginx mirror"))
-            healthy = healthy or ours["per_second"]
-            connects = "–"
-            if behaviour != "refused":
-                accepted, _ = world.modern.counts()
-                connects = f"{accepted / sum(one['requests'] for one in results['Phoenix'] + results['nginx mirror']):.4f}"
-            print(f"| {behaviour} | {ours['per_second']:.0f} | {ours['per_second'] / healthy:.2f} | {ours['p99_us']:.0f} | {connects} | {theirs['per_second']:.0f} | {theirs['p99_us']:.0f} |", flush=True)
+    print("\n### The shadow at fault (closed loop)\n\n`× healthy`: beside a gateway with a healthy shadow, in the same round.\n\n"
+          "| shadow | Phoenix: requests/s | × healthy | p99 µs | × healthy | connects per request | nginx mirror: requests/s | p99 µs | connects per request |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for behaviour in ("slow", "hang", "reset", "refused"):
+        with World() as sound, World(modern=behaviour) as broken:
+            healthy, ours, theirs = sound.start(Phoenix, "phoenix"), broken.start(Phoenix, "phoenix"), broken.start(Nginx, "mirror")
+            healthy.name = "healthy"
+            results = interleaved([healthy, ours, theirs], rounds, seconds)
+            speed, p99 = ([one[key] / well[key] for one, well in zip(results["Phoenix"], results["healthy"])] for key in ("per_second", "p99_us"))
+            if behaviour == "refused":
+                connects = [statistics.median(one["failed_connects"] for one in results[name]) for name in ("Phoenix", "nginx mirror")]
+            else:
+                connects = [connects_of(broken, peer) for peer in (ours, theirs)]
+            of = {name: {key: statistics.median(one[key] for one in results[name]) for key in ("per_second", "p99_us")} for name in ("Phoenix", "nginx mirror")}
+            print(f"| {behaviour} | {of['Phoenix']['per_second']:.0f} | {spread(speed)} | {of['Phoenix']['p99_us']:.0f} | {spread(p99)} | {connects[0]:.4f} "
+                  f"| {of['nginx mirror']['per_second']:.0f} | {of['nginx mirror']['p99_us']:.0f} | {connects[1]:.4f} |", flush=True)
 
 
-def memory(_rounds, _seconds):
-    print("\n### Resident memory with 1,000 idle keep-alive clients, each after one request\n\n| proxy | MB | kB per client beyond the start |\n|---|---:|---:|")
+def connects_of(world, peer):
+    """Connections that the shadow accepts from a proxy, for each of its requests."""
+    before, _ = world.modern.counts()
+    requests = load(peer, 1)["requests"]
+    return (world.modern.counts()[0] - before) / max(1, requests)
+
+
+def memory(_rounds, seconds):
+    """Idle: 1,000 clients after one request each. Active: what 1,000 clients under load add to eight, without pages of mapped files, which
+    the kernel may take back."""
+    print("\n### Memory with 1,000 keep-alive clients\n\n| proxy | idle: resident MB | × nginx mirror | kB per client beyond the start | under load: kB per client |\n|---|---:|---:|---:|---:|")
     with World() as world:
+        base = None
         for peer in everybody(world):
             load(peer, 0.5, connections=8)
             before = peer.resident_bytes()
@@ -136,28 +170,69 @@ def memory(_rounds, _seconds):
             after = peer.resident_bytes()
             for client in clients:
                 client.close()
-            print(f"| {peer.name} | {after / 1e6:.1f} | {(after - before) / 1e6:.1f} |", flush=True)
+            base = base or after
+            few = most_resident(peer, seconds, 8)
+            many = most_resident(peer, seconds, 1000)
+            print(f"| {peer.name} | {after / 1e6:.1f} | {after / base:.2f} | {(after - before) / 1e6:.1f} | {(many - few) / 1e6:.1f} |", flush=True)
+
+
+def most_resident(peer, seconds, connections):
+    """The most private memory that was seen under load, in bytes."""
+    under_load = threading.Thread(target=load, args=(peer, max(1, seconds)), kwargs={"connections": connections})
+    under_load.start()
+    most = 0
+    while under_load.is_alive():
+        most = max(most, peer.private_bytes())
+        time.sleep(0.05)
+    under_load.join()
+    return most
+
+
+def loops(rounds, seconds):
+    """With four cores: requests a second. With fewer there is none for the load, and what two loops lose to each other shows as CPU: if an
+    exchange takes as much of it with two loops as with one, two do twice as much."""
+    enough = (os.cpu_count() or 1) >= 4
+    one_core, two_cores = ("0", "0,1")
+    print("\n### Two event loops beside one\n\n| loops | requests/s | CPU of the loops, µs per exchange | × one loop |\n|---|---:|---:|---:|")
+    with World() as world:
+        one = world.start(Phoenix, "one", threads=1, cores=one_core, keyed=True)
+        two = world.start(Phoenix, "two", threads=2, cores=two_cores, keyed=True)
+        one.name, two.name = "one", "two"
+        results = interleaved([one, two], rounds, seconds)
+        gain = [many["per_second"] / single["per_second"] if enough else 2 * single["loop_us"] / many["loop_us"]
+                for single, many in zip(results["one"], results["two"])]
+        for name, factor in (("one", "1.00"), ("two", spread(gain))):
+            per_second, us = (spread([r[key] for r in results[name]], 1) for key in ("per_second", "loop_us"))
+            print(f"| {name} | {per_second} | {us} | {factor} |", flush=True)
+    if not enough:
+        print("\nToo few cores to run both beside the load: the factor is 2 × CPU of one / CPU of two.")
+
+
+def strace_counts(targets, peer, seconds):
+    """System calls by name per request under load; `targets` are the threads to follow, alone."""
+    load(peer, WARM_UP_SECONDS)
+    tracer = subprocess.Popen(["strace", "-c"] + [word for target in targets for word in ("-p", str(target))], stderr=subprocess.PIPE, text=True)
+    for _ in targets:
+        if "attached" not in tracer.stderr.readline():
+            raise SystemExit("strace could not attach")
+    requests = load(peer, seconds)["requests"]
+    tracer.send_signal(signal.SIGINT)
+    rows = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", tracer.communicate()[1], re.M)
+    return {name: int(count) / max(1, requests) for count, name in rows if name != "total"}
 
 
 def syscalls(_rounds, seconds):
-    print("\n### System calls per GET, by strace -c\n\n| proxy | calls | most frequent |\n|---|---:|---|")
+    print(f"\n### System calls per GET under load ({CONNECTIONS} connections), by strace -c\n\n| proxy | calls of the loop | most frequent | other threads |\n|---|---:|---|---:|")
     with World() as world:
         for peer in everybody(world):
-            load(peer, 0.5)
-            pids = subprocess.run(["pgrep", "-P", str(peer.process.pid)], stdout=subprocess.PIPE, text=True).stdout.split() or [str(peer.process.pid)]
-            tracer = subprocess.Popen(["strace", "-c", "-f"] + [word for pid in pids for word in ("-p", pid)], stderr=subprocess.PIPE, text=True)
-            while "attached" not in (line := tracer.stderr.readline()):
-                if not line:
-                    raise SystemExit("strace could not attach")
-            requests = load(peer, min(seconds, 3))["requests"]
-            tracer.send_signal(signal.SIGINT)
-            rows = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", tracer.communicate()[1], re.M)
-            calls = {name: int(count) for count, name in rows if name != "total"}
-            most = ", ".join(f"{name} {count / requests:.2f}" for name, count in sorted(calls.items(), key=lambda item: -item[1])[:5])
-            print(f"| {peer.name} | {sum(calls.values()) / requests:.2f} | {most} |", flush=True)
+            calls = strace_counts(peer.loop_threads(), peer, min(seconds, 3))
+            rest = peer.other_threads()
+            others = sum(strace_counts(rest, peer, min(seconds, 3)).values()) if rest else 0
+            most = ", ".join(f"{name} {count:.2f}" for name, count in sorted(calls.items(), key=lambda item: -item[1])[:5])
+            print(f"| {peer.name} | {sum(calls.values()):.2f} | {most} | {others:.2f} |", flush=True)
 
 
-SECTIONS = {"cpu": cpu, "rate": rate, "faults": faults, "memory": memory, "syscalls": syscalls}
+SECTIONS = {"cpu": cpu, "rate": rate, "faults": faults, "memory": memory, "loops": loops, "syscalls": syscalls}
 
 
 def main():

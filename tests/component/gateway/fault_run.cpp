@@ -86,11 +86,7 @@ class Run {
   RunResult play() {
     auto stream = std::make_unique<gw::Stream>(loop_->io, network_.accept(End::client, client_.playing()));
     client_.start(*network_.newest());
-    asio::co_spawn(loop_->io, gw::run_session(std::move(stream), {"192.0.2.1", "http", false}, *loop_),
-                   [this](const std::exception_ptr& thrown) {
-                     ended_ = true;
-                     if (thrown) say("the session ended with an exception");
-                   });
+    gw::spawn(loop_->io, watch(gw::run_session(std::move(stream), {"192.0.2.1", "http", false}, *loop_)));
     drive();
     check_gateway();
     check_backends();
@@ -112,6 +108,14 @@ class Run {
 
  private:
   void say(std::string problem) { problems_.push_back(std::move(problem)); }
+
+  gw::Awaitable<void> watch(gw::Awaitable<void> session) try {
+    co_await std::move(session);
+    ended_ = true;
+  } catch (...) {
+    ended_ = true;
+    say("the session ended with an exception");
+  }
 
   // Until nothing is left to do. Whoever waits for a peer that says nothing is told that its time is up; what then
   // still waits is a timer (the shadow's backoff).

@@ -31,14 +31,15 @@ struct Names {
   AddressCache cache(const std::string& host, milliseconds keep) {
     return {io, {{host, 80}, "", false, 1}, keep, [this](const std::string&, std::uint16_t) { return look_up(); }};
   }
+  static Awaitable<void> keep(Awaitable<Addresses> asked, Addresses& out, bool& done) {
+    out = co_await std::move(asked);
+    done = true;
+  }
   /// Runs until there is an answer and everything that was begun has ended.
   Addresses get(AddressCache& cache, milliseconds patience = milliseconds(10'000)) {
     Addresses out;
     bool done = false;
-    asio::co_spawn(io, cache.get(patience), [&](const std::exception_ptr&, Addresses found) {
-      out = std::move(found);
-      done = true;
-    });
+    spawn(io, keep(cache.get(patience), out, done));
     io.restart();
     while (!done && io.run_one() > 0) {
     }

@@ -1,0 +1,28 @@
+#include "gateway/recycled_memory.hpp"
+
+namespace phoenix::gateway {
+
+// A thread that ends gives all of it to the others. Not a destructor of the lists themselves: each use would have to
+// ask whether it is registered.
+void* RecycledMemory::take_new(std::size_t bytes, std::size_t list) {
+  struct AtThreadEnd {
+    AtThreadEnd() = default;
+    AtThreadEnd(const AtThreadEnd&) = delete;
+    AtThreadEnd& operator=(const AtThreadEnd&) = delete;
+    ~AtThreadEnd() {
+      for (List& kept : lists_.at) {
+        while (kept.first != nullptr) {
+          Piece* piece = kept.first;
+          kept.first = piece->next;
+          ::operator delete(piece);
+        }
+        kept.count = kMostKept;  // what comes back from here on is not kept
+      }
+    }
+  };
+  static thread_local AtThreadEnd cleaner;
+  static_cast<void>(cleaner);
+  return ::operator new(size_of(bytes, list));
+}
+
+}  // namespace phoenix::gateway
