@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/model/byte_scan.hpp"
+
 namespace phoenix::gateway {
 namespace {
 
@@ -13,20 +15,24 @@ bool is_hex_digit(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Unreserved characters and sub-delims.
-bool is_name_character(char c) {
-  if (c == '#' || c == '%' || c == '^' || c == '`' || c == '|') return false;
-  return is_token_character(c) || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
-}
+constexpr auto kNameCharacter = [] {  // unreserved characters and sub-delims
+  auto table = detail::kToken;
+  for (const char c : {'#', '%', '^', '`', '|'}) table[static_cast<unsigned char>(c)] = false;
+  for (const char c : {'(', ')', ',', ';', '='}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+constexpr auto kTargetCharacter = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < table.size(); ++c) table[c] = c != 0x7f && c != '#';
+  return table;
+}();
 
 bool is_registered_name(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
-      i += 2;
-    } else if (!is_name_character(text[i])) {
-      return false;
-    }
+    if (kNameCharacter[static_cast<unsigned char>(text[i])]) continue;
+    if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+    i += 2;
   }
   return true;
 }
@@ -39,23 +45,35 @@ bool is_ipv6(std::string_view text) {
 }  // namespace
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
+  return !text.empty() && token_end(text.data(), text.data() + text.size()) == text.data() + text.size();
+}
+
+const char* field_value_end(const char* at, const char* end) {
+  constexpr unsigned char kFirstVisible = 0x20;
+  constexpr char kDelete = 0x7f;
+  while (true) {
+    while (end - at >= 8) {
+      const std::uint64_t word = byte_scan::load(at);
+      const std::uint64_t control = byte_scan::below(word, kFirstVisible) | byte_scan::equal(word, kDelete);
+      if (control != 0) {
+        at += byte_scan::first(control);
+        break;
+      }
+      at += 8;
+    }
+    while (at != end && static_cast<unsigned char>(*at) >= kFirstVisible && *at != kDelete) ++at;
+    if (at == end || *at != '\t') return at;
+    ++at;
+  }
 }
 
 bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
-  }
-  return true;
+  return field_value_end(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
 bool is_target(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f || byte == '#') return false;
-  }
-  return !text.empty();
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return kTargetCharacter[static_cast<unsigned char>(c)]; });
 }
 
 bool is_host(std::string_view text) {
