@@ -1,8 +1,7 @@
 #include "gateway/field_id.hpp"
 
 #include <array>
-
-#include "core/model/byte_scan.hpp"
+#include <cstring>
 
 namespace phoenix::gateway {
 namespace {
@@ -64,6 +63,7 @@ static_assert(is_ordered());
 // The bit that tells lower-case letters from upper-case ones is set in digits and in '-' as well: of tokens nothing
 // else becomes one of these characters by it.
 constexpr char kCase = 0x20;
+constexpr std::uint64_t kCases = 0x2020202020202020;
 
 template <class Word>
 bool is_alike(const char* text, const char* known) {
@@ -71,7 +71,7 @@ bool is_alike(const char* text, const char* known) {
   Word b = 0;
   std::memcpy(&a, text, sizeof a);
   std::memcpy(&b, known, sizeof b);
-  return (a | static_cast<Word>(byte_scan::kOnes * kCase)) == b;
+  return (a | static_cast<Word>(kCases)) == b;
 }
 
 // Words that overlap at the end: no loop over single bytes.

@@ -100,25 +100,25 @@ std::optional<std::uint64_t> parse_field_number(std::string_view text) {
 std::optional<HeadError> parse_fields(std::string_view text, MessageHead& out) {
   constexpr FieldSet kDecides(FieldId::content_length, FieldId::transfer_encoding, FieldId::connection);
   if (out.fields.capacity() == 0) out.fields.reserve(kUsualFields);
+  if (!text.ends_with("\r\n")) return bad("the head has no end");  // it stops every scan below
   const char* at = text.data();
   const char* const end = at + text.size();
-  while (true) {
-    const char* const name_end = token_end(at, end);
-    if (name_end == at || name_end == end || *name_end != ':') {
-      if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') break;
+  while (at != end) {
+    const char* const name_end = token_end(at);
+    if (name_end == at || *name_end != ':') {
+      if (at[0] == '\r' && at[1] == '\n') break;
       return line_fault({at, static_cast<std::size_t>(end - at)});
     }
     const char* value = name_end + 1;
-    while (value != end && is_blank(*value)) ++value;
+    while (is_blank(*value)) ++value;
     const char* const line_end = field_value_end(value, end);
     if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n')
       return bad("a header value has a control character");
     const char* value_end = line_end;
     while (value_end != value && is_blank(value_end[-1])) --value_end;
-    HeaderField& field = out.fields.emplace_back();
-    field.name = {at, static_cast<std::size_t>(name_end - at)};
-    field.value = {value, static_cast<std::size_t>(value_end - value)};
-    field.id = field_id(field.name);
+    const std::string_view name(at, static_cast<std::size_t>(name_end - at));
+    const HeaderField field{name, {value, static_cast<std::size_t>(value_end - value)}, field_id(name)};
+    out.fields.push_back(field);
     out.present.add(field.id);
     if (kDecides.has(field.id)) {
       if (const auto error = note_framing(field, out)) return error;

@@ -7,6 +7,9 @@
 namespace phoenix::gateway {
 namespace {
 
+constexpr unsigned char kFirstVisible = 0x20;
+constexpr unsigned char kDelete = 0x7f;
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -45,23 +48,16 @@ bool is_ipv6(std::string_view text) {
 }  // namespace
 
 bool is_token(std::string_view text) {
-  return !text.empty() && token_end(text.data(), text.data() + text.size()) == text.data() + text.size();
+  for (const char c : text) {
+    if (!is_token_character(c)) return false;
+  }
+  return !text.empty();
 }
 
 const char* field_value_end(const char* at, const char* end) {
-  constexpr unsigned char kFirstVisible = 0x20;
-  constexpr char kDelete = 0x7f;
+  const auto is_control = [](auto byte) { return (byte < kFirstVisible) | (byte == kDelete); };
   while (true) {
-    while (end - at >= 8) {
-      const std::uint64_t word = byte_scan::load(at);
-      const std::uint64_t control = byte_scan::below(word, kFirstVisible) | byte_scan::equal(word, kDelete);
-      if (control != 0) {
-        at += byte_scan::first(control);
-        break;
-      }
-      at += 8;
-    }
-    while (at != end && static_cast<unsigned char>(*at) >= kFirstVisible && *at != kDelete) ++at;
+    at = byte_scan::find_if(at, end, is_control);
     if (at == end || *at != '\t') return at;
     ++at;
   }

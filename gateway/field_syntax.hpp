@@ -23,10 +23,14 @@ inline constexpr auto kToken = make_token_table();
 inline bool is_token_character(char c) {
   return detail::kToken[static_cast<unsigned char>(c)];
 }
-/// Where the token that begins at `at` ends; `at` where none does.
-inline const char* token_end(const char* at, const char* end) {
-  while (at != end && is_token_character(*at)) ++at;
-  return at;
+/// Where the token that begins at `at` ends; `at` where none does. A byte that is in no token must follow.
+inline const char* token_end(const char* at) {
+  for (;; at += 4) {
+    if (!is_token_character(at[0])) return at;
+    if (!is_token_character(at[1])) return at + 1;
+    if (!is_token_character(at[2])) return at + 2;
+    if (!is_token_character(at[3])) return at + 3;
+  }
 }
 bool is_token(std::string_view text);
 /// Where the field value that begins at `at` ends, at the latest at `end`. It has visible characters, space, tab and

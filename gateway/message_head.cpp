@@ -1,8 +1,8 @@
 #include "gateway/message_head.hpp"
 
 #include <algorithm>
-#include <cstring>
 
+#include "core/model/byte_scan.hpp"
 #include "gateway/field_lines.hpp"
 #include "gateway/field_syntax.hpp"
 
@@ -101,17 +101,25 @@ bool detail::same_ignoring_case(const char* a, const char* b, std::size_t size) 
 }
 
 HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned) {
+  const char* const begin = buffered.data();
+  const char* const end = begin + buffered.size();
+  const char* at = begin + scanned;
+  const auto is_line_feed = [](auto byte) { return byte == static_cast<unsigned char>('\n'); };
   while (true) {
-    const void* found =
-        scanned < buffered.size() ? std::memchr(buffered.data() + scanned, '\n', buffered.size() - scanned) : nullptr;
-    if (found == nullptr) {
+    at = byte_scan::find_if(at, end, is_line_feed);
+    if (at == end) {
       scanned = buffered.size();
       return {};
     }
-    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - buffered.data());
-    scanned = at + 1;
-    if (at == 0 || buffered[at - 1] != '\r') return {HeadEnd::State::bare_line_feed, 0};
-    if (at >= 3 && buffered[at - 2] == '\n') return {HeadEnd::State::complete, at + 1};
+    if (at == begin || at[-1] != '\r') {
+      scanned = static_cast<std::size_t>(at - begin) + 1;
+      return {HeadEnd::State::bare_line_feed, 0};
+    }
+    ++at;
+    if (at - begin >= 4 && at[-3] == '\n') {
+      scanned = static_cast<std::size_t>(at - begin);
+      return {HeadEnd::State::complete, scanned};
+    }
   }
 }
 

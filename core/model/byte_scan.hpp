@@ -1,6 +1,5 @@
-// Looking at eight bytes at a time, for the scans of the gateway's path. Each function marks bytes by their top bit; of
-// the marks only the lowest, that is the first byte, is exact: a borrow may mark bytes behind it. Pure.
-// Source of the formulas: Henry S. Warren, Hacker's Delight, 2nd ed., section 6-1.
+// Finds the first byte of a kind, sixteen at a time, by the vectors that GCC and Clang have for every processor. For
+// the scans of the gateway's path: libc offers single bytes alone, and a call for each. Pure.
 #pragma once
 
 #include <bit>
@@ -9,34 +8,49 @@
 #include <cstring>
 
 namespace phoenix::byte_scan {
+namespace detail {
 
-static_assert(std::endian::native == std::endian::little, "the first byte of a word must be its lowest");
+template <std::size_t N>
+using Block __attribute__((vector_size(N))) = unsigned char;
 
-inline constexpr std::uint64_t kOnes = 0x0101010101010101;
-inline constexpr std::uint64_t kTops = 0x8080808080808080;
-
-inline std::uint64_t load(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  return word;
+// How many bytes stand before the first one of the kind; N: there is none.
+template <std::size_t N, class IsMarked>
+inline std::size_t marked_in(const char* at, IsMarked is_marked) {
+  static_assert(std::endian::native == std::endian::little, "the first byte of a word must be its lowest");
+  Block<N> block;
+  std::memcpy(&block, at, N);
+  const auto marks = is_marked(block);  // all bits of the bytes that are
+  std::uint64_t words[N / 8];
+  std::memcpy(words, &marks, N);
+  for (std::size_t i = 0; i < N / 8; ++i) {
+    if (words[i] != 0) return 8 * i + static_cast<std::size_t>(std::countr_zero(words[i])) / 8;
+  }
+  return N;
 }
 
-/// Bytes below `limit`, which is at most 128.
-constexpr std::uint64_t below(std::uint64_t word, unsigned char limit) {
-  return (word - kOnes * limit) & ~word & kTops;
-}
-/// Bytes equal to `byte`.
-constexpr std::uint64_t equal(std::uint64_t word, char byte) {
-  const std::uint64_t differing = word ^ (kOnes * static_cast<unsigned char>(byte));
-  return (differing - kOnes) & ~differing & kTops;
-}
-/// Bytes from 128 on.
-constexpr std::uint64_t high(std::uint64_t word) {
-  return word & kTops;
-}
-/// How many bytes stand before the first marked one. `marks` is not 0.
-constexpr std::size_t first(std::uint64_t marks) {
-  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
+}  // namespace detail
+
+/// Where the first byte of [at, end) stands that `is_marked` names; `end` where none does. It is given a vector of
+/// unsigned bytes, or one: it compares with constants of that type and joins by `|`, as in `(byte < k) | (byte == l)`.
+template <class IsMarked>
+inline const char* find_if(const char* at, const char* end, IsMarked is_marked) {
+  const auto size = static_cast<std::size_t>(end - at);
+  if (size >= 16) {
+    // The last block overlaps the one before it: no loop over single bytes.
+    for (const char* const last = end - 16;;) {
+      const std::size_t clean = detail::marked_in<16>(at, is_marked);
+      if (clean < 16) return at + clean;
+      if (at == last) return end;
+      at = at + 16 < last ? at + 16 : last;
+    }
+  }
+  if (size >= 8) {
+    const std::size_t clean = detail::marked_in<8>(at, is_marked);
+    if (clean < 8) return at + clean;
+    return end - 8 + detail::marked_in<8>(end - 8, is_marked);
+  }
+  while (at != end && !is_marked(static_cast<unsigned char>(*at))) ++at;
+  return at;
 }
 
 }  // namespace phoenix::byte_scan
