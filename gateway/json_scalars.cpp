@@ -27,33 +27,37 @@ struct Search {
   explicit Search(std::string_view of) : pointer(of), met(of.empty() || of.front() == '/') {}
 
   std::string_view pointer;
-  std::size_t depth = 0;    // of containers; 0: the text itself
-  std::size_t begin = 0;    // of the segment with its slash
-  std::size_t end = 0;      // also where the search goes on
-  std::size_t deepest = 0;  // level of the latest segment that was met
-  bool plain = true;        // the segment has no escapes
-  bool met;                 // the value that comes next is the one that the pointer names up to `end`
-  bool repeated = false;    // a value on the way stands twice: it hides the other, and readers differ in which
+  std::size_t depth = 0;     // of containers; 0: the text itself
+  std::size_t begin = 0;     // of the segment with its slash
+  std::size_t end = 0;       // also where the search goes on
+  std::string_view segment;  // between the two
+  bool plain = true;         // it has no escapes
+  std::size_t deepest = 0;   // depth of the deepest one that was met
+  bool met;                  // the value that comes next is the one that the pointer names up to `end`
+  bool repeated = false;     // a value on the way stands twice: it hides the other, and readers differ in which
   std::optional<std::string> found;
 
   void descend() {
     ++depth;
     begin = end;
     end = std::min(pointer.find('/', begin + 1), pointer.size());
-    plain = segment().find('~') == std::string_view::npos;
+    note_segment();
   }
   void ascend() {
     --depth;
     end = begin;
     begin = depth == 0 ? 0 : pointer.rfind('/', end - 1);
-    plain = depth == 0 || segment().find('~') == std::string_view::npos;
+    if (depth > 0) note_segment();
+  }
+  void note_segment() {
+    segment = pointer.substr(begin + 1, end - begin - 1);
+    plain = segment.find('~') == std::string_view::npos;
   }
   void meet() {
     met = true;
     repeated = repeated || depth <= deepest;
     deepest = std::max(deepest, depth);
   }
-  [[nodiscard]] std::string_view segment() const { return pointer.substr(begin + 1, end - begin - 1); }
   [[nodiscard]] bool is_whole() const { return end == pointer.size(); }
 };
 
@@ -158,8 +162,8 @@ class ScalarFinder {
       if (search.depth != depth) continue;
       const bool same =
           search.plain && !name.escaped
-              ? name.text == search.segment()
-              : pointer_segment(name.escaped ? unescaped(name.text) : std::string(name.text)) == search.segment();
+              ? name.text == search.segment
+              : pointer_segment(name.escaped ? unescaped(name.text) : std::string(name.text)) == search.segment;
       if (!same) continue;
       search.meet();
       any_met_ = true;

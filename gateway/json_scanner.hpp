@@ -14,8 +14,11 @@ class JsonScanner {
 
   /// White space, then the next character, which is not consumed; 0 at the end.
   char peek() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
-    return at_ == end_ ? '\0' : *at_;
+    for (; at_ != end_; ++at_) {
+      const char c = *at_;
+      if (static_cast<unsigned char>(c) > ' ' || (c != ' ' && c != '\n' && c != '\r' && c != '\t')) return c;
+    }
+    return '\0';
   }
   /// The character that peek() showed.
   void skip() { ++at_; }
