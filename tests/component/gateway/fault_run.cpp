@@ -46,8 +46,10 @@ config::Config sweep_config(const std::string& directory) {
 
 class CountingSink final : public gw::EventSink {
  public:
-  bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, std::string_view frame) override {
-    if (!decode_exchange_event(frame)) ++undecodable;
+  bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, const EventFrame& frame) override {
+    std::string joined(frame.header);
+    joined.append(frame.request_body).append(frame.serving_body).append(frame.shadow_body);
+    if (!decode_exchange_event(joined)) ++undecodable;
     ++published;
     return true;
   }
