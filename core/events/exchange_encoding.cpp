@@ -33,7 +33,9 @@ class JsonWriter {
     separate();
     begin(bracket);
   }
-  void open(std::string_view name, char bracket) {
+  // Names are literals: their sizes are known when they are copied.
+  template <std::size_t N>
+  void open(const char (&name)[N], char bracket) {
     key(name);
     begin(bracket);
   }
@@ -42,26 +44,30 @@ class JsonWriter {
     cursor_.character(bracket);
     first_ = false;
   }
-  void text(std::string_view name, std::string_view value) {
+  template <std::size_t N>
+  void text(const char (&name)[N], std::string_view value) {
     key(name);
     string(value);
   }
-  void optional_text(std::string_view name, std::string_view value) {
+  template <std::size_t N>
+  void optional_text(const char (&name)[N], std::string_view value) {
     if (!value.empty()) text(name, value);
   }
   /// Of a closed set.
-  void word(std::string_view name, std::string_view value) {
+  template <std::size_t N>
+  void word(const char (&name)[N], std::string_view value) {
     key(name);
     cursor_.character('"');
     cursor_.text(value);
     cursor_.character('"');
   }
-  template <std::integral Number>
-  void number(std::string_view name, Number value) {
+  template <std::size_t N, std::integral Number>
+  void number(const char (&name)[N], Number value) {
     key(name);
     cursor_.number(value);
   }
-  void flag(std::string_view name, bool value) {
+  template <std::size_t N>
+  void flag(const char (&name)[N], bool value) {
     if (!value) return;  // absent means false
     key(name);
     cursor_.text("true");
@@ -99,11 +105,12 @@ class JsonWriter {
     first_ = true;
   }
   // Leaves room for a word or a number.
-  void key(std::string_view name) {
+  template <std::size_t N>
+  void key(const char (&name)[N]) {
     ensure(kPieceBytes);
     separate();
     cursor_.character('"');
-    cursor_.text(name);
+    cursor_.text({name, N - 1});
     cursor_.text("\":");
   }
   void string(std::string_view value) {
@@ -115,8 +122,8 @@ class JsonWriter {
     const char* at = value.data();
     const char* const end = at + value.size();
     while (true) {
-      const char* const clean_end = byte_scan::find_if(at, end, is_escaped);
-      cursor_.text({at, static_cast<std::size_t>(clean_end - at)});
+      const char* const clean_end = byte_scan::copy_until(at, end, cursor_.at, is_escaped);
+      cursor_.at += clean_end - at;
       if (clean_end == end) break;
       escape(static_cast<unsigned char>(*clean_end));
       at = clean_end + 1;
@@ -148,8 +155,8 @@ void write_headers(JsonWriter& json, const BasicHeaderList<Text>& headers) {
   json.close(']');
 }
 
-template <class Text>
-void write_leg(JsonWriter& json, std::string_view name, const BasicLegRecord<Text>& leg) {
+template <class Text, std::size_t N>
+void write_leg(JsonWriter& json, const char (&name)[N], const BasicLegRecord<Text>& leg) {
   json.open(name, '{');
   json.word("outcome", to_string(leg.outcome));
   if (leg.status != 0) json.number("status", leg.status);

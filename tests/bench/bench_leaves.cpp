@@ -26,6 +26,7 @@
 #include "gateway/sequencer.hpp"
 #include "gateway/settings.hpp"
 #include "tests/bench/leaf_inputs.hpp"
+#include "tests/support/event_view.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace phoenix::gateway {
@@ -182,7 +183,7 @@ void sequence_write(std::uint64_t n) {
 void encode_event(std::uint64_t n) {
   const ExchangeEvent event = example_event();
   if (const std::size_t size = encode(event).size(); size < 1400 || size > 1600) die("the event has not about 1.5 kB");
-  const ExchangeEventView view = view_of(event);
+  const ExchangeEventView view = test::view_of(event);
   std::string header;
   while (n-- > 0) {
     const EventFrame frame = encode(view, header);

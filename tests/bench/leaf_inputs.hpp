@@ -78,38 +78,4 @@ inline ExchangeEvent example_event() {
   return event;
 }
 
-inline BasicLegRecord<std::string_view> view_of(const LegRecord& leg) {
-  BasicLegRecord<std::string_view> view{
-      leg.outcome,   leg.status, leg.uncertain, leg.sent_at_us, leg.duration_us, leg.body_bytes, leg.body_hash,
-      leg.truncated, {},         leg.body};
-  view.headers.assign(leg.headers.begin(), leg.headers.end());
-  return view;
-}
-
-// As the gateway publishes it: the texts stand in the exchange.
-inline ExchangeEventView view_of(const ExchangeEvent& event) {
-  ExchangeEventView view;
-  view.exchange_id = event.exchange_id;
-  view.request_id = event.request_id;
-  view.gateway = event.gateway;
-  view.incarnation = event.incarnation;
-  view.sequence = event.sequence;
-  view.received_at_us = event.received_at_us;
-  view.completed_at_us = event.completed_at_us;
-  view.route = event.route;
-  view.slice = event.slice;
-  view.method = event.method;
-  view.target = event.target;
-  view.write = event.write;
-  for (const auto& key : event.keys) view.keys.push_back({key.key, key.sequence});
-  view.policy_epoch = event.policy_epoch;
-  view.request_headers.assign(event.request_headers.begin(), event.request_headers.end());
-  view.request_body_bytes = event.request_body_bytes;
-  view.request_body_hash = event.request_body_hash;
-  view.request_body = event.request_body;
-  view.serving = view_of(event.serving);
-  view.shadow = view_of(event.shadow);
-  return view;
-}
-
 }  // namespace phoenix::bench

@@ -14,6 +14,7 @@
 #include "gateway/session.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 #include "played_ends.hpp"
+#include "tests/support/event_view.hpp"
 
 namespace phoenix::test {
 namespace {
@@ -47,9 +48,7 @@ config::Config sweep_config(const std::string& directory) {
 class CountingSink final : public gw::EventSink {
  public:
   bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, const EventFrame& frame) override {
-    std::string joined(frame.header);
-    joined.append(frame.request_body).append(frame.serving_body).append(frame.shadow_body);
-    if (!decode_exchange_event(joined)) ++undecodable;
+    if (!decode_exchange_event(test::joined(frame))) ++undecodable;
     ++published;
     return true;
   }
