@@ -1,9 +1,8 @@
 #include "gateway/chunked_body.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <array>
+#include <charconv>
 
 #include "gateway/field_syntax.hpp"
 
@@ -30,7 +29,7 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
   switch (expect_) {
     case Expect::size:
       if (const int digit = hex_value(c); digit >= 0) {
-        if (++size_digits_ > 15) return State::malformed;
+        if (++size_digits_ > kMaxSizeDigits) return State::malformed;
         left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
         return State::more;
       }
@@ -74,15 +73,42 @@ ChunkedDecoder::State ChunkedDecoder::step(char c) {
   return State::done;
 }
 
+// A size line as nearly all are: whole, and without an extension. How long it is; 0: it is read byte by byte.
+std::size_t ChunkedDecoder::take_size_line(std::string_view input) {
+  std::uint64_t size = 0;
+  std::size_t at = 0;
+  for (; at < input.size(); ++at) {
+    const int digit = hex_value(input[at]);
+    if (digit < 0) break;
+    if (at == kMaxSizeDigits) return 0;
+    size = size * 16 + static_cast<std::uint64_t>(digit);
+  }
+  if (at == 0 || input.substr(at, 2) != "\r\n") return 0;
+  left_ = size;
+  expect_ = size == 0 ? Expect::trailer_start : Expect::data;
+  return at + 2;
+}
+
 ChunkedDecoder::State ChunkedDecoder::feed(std::string_view& input, std::string& body) {
+  body.reserve(body.size() + input.size());
   while (!input.empty() && expect_ != Expect::done) {
     if (expect_ == Expect::data) {
       const std::size_t take = std::min<std::uint64_t>(left_, input.size());
-      body.append(input.substr(0, take));
+      body.append(input.data(), take);
       input.remove_prefix(take);
       left_ -= take;
-      if (left_ == 0) expect_ = Expect::data_cr;
-      continue;
+      if (left_ > 0) break;
+      expect_ = Expect::data_cr;
+      if (!input.starts_with("\r\n")) continue;
+      input.remove_prefix(2);
+      expect_ = Expect::size;
+    }
+    if (expect_ == Expect::size && size_digits_ == 0) {
+      if (const std::size_t line = take_size_line(input); line > 0) {
+        input.remove_prefix(line);
+        continue;
+      }
+      if (input.empty()) break;
     }
     const State state = step(input.front());
     if (state == State::malformed) return state;
@@ -93,8 +119,9 @@ ChunkedDecoder::State ChunkedDecoder::feed(std::string_view& input, std::string&
 
 void append_chunk(std::string& out, std::string_view data) {
   if (data.empty()) return;
-  fmt::format_to(std::back_inserter(out), "{:x}\r\n", data.size());
-  out.append(data).append("\r\n");
+  std::array<char, 16> size{};
+  char* const end = std::to_chars(size.data(), size.data() + size.size(), data.size(), 16).ptr;
+  out.append(size.data(), end).append("\r\n").append(data).append("\r\n");
 }
 
 void append_last_chunk(std::string& out) {

@@ -33,11 +33,13 @@ class ChunkedDecoder {
     done
   };
   State step(char c);
+  std::size_t take_size_line(std::string_view input);
 
   static constexpr std::size_t kMaxLineBytes = 4096;  // chunk extensions and trailers together: bounded, then refused
+  static constexpr std::size_t kMaxSizeDigits = 15;
   Expect expect_ = Expect::size;
   std::uint64_t left_ = 0;
-  int size_digits_ = 0;
+  std::size_t size_digits_ = 0;
   std::size_t line_bytes_ = 0;
 };
 

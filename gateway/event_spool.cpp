@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/runtime/log.hpp"
+#include "core/runtime/thread_cpu.hpp"
 #include "gateway/byte_codec.hpp"
 
 namespace phoenix::gateway {
@@ -14,7 +15,8 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kBatchEvents = 4'000;
 constexpr std::uint64_t kBatchBytes = 4ull << 20;
-constexpr milliseconds kPoll{2};         // while events come: a wake-up for each would be a system call for each
+// While events come: a wake-up for each would be a system call for each, and each batch costs the log a transaction.
+constexpr milliseconds kPoll{20};
 constexpr milliseconds kIdleAfter{200};  // without events; then they wake the thread
 constexpr milliseconds kIdleWait{100};   // for what else is to be done
 constexpr milliseconds kFlushStep{50};
@@ -39,11 +41,12 @@ EventSpool::~EventSpool() {
 }
 
 bool EventSpool::publish(const ExchangeId& id, const EventCount& count, int partition, std::string_view key,
-                         std::string_view frame) {
+                         const EventFrame& frame) {
   const Fixed fixed{id.bytes,     count.value, generation_.load(std::memory_order_relaxed), count.loop, count.route,
                     count.column, partition,   static_cast<std::uint32_t>(key.size())};
   const std::string_view head(reinterpret_cast<const char*>(&fixed), sizeof fixed);
-  if (!log_.append({head, key, frame}, MappedLog::Priority::follow_up)) {
+  if (!log_.append({head, key, frame.header, frame.request_body, frame.serving_body, frame.shadow_body},
+                   MappedLog::Priority::follow_up)) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
@@ -83,30 +86,37 @@ void EventSpool::start(Producer& producer, std::function<void()> also) {
   thread_ = std::thread([this] { run(); });
 }
 
-// Hands what there is to the producer, up to a batch; nullopt when there is nothing.
+// Hands what there is to the producer, up to a batch; nullopt when there is nothing, or no room. The producer reads the
+// events where they stand: what it holds of a segment keeps it mapped.
 std::optional<EventSpool::Batch> EventSpool::hand_over(LogPosition from) {
-  Batch batch;
-  LogPosition at = from;
-  while (batch.events < most_events_ && batch.bytes < kBatchBytes) {
-    const auto record = log_.next(at);
+  records_.clear();
+  ends_.clear();
+  std::uint64_t bytes = 0;
+  for (LogPosition at = from; records_.size() < most_events_ && bytes < kBatchBytes;) {
+    auto record = log_.next(at);
     if (!record) break;
     ByteReader in(record->bytes);
     const auto fixed = in.get<Fixed>();
     const std::string_view rest = in.rest();
-    const std::string_view key = rest.substr(0, fixed.key_bytes);
-    const std::string_view frame = rest.substr(key.size());
-    if (!producer_->publish_to(fixed.partition, topics::kShadowRequests, std::string(key), std::string(frame))) {
-      // Its queue is full, unless this event alone is more than it ever takes: nothing behind it would ever leave.
-      if (batch.events > 0 || producer_->stats().queued > 0) break;
-      ++failed_;
-    }
-    ++batch.events;
-    batch.bytes += rest.size();
     at = MappedLog::after(at, record->bytes.size());
-    batch.end = at;
+    bytes += rest.size();
+    records_.push_back(
+        {fixed.partition, rest.substr(0, fixed.key_bytes), rest.substr(fixed.key_bytes), std::move(record->held)});
+    ends_.push_back(at);
   }
-  if (batch.events == 0) return std::nullopt;
-  return batch;
+  if (records_.empty()) return std::nullopt;
+  std::size_t taken = producer_->publish_all(topics::kShadowRequests, records_);
+  if (taken == 0 && producer_->stats().queued == 0) {
+    // This event alone is more than the queue ever takes: nothing behind it would ever leave.
+    ++failed_;
+    taken = 1;
+  }
+  Batch batch;
+  batch.events = taken;
+  for (std::size_t i = 0; i < taken; ++i) batch.bytes += records_[i].key.size() + records_[i].value.size();
+  if (taken > 0) batch.end = ends_[taken - 1];
+  records_.clear();
+  return taken > 0 ? std::optional(batch) : std::nullopt;
 }
 
 // True when the log has everything; false when some of it failed and must go again, or at the end.
@@ -144,6 +154,7 @@ void EventSpool::delivered(const Batch& batch) {
   accounts_->set_events_delivered(position_.value);
   acknowledged_ += batch.events;
   acknowledged_bytes_ += batch.bytes;
+  cpu_us_ = thread_cpu_us();
   // Some stay: the next process looks there for what this one had just ended.
   constexpr std::uint32_t kKept = 2;
   if (position_.segment() > kKept) log_.drop_segments_before(position_.segment() - kKept);
@@ -170,7 +181,8 @@ void EventSpool::run() {
     also_();
     log_.maintain();
     const std::uint64_t failed = producer_->stats().failed;
-    if (const auto batch = hand_over(position_)) {
+    const auto batch = hand_over(position_);
+    if (batch) {
       latest = std::chrono::steady_clock::now();
       if (await_log(failed)) {
         delivered(*batch);
@@ -179,7 +191,9 @@ void EventSpool::run() {
       } else {
         failed_again(*batch);
       }
-    } else if (std::chrono::steady_clock::now() - latest < kIdleAfter) {
+      if (batch->events >= most_events_ || batch->bytes >= kBatchBytes) continue;  // more may be there
+    }
+    if (std::chrono::steady_clock::now() - latest < kIdleAfter) {
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, kPoll, [this] { return stop_; });
     } else {
@@ -209,6 +223,7 @@ ProducerStats EventSpool::stats() const {
   stats.accepted = std::max<std::uint64_t>(accepted_, stats.acknowledged);
   stats.refused = refused_;
   stats.failed = failed_;
+  stats.cpu_us = cpu_us_ + (producer_ != nullptr ? producer_->stats().cpu_us : 0);
   stats.queued = stats.accepted - stats.acknowledged;
   const std::uint64_t bytes = acknowledged_bytes_;
   stats.queued_bytes = std::max<std::uint64_t>(accepted_bytes_, bytes) - bytes;

@@ -13,8 +13,10 @@
 #include <optional>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "core/events/event_log.hpp"
+#include "core/events/exchange_event.hpp"
 #include "core/model/exchange_id.hpp"
 #include "gateway/account_file.hpp"
 #include "gateway/mapped_log.hpp"
@@ -37,7 +39,7 @@ class EventSink {
   virtual ~EventSink() = default;
   /// False when there is no room.
   virtual bool publish(const ExchangeId& id, const EventCount& count, int partition, std::string_view key,
-                       std::string_view frame) = 0;
+                       const EventFrame& frame) = 0;
 };
 
 class EventSpool final : public EventSink {
@@ -46,7 +48,7 @@ class EventSpool final : public EventSink {
   ~EventSpool() override;
 
   bool publish(const ExchangeId& id, const EventCount& count, int partition, std::string_view key,
-               std::string_view frame) override;
+               const EventFrame& frame) override;
 
   /// What is still there, delivered or not: the exchange, the generation of the account file and the count.
   void for_each(const std::function<void(const ExchangeId&, std::uint32_t generation, const EventCount&)>& visit) const;
@@ -87,11 +89,13 @@ class EventSpool final : public EventSink {
   Producer* producer_ = nullptr;
   AccountFile* accounts_ = nullptr;
   std::function<void()> also_;
-  LogPosition position_;  // the delivering thread's, as are the next two
+  LogPosition position_;  // the delivering thread's, as are the next four
+  std::vector<HeldRecord> records_;
+  std::vector<LogPosition> ends_;  // of each of them
   std::uint64_t most_events_;
   int failures_ = 0;
   std::atomic<std::uint64_t> accepted_{0}, accepted_bytes_{0}, refused_{0}, failed_{0}, acknowledged_{0},
-      acknowledged_bytes_{0};
+      acknowledged_bytes_{0}, cpu_us_{0};
   std::atomic<bool> asleep_{false};
   std::mutex mutex_;
   std::condition_variable wake_, done_;

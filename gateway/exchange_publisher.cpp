@@ -11,8 +11,22 @@
 namespace phoenix::gateway {
 namespace {
 
-LegRecord record_of(Leg& leg, bool write, const Redactor& redactor) {
-  LegRecord record;
+// What an event is made of, kept for its memory: an event loop publishes every exchange.
+struct Draft {
+  ExchangeEventView event;
+  ReplacedTexts replaced;
+  std::string header;
+};
+Draft& draft() {
+  thread_local Draft kept;
+  kept.replaced.clear();
+  return kept;
+}
+
+using LegView = BasicLegRecord<std::string_view>;
+
+// The body is redacted where it stands: nobody else looks at it any more.
+void fill_leg(LegView& record, Leg& leg, bool write, const Redactor& redactor, ReplacedTexts& replaced) {
   record.outcome = leg.outcome;
   record.status = leg.status();
   record.uncertain = write && is_uncertain(leg);
@@ -23,11 +37,34 @@ LegRecord record_of(Leg& leg, bool write, const Redactor& redactor) {
   record.truncated = leg.truncated;
   record.cut = leg.cut;
   const bool has_head = leg.outcome == LegOutcome::ok;
-  if (has_head) record.headers = redactor.headers(leg.head);
-  record.body = std::move(leg.body);
-  redactor.body({record.body, record.truncated, record.body_hash},
-                has_head ? leg.head.find("content-type") : std::string_view());
-  return record;
+  record.headers.clear();
+  if (has_head) redactor.headers(leg.head, record.headers, replaced);
+  redactor.body({leg.body, record.truncated, record.body_hash},
+                has_head ? leg.head.find(FieldId::content_type) : std::string_view());
+  record.body = leg.body;
+}
+
+void fill_keys(std::vector<BasicKeySequence<std::string_view>>& keys, const Exchange& exchange) {
+  const auto& sequences = exchange.ticket.sequences;
+  keys.clear();
+  for (std::size_t i = 0; i < exchange.keys.size(); ++i)
+    keys.push_back({exchange.keys[i], i < sequences.size() ? sequences[i] : 0});
+}
+
+void fill_request(ExchangeEventView& event, Exchange& exchange, ReplacedTexts& replaced) {
+  const Redactor& redactor = exchange.settings->redactor;
+  const std::size_t capture_bytes = exchange.settings->gateway.limits.capture_bytes;
+  event.method = exchange.request.method;
+  event.target = redactor.target(exchange.request.target, replaced);
+  event.write = exchange.write();
+  redactor.headers(exchange.request, event.request_headers, replaced);
+  event.request_body_bytes = exchange.body_bytes;
+  event.request_body_hash = exchange.body_hash;
+  event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes;
+  if (exchange.body.size() > capture_bytes) exchange.body.resize(capture_bytes);
+  redactor.body({exchange.body, event.request_truncated, event.request_body_hash},
+                exchange.request.find(FieldId::content_type));
+  event.request_body = exchange.body;
 }
 
 // Traffic that is not under migration is counted, not published.
@@ -58,9 +95,7 @@ ExchangePublisher::ExchangePublisher(EventSink& events, std::string gateway_id, 
       slice_partitions_(std::move(slice_partitions)),
       access_log_(access_log) {}
 
-ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
-  const Redactor& redactor = exchange.settings->redactor;
-  ExchangeEvent event;
+void ExchangePublisher::fill(ExchangeEventView& event, Exchange& exchange, ReplacedTexts& replaced) {
   event.exchange_id = exchange.id_text;
   event.request_id = exchange.request_id;
   event.gateway = gateway_id_;
@@ -70,12 +105,7 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   event.completed_at_us = unix_us();
   event.route = exchange.route->name;
   event.slice = slice_names_[static_cast<std::size_t>(exchange.route->slice_index)];
-  event.method = exchange.request.method;
-  event.target = redactor.target(exchange.request.target);
-  event.write = exchange.write();
-  for (std::size_t i = 0; i < exchange.keys.size(); ++i) {
-    event.keys.push_back({exchange.keys[i], i < exchange.ticket.sequences.size() ? exchange.ticket.sequences[i] : 0});
-  }
+  fill_keys(event.keys, exchange);
   event.target_side = exchange.fell_back ? Side::modern : exchange.choice.target;
   event.parachute = exchange.fell_back;
   event.forced = exchange.forced;
@@ -86,18 +116,9 @@ ExchangeEvent ExchangePublisher::event_of(Exchange& exchange) {
   event.overlap = exchange.gated && exchange.ticket.overlapped();
   event.excluded = exchange.excluded;
   event.dropped = exchange.dropped;
-  event.request_headers = redactor.headers(exchange.request);
-  event.request_body_bytes = exchange.body_bytes;
-  event.request_body_hash = exchange.body_hash;
-  const std::size_t capture_bytes = exchange.settings->gateway.limits.capture_bytes;
-  event.request_truncated = !exchange.body_complete || exchange.body.size() > capture_bytes;
-  if (exchange.body.size() > capture_bytes) exchange.body.resize(capture_bytes);
-  event.request_body = std::move(exchange.body);
-  redactor.body({event.request_body, event.request_truncated, event.request_body_hash},
-                exchange.request.find("content-type"));
-  event.serving = record_of(exchange.serving, event.write, redactor);
-  event.shadow = record_of(exchange.shadow, event.write, redactor);
-  return event;
+  fill_request(event, exchange, replaced);
+  fill_leg(event.serving, exchange.serving, event.write, exchange.settings->redactor, replaced);
+  fill_leg(event.shadow, exchange.shadow, event.write, exchange.settings->redactor, replaced);
 }
 
 void ExchangePublisher::finish(Exchange& exchange, EventLoop& loop) {
@@ -132,10 +153,11 @@ void ExchangePublisher::publish(Exchange& exchange, Account& account, std::uint3
 }
 
 bool ExchangePublisher::publish(Exchange& exchange, const EventCount& count) {
-  const ExchangeEvent event = event_of(exchange);
-  const std::string_view key = event.keys.empty() ? event.exchange_id : event.keys.front().key;
+  Draft& kept = draft();
+  fill(kept.event, exchange, kept.replaced);
+  const std::string_view key = kept.event.keys.empty() ? kept.event.exchange_id : kept.event.keys.front().key;
   return events_.publish(exchange.id, count, slice_partitions_[static_cast<std::size_t>(exchange.route->slice_index)],
-                         key, encode(event));
+                         key, encode(kept.event, kept.header));
 }
 
 void ExchangePublisher::publish_lost(Exchange& exchange) {

@@ -30,7 +30,8 @@ class ExchangePublisher {
   void publish(Exchange& exchange, Account& account, std::uint32_t loop);
   bool publish(Exchange& exchange, const EventCount& count);
   void log(const Exchange& exchange);
-  [[nodiscard]] ExchangeEvent event_of(Exchange& exchange);
+  void fill(ExchangeEventView& event, Exchange& exchange, ReplacedTexts& replaced);
+
   EventSink& events_;
   const std::string gateway_id_;
   const std::string incarnation_;

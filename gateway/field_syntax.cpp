@@ -2,8 +2,13 @@
 
 #include <algorithm>
 
+#include "core/model/byte_scan.hpp"
+
 namespace phoenix::gateway {
 namespace {
+
+constexpr unsigned char kFirstVisible = 0x20;
+constexpr unsigned char kDelete = 0x7f;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -13,20 +18,24 @@ bool is_hex_digit(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Unreserved characters and sub-delims.
-bool is_name_character(char c) {
-  if (c == '#' || c == '%' || c == '^' || c == '`' || c == '|') return false;
-  return is_token_character(c) || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
-}
+constexpr auto kNameCharacter = [] {  // unreserved characters and sub-delims
+  auto table = detail::kToken;
+  for (const char c : {'#', '%', '^', '`', '|'}) table[static_cast<unsigned char>(c)] = false;
+  for (const char c : {'(', ')', ',', ';', '='}) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+constexpr auto kTargetCharacter = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t c = 0x21; c < table.size(); ++c) table[c] = c != 0x7f && c != '#';
+  return table;
+}();
 
 bool is_registered_name(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
-      i += 2;
-    } else if (!is_name_character(text[i])) {
-      return false;
-    }
+    if (kNameCharacter[static_cast<unsigned char>(text[i])]) continue;
+    if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+    i += 2;
   }
   return true;
 }
@@ -39,23 +48,28 @@ bool is_ipv6(std::string_view text) {
 }  // namespace
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
+  for (const char c : text) {
+    if (!is_token_character(c)) return false;
+  }
+  return !text.empty();
+}
+
+const char* field_value_end(const char* at, const char* end) {
+  const auto is_control = [](auto byte) { return (byte < kFirstVisible) | (byte == kDelete); };
+  while (true) {
+    at = byte_scan::find_if(at, end, is_control);
+    if (at == end || *at != '\t') return at;
+    ++at;
+  }
 }
 
 bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
-  }
-  return true;
+  return field_value_end(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
 bool is_target(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f || byte == '#') return false;
-  }
-  return !text.empty();
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return kTargetCharacter[static_cast<unsigned char>(c)]; });
 }
 
 bool is_host(std::string_view text) {

@@ -23,8 +23,19 @@ inline constexpr auto kToken = make_token_table();
 inline bool is_token_character(char c) {
   return detail::kToken[static_cast<unsigned char>(c)];
 }
+/// Where the token that begins at `at` ends; `at` where none does. A byte that is in no token must follow.
+inline const char* token_end(const char* at) {
+  for (;; at += 4) {
+    if (!is_token_character(at[0])) return at;
+    if (!is_token_character(at[1])) return at + 1;
+    if (!is_token_character(at[2])) return at + 2;
+    if (!is_token_character(at[3])) return at + 3;
+  }
+}
 bool is_token(std::string_view text);
-/// Visible characters, space, tab and bytes above ASCII; no NUL, CR, LF or other control byte.
+/// Where the field value that begins at `at` ends, at the latest at `end`. It has visible characters, space, tab and
+/// bytes above ASCII; no NUL, CR, LF or other control byte.
+const char* field_value_end(const char* at, const char* end);
 bool is_field_value(std::string_view text);
 /// A request target: as above without white space, and without a fragment, which some readers would cut off.
 bool is_target(std::string_view text);

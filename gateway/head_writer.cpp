@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 
+#include "gateway/head_text.hpp"
 #include "gateway/http_date.hpp"
 
 namespace phoenix::gateway {
@@ -15,46 +15,50 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out.append(name).append(": ").append(value).append("\r\n");
 }
 
-bool starts_with_phoenix(std::string_view name) {
-  return name.size() > 10 && equals_ignoring_case(name.substr(0, 10), "x-phoenix-");
+std::string_view host_of(const RequestHead& head) {
+  return head.authority.empty() ? head.host : head.authority;
 }
 
-// Not forwarded as they stand: removed, or written anew by us.
-bool is_replaced_in_request(std::string_view name, bool trusted) {
-  for (const std::string_view replaced : {"host", "content-length", "expect", "x-request-id", "x-forwarded-for",
-                                          "x-forwarded-proto", "x-forwarded-host", "via"}) {
-    if (equals_ignoring_case(name, replaced)) return true;
-  }
-  if (starts_with_phoenix(name)) return true;
-  return !trusted &&
-         (equals_ignoring_case(name, "forwarded") || equals_ignoring_case(name.substr(0, 12), "x-forwarded-"));
+// Of a request, not forwarded as they stand: removed, or written anew by us.
+constexpr FieldSet kReplaced(FieldId::host, FieldId::content_length, FieldId::expect, FieldId::x_request_id,
+                             FieldId::x_forwarded_for, FieldId::x_forwarded_proto, FieldId::x_forwarded_host,
+                             FieldId::via, FieldId::x_phoenix);
+// Of a client that is no trusted proxy.
+constexpr FieldSet kUntrusted(FieldId::forwarded, FieldId::x_forwarded);
+
+constexpr std::size_t kOwnBytes = 512;  // of names and fixed values in the fields that we write
+
+bool stays_here(const HeaderField& field, const MessageHead& head) {
+  return kHopByHop.has(field.id) || head.nominates(field.name);
 }
 
-// A field that proxies append to: all values so far, then ours.
-void append_chain(std::string& out, const RequestHead& head, std::string_view name, std::string_view own) {
-  out.append(name).append(": ");
-  for (const auto& field : head.fields) {
-    if (equals_ignoring_case(field.name, name)) out.append(field.value).append(", ");
+// A field that proxies append to: all values so far, then ours. `name` with its colon and space.
+void append_chain(HeadText& out, const RequestHead& head, FieldId id, std::string_view name, std::string_view own) {
+  out.text(name);
+  if (head.present.has(id)) {
+    for (const auto& field : head.fields) {
+      if (field.id == id) out.text(field.value).text(", ");
+    }
   }
-  out.append(own).append("\r\n");
+  out.text(own).text("\r\n");
 }
 
 // Who is trusted tells how the client came; of several values the first is the one nearest to the client.
-std::string_view told_or(const RequestHead& head, const ClientPeer& peer, std::string_view name, std::string_view own) {
-  const std::string_view told = peer.trusted && !head.nominates(name) ? head.find(name) : std::string_view();
+std::string_view told_or(const RequestHead& head, const ClientPeer& peer, FieldId id, std::string_view name,
+                         std::string_view own) {
+  const std::string_view told = peer.trusted && !head.nominates(name) ? head.find(id) : std::string_view();
   return told.empty() ? own : told;
 }
 
-void append_forwarded(std::string& out, const RequestHead& head, const ClientPeer& peer) {
+void append_forwarded(HeadText& out, const RequestHead& head, const ClientPeer& peer) {
   if (peer.trusted && !head.nominates("x-forwarded-for")) {
-    append_chain(out, head, "X-Forwarded-For", peer.address);
+    append_chain(out, head, FieldId::x_forwarded_for, "X-Forwarded-For: ", peer.address);
   } else {
-    append_field(out, "X-Forwarded-For", peer.address);
+    out.field("X-Forwarded-For: ", peer.address);
   }
-  append_field(out, "X-Forwarded-Proto", told_or(head, peer, "x-forwarded-proto", peer.protocol));
-  const std::string_view host =
-      told_or(head, peer, "x-forwarded-host", head.authority.empty() ? head.host : head.authority);
-  if (!host.empty()) append_field(out, "X-Forwarded-Host", host);
+  out.field("X-Forwarded-Proto: ", told_or(head, peer, FieldId::x_forwarded_proto, "x-forwarded-proto", peer.protocol));
+  const std::string_view host = told_or(head, peer, FieldId::x_forwarded_host, "x-forwarded-host", host_of(head));
+  if (!host.empty()) out.field("X-Forwarded-Host: ", host);
 }
 
 // Does nothing where the head has no such field. The head has no empty line at its end, and no folded lines.
@@ -81,32 +85,37 @@ std::string_view via(int minor_version) {
   return minor_version == 1 ? "1.1 phoenix" : "1.0 phoenix";
 }
 
+void append_status_line(HeadText& out, const ResponseHead& head) {
+  out.text("HTTP/1.1 ").number(static_cast<std::uint64_t>(head.status)).text(" ").text(head.reason).text("\r\n");
+}
+
 }  // namespace
 
 void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
                           std::optional<std::uint64_t> content_length, std::string& out) {
   const RequestHead& head = exchange.request;
+  const std::string_view host = host_of(head);
   out.clear();
-  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
-  append_field(out, "Host", head.authority.empty() ? head.host : head.authority);
+  HeadText text(out, kOwnBytes + head.method.size() + head.target.size() + 2 * host.size() + HeadText::size_of(head) +
+                         client.address.size() + client.protocol.size() + exchange.request_id.size() +
+                         exchange.id_text.size());
+  text.text(head.method).text(" ").text(head.target).text(" HTTP/1.1\r\n").field("Host: ", host);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || is_replaced_in_request(field.name, client.trusted) || head.nominates(field.name))
-      continue;
-    if (head.max_forwards && equals_ignoring_case(field.name, "max-forwards")) {
-      fmt::format_to(std::back_inserter(out), "{}: {}\r\n", field.name,
-                     std::max<std::uint64_t>(*head.max_forwards, 1) - 1);
-      continue;
+    if (kReplaced.has(field.id) || (!client.trusted && kUntrusted.has(field.id)) || stays_here(field, head)) continue;
+    if (head.max_forwards && field.id == FieldId::max_forwards) {
+      const std::uint64_t left = std::max<std::uint64_t>(*head.max_forwards, 1) - 1;
+      text.text(field.name).text(": ").number(left).text("\r\n");
+    } else {
+      text.keep(field);
     }
-    append_field(out, field.name, field.value);
   }
-  append_forwarded(out, head, client);
-  append_chain(out, head, "Via", via(head.minor_version));
-  append_field(out, "X-Request-Id", exchange.request_id);
-  append_field(out, "X-Phoenix-Exchange", exchange.id_text);
+  append_forwarded(text, head, client);
+  append_chain(text, head, FieldId::via, "Via: ", via(head.minor_version));
+  text.field("X-Request-Id: ", exchange.request_id).field("X-Phoenix-Exchange: ", exchange.id_text);
   if (!content_length) {
-    out.append("Transfer-Encoding: chunked\r\n");
+    text.text("Transfer-Encoding: chunked\r\n");
   } else if (*content_length > 0 || head.framing.content_length || head.framing.chunked) {
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", *content_length);
+    text.text("Content-Length: ").number(*content_length).text("\r\n");
   }
 }
 
@@ -161,41 +170,41 @@ std::string write_shadow_leg(Exchange& exchange, const config::BackendConfig::Sh
 
 void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,
                          std::string& out) {
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
-  bool has_request_id = false;
-  bool has_date = false;
+  // A HEAD or 304 answer may state the length that a body would have had; a 204 must not (RFC 9110, 8.6).
+  const bool states_length = framing.kind == ResponseFraming::Kind::none && head.status != 204;
+  FieldSet kept;  // of those that we would add
+  HeadText text(out, kOwnBytes + head.reason.size() + HeadText::size_of(head) + exchange.request_id.size() +
+                         exchange.id_text.size());
+  append_status_line(text, head);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || head.nominates(field.name) || starts_with_phoenix(field.name)) continue;
-    // A HEAD or 304 answer may state the length that a body would have had; a 204 must not (RFC 9110, 8.6).
-    const bool states_length = framing.kind == ResponseFraming::Kind::none && head.status != 204;
-    if (equals_ignoring_case(field.name, "content-length") && !states_length) continue;
-    has_date = has_date || equals_ignoring_case(field.name, "date");
-    has_request_id = has_request_id || equals_ignoring_case(field.name, "x-request-id");
-    append_field(out, field.name, field.value);
+    if (stays_here(field, head) || field.id == FieldId::x_phoenix) continue;
+    if (field.id == FieldId::content_length && !states_length) continue;
+    kept.add(field.id);
+    text.keep(field);
   }
-  if (!has_date) append_field(out, "Date", http_date_now());
-  append_field(out, "Via", via(head.minor_version));
-  if (!has_request_id) append_field(out, "X-Request-Id", exchange.request_id);
-  append_field(out, "X-Phoenix-Exchange", exchange.id_text);
+  if (!kept.has(FieldId::date)) text.field("Date: ", http_date_now());
+  text.field("Via: ", via(head.minor_version));
+  if (!kept.has(FieldId::x_request_id)) text.field("X-Request-Id: ", exchange.request_id);
+  text.field("X-Phoenix-Exchange: ", exchange.id_text);
   if (framing.kind == ResponseFraming::Kind::content_length)
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", framing.length);
-  if (framing.kind == ResponseFraming::Kind::chunked) out.append("Transfer-Encoding: chunked\r\n");
+    text.text("Content-Length: ").number(framing.length).text("\r\n");
+  if (framing.kind == ResponseFraming::Kind::chunked) text.text("Transfer-Encoding: chunked\r\n");
   if (!keep_alive) {
-    out.append("Connection: close\r\n");
+    text.text("Connection: close\r\n");
   } else if (exchange.request.minor_version == 0) {
-    out.append("Connection: keep-alive\r\n");
+    text.text("Connection: keep-alive\r\n");
   }
-  out.append("\r\n");
+  text.text("\r\n");
 }
 
 void write_interim_head(const ResponseHead& head, std::string& out) {
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", head.status, head.reason);
+  HeadText text(out, kOwnBytes + head.reason.size() + HeadText::size_of(head));
+  append_status_line(text, head);
   for (const auto& field : head.fields) {
-    if (is_hop_by_hop(field.name) || head.nominates(field.name) || starts_with_phoenix(field.name)) continue;
-    if (!equals_ignoring_case(field.name, "content-length")) append_field(out, field.name, field.value);
+    if (field.id == FieldId::x_phoenix || field.id == FieldId::content_length || stays_here(field, head)) continue;
+    text.keep(field);
   }
-  append_field(out, "Via", via(head.minor_version));
-  out.append("\r\n");
+  text.field("Via: ", via(head.minor_version)).text("\r\n");
 }
 
 std::string last_recipient_response(std::string_view method, bool keep_alive) {

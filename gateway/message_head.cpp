@@ -1,8 +1,9 @@
 #include "gateway/message_head.hpp"
 
 #include <algorithm>
-#include <cstring>
 
+#include "core/model/byte_scan.hpp"
+#include "gateway/field_lines.hpp"
 #include "gateway/field_syntax.hpp"
 
 namespace phoenix::gateway {
@@ -15,92 +16,8 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-template <class Visit>
-void for_each_list_element(std::string_view value, Visit visit) {
-  while (!value.empty()) {
-    const std::size_t comma = value.find(',');
-    const std::string_view element = trim(value.substr(0, comma));
-    if (!element.empty()) visit(element);
-    if (comma == std::string_view::npos) break;
-    value.remove_prefix(comma + 1);
-  }
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  if (text.empty() || text.size() > 18) return std::nullopt;  // 18 digits always fit
-  std::uint64_t length = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return length;
-}
-
 constexpr HeadError bad(std::string_view reason) {
   return {400, reason};
-}
-
-// The fields of this name make one list. Readers agree on where the body ends only with `chunked`, once and last
-// (RFC 9112, 6.1 and 6.3).
-std::optional<HeadError> note_codings(std::string_view list, Framing& framing) {
-  while (true) {
-    const std::size_t comma = list.find(',');
-    const std::string_view coding = trim(list.substr(0, comma));
-    if (coding.empty()) return bad("Transfer-Encoding is empty");
-    if (framing.chunked) return bad("Transfer-Encoding does not end in one chunked");
-    (equals_ignoring_case(coding, "chunked") ? framing.chunked : framing.unknown_coding) = true;
-    if (comma == std::string_view::npos) return std::nullopt;
-    list.remove_prefix(comma + 1);
-  }
-}
-
-std::optional<HeadError> check_framing(const MessageHead& head) {
-  const Framing& framing = head.framing;
-  const bool coded = framing.chunked || framing.unknown_coding;
-  if (coded && framing.content_length) return bad("both Content-Length and Transfer-Encoding");
-  if (coded && head.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
-  if (!framing.unknown_coding) return std::nullopt;
-  return framing.chunked ? HeadError{501, "Transfer-Encoding other than chunked"}
-                         : bad("Transfer-Encoding does not end in one chunked");
-}
-
-// Content-Length, Transfer-Encoding and Connection: what decides where this message ends and which fields stay here.
-std::optional<HeadError> note_framing(const HeaderField& field, MessageHead& out) {
-  if (equals_ignoring_case(field.name, "content-length")) {
-    const auto length = parse_number(field.value);
-    if (!length) return bad("Content-Length is not a number");
-    if (out.framing.content_length) return bad("Content-Length is repeated");
-    out.framing.content_length = length;
-  } else if (equals_ignoring_case(field.name, "transfer-encoding")) {
-    return note_codings(field.value, out.framing);
-  } else if (equals_ignoring_case(field.name, "connection")) {
-    for_each_list_element(field.value, [&](std::string_view token) {
-      if (equals_ignoring_case(token, "close")) {
-        out.connection_close = true;
-      } else if (equals_ignoring_case(token, "keep-alive")) {
-        out.connection_keep_alive = true;
-      } else {
-        out.nominated.push_back(token);
-      }
-    });
-  }
-  return std::nullopt;
-}
-
-std::optional<HeadError> parse_fields(std::string_view text, MessageHead& out) {
-  while (true) {
-    const std::string_view line = take_line(text);
-    if (line.empty()) break;
-    if (line.front() == ' ' || line.front() == '\t') return bad("a header line is folded");
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return bad("a header line has no colon");
-    const HeaderField field{line.substr(0, colon), trim(line.substr(colon + 1))};
-    if (!is_token(field.name)) return bad("a header name has a forbidden character");
-    if (!is_field_value(field.value)) return bad("a header value has a control character");
-    if (const auto error = note_framing(field, out)) return error;
-    out.fields.push_back(field);
-  }
-  return check_framing(out);
 }
 
 // "HTTP/1.1" or "HTTP/1.0"; 505 for another version that is well-formed.
@@ -141,21 +58,30 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
   int hosts = 0;
   int upgrades = 0;
   for (const auto& field : out.fields) {
-    if (equals_ignoring_case(field.name, "host")) {
-      ++hosts;
-      out.host = field.value;
-      if (!is_host(field.value)) return bad("Host has a forbidden character");
-    } else if (equals_ignoring_case(field.name, "expect")) {
-      if (!equals_ignoring_case(field.value, "100-continue"))
-        return HeadError{417, "only 100-continue can be expected"};
-      out.expects_continue = true;
-    } else if (equals_ignoring_case(field.name, "upgrade")) {
-      ++upgrades;
-      out.upgrade = field.value;
-    } else if (limits_hops && equals_ignoring_case(field.name, "max-forwards")) {
-      const auto hops = parse_number(field.value);
-      if (!hops || out.max_forwards) return bad("Max-Forwards is not one number");
-      out.max_forwards = hops;
+    switch (field.id) {
+      case FieldId::host:
+        ++hosts;
+        out.host = field.value;
+        if (!is_host(field.value)) return bad("Host has a forbidden character");
+        break;
+      case FieldId::expect:
+        if (!equals_ignoring_case(field.value, "100-continue"))
+          return HeadError{417, "only 100-continue can be expected"};
+        out.expects_continue = true;
+        break;
+      case FieldId::upgrade:
+        ++upgrades;
+        out.upgrade = field.value;
+        break;
+      case FieldId::max_forwards: {
+        if (!limits_hops) break;
+        const auto hops = parse_field_number(field.value);
+        if (!hops || out.max_forwards) return bad("Max-Forwards is not one number");
+        out.max_forwards = hops;
+        break;
+      }
+      default:
+        break;
     }
   }
   if (upgrades != 1 || !out.nominates("upgrade") || out.minor_version == 0) out.upgrade = {};
@@ -166,44 +92,62 @@ std::optional<HeadError> check_request_fields(RequestHead& out) {
 
 }  // namespace
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    if (lower(a[i]) != lower(b[i])) return false;
+bool detail::same_ignoring_case(const char* a, const char* b, std::size_t size) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  for (std::size_t i = 0; i < size; ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   }
   return true;
 }
 
 HeadEnd find_head_end(std::string_view buffered, std::size_t& scanned) {
+  const char* const begin = buffered.data();
+  const char* const end = begin + buffered.size();
+  const char* at = begin + scanned;
+  const auto is_line_feed = [](auto byte) { return byte == static_cast<unsigned char>('\n'); };
   while (true) {
-    const void* found =
-        scanned < buffered.size() ? std::memchr(buffered.data() + scanned, '\n', buffered.size() - scanned) : nullptr;
-    if (found == nullptr) {
+    at = byte_scan::find_if(at, end, is_line_feed);
+    if (at == end) {
       scanned = buffered.size();
       return {};
     }
-    const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - buffered.data());
-    scanned = at + 1;
-    if (at == 0 || buffered[at - 1] != '\r') return {HeadEnd::State::bare_line_feed, 0};
-    if (at >= 3 && buffered[at - 2] == '\n') return {HeadEnd::State::complete, at + 1};
+    if (at == begin || at[-1] != '\r') {
+      scanned = static_cast<std::size_t>(at - begin) + 1;
+      return {HeadEnd::State::bare_line_feed, 0};
+    }
+    ++at;
+    if (at - begin >= 4 && at[-3] == '\n') {
+      scanned = static_cast<std::size_t>(at - begin);
+      return {HeadEnd::State::complete, scanned};
+    }
   }
 }
 
-std::string_view MessageHead::find(std::string_view name) const {
+std::string_view MessageHead::find(FieldId id) const {
+  if (!present.has(id)) return {};
   for (const auto& field : fields) {
-    if (equals_ignoring_case(field.name, name)) return field.value;
+    if (field.id == id) return field.value;
   }
   return {};
 }
 
-bool MessageHead::nominates(std::string_view name) const {
+std::string_view MessageHead::find(std::string_view name) const {
+  const FieldId id = field_id(name);
+  if (!present.has(id)) return {};
+  for (const auto& field : fields) {
+    if (field.id == id && equals_ignoring_case(field.name, name)) return field.value;
+  }
+  return {};
+}
+
+bool MessageHead::is_nominated(std::string_view name) const {
   return std::any_of(nominated.begin(), nominated.end(),
                      [&](std::string_view token) { return equals_ignoring_case(token, name); });
 }
 
 void MessageHead::clear() {
   fields.clear();
+  present = FieldSet();
   nominated.clear();
   framing = {};
   minor_version = 1;
@@ -215,7 +159,7 @@ bool RequestHead::is_safe() const {
 }
 
 bool is_upgrade_to(const ResponseHead& head, std::string_view protocol) {
-  return !protocol.empty() && head.nominates("upgrade") && equals_ignoring_case(head.find("upgrade"), protocol);
+  return !protocol.empty() && head.nominates("upgrade") && equals_ignoring_case(head.find(FieldId::upgrade), protocol);
 }
 
 bool ResponseHead::allows_body(std::string_view request_method) const {
@@ -261,15 +205,6 @@ std::optional<HeadError> parse_response_head(std::string_view text, std::string_
     return HeadError{502, "an interim response states a body"};
   out.close_delimited = out.allows_body(request_method) && !out.framing.chunked && !out.framing.content_length;
   return std::nullopt;
-}
-
-bool is_hop_by_hop(std::string_view name) {
-  for (const std::string_view hop :
-       {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "trailer",
-        "http2-settings", "proxy-authenticate", "proxy-authorization"}) {
-    if (equals_ignoring_case(name, hop)) return true;
-  }
-  return false;
 }
 
 }  // namespace phoenix::gateway

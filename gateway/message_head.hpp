@@ -8,14 +8,22 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/field_id.hpp"
+
 namespace phoenix::gateway {
 
 struct HeaderField {
   std::string_view name;
   std::string_view value;  // without surrounding white space
+  FieldId id = FieldId::other;
 };
 
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+namespace detail {
+bool same_ignoring_case(const char* a, const char* b, std::size_t size);
+}
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && detail::same_ignoring_case(a.data(), b.data(), a.size());
+}
 
 /// Why a head was refused: the status for the client and one line for people. For a response, always a 502.
 struct HeadError {
@@ -39,15 +47,22 @@ struct Framing {
 /// Fields common to both directions. Views point into the text that was parsed.
 struct MessageHead {
   std::vector<HeaderField> fields;
+  FieldSet present;                         // ids of `fields`, and of those that were taken out since
   std::vector<std::string_view> nominated;  // by Connection: hop-by-hop for this message
   Framing framing;
   int minor_version = 1;
   bool connection_close = false;
   bool connection_keep_alive = false;
 
-  [[nodiscard]] std::string_view find(std::string_view name) const;  // first value, empty when absent
-  [[nodiscard]] bool nominates(std::string_view name) const;         // by Connection
+  [[nodiscard]] std::string_view find(FieldId id) const;             // first value, empty when absent
+  [[nodiscard]] std::string_view find(std::string_view name) const;  // the same, of a token in any case
+  [[nodiscard]] bool nominates(std::string_view name) const {        // by Connection
+    return !nominated.empty() && is_nominated(name);
+  }
   void clear();
+
+ private:
+  [[nodiscard]] bool is_nominated(std::string_view name) const;
 };
 
 struct RequestHead : MessageHead {
@@ -73,7 +88,7 @@ struct ResponseHead : MessageHead {
   [[nodiscard]] bool allows_body(std::string_view request_method) const;
   /// Server-sent events: each must reach the client as it comes, and the end may never come.
   [[nodiscard]] bool is_event_stream() const {
-    return equals_ignoring_case(find("content-type").substr(0, 17), "text/event-stream");
+    return equals_ignoring_case(find(FieldId::content_type).substr(0, 17), "text/event-stream");
   }
 };
 
@@ -84,7 +99,9 @@ std::optional<HeadError> parse_response_head(std::string_view text, std::string_
 /// Whether a 101 switches to `protocol`, as it was asked to.
 [[nodiscard]] bool is_upgrade_to(const ResponseHead& head, std::string_view protocol);
 
-/// Removed in both directions (RFC 9110, 7.6.1), beside what Connection nominates.
-bool is_hop_by_hop(std::string_view name);
+/// By kHopByHop. `name` is a token.
+inline bool is_hop_by_hop(std::string_view name) {
+  return kHopByHop.has(field_id(name));
+}
 
 }  // namespace phoenix::gateway

@@ -46,31 +46,25 @@ std::string form_decoded(std::string_view text) {
 Redactor::Redactor(const config::GatewayConfig::Redact& config)
     : hash_(config.key), headers_(config.headers), json_(config.json), fields_(config.query) {}
 
-bool Redactor::is_secret_header(std::string_view name) const {
-  for (const std::string_view secret : {"authorization", "proxy-authorization", "cookie", "set-cookie"}) {
-    if (equals_ignoring_case(name, secret)) return true;
-  }
-  return std::any_of(headers_.begin(), headers_.end(),
-                     [&](const std::string& secret) { return equals_ignoring_case(name, secret); });
+bool Redactor::is_secret(const HeaderField& field) const {
+  constexpr FieldSet kSecret(FieldId::authorization, FieldId::proxy_authorization, FieldId::cookie,
+                             FieldId::set_cookie);
+  return kSecret.has(field.id) || std::any_of(headers_.begin(), headers_.end(), [&](const std::string& name) {
+           return equals_ignoring_case(field.name, name);
+         });
 }
 
-HeaderList Redactor::headers(const MessageHead& head) const {
-  HeaderList headers;
-  headers.reserve(head.fields.size());
+void Redactor::headers(const MessageHead& head, BasicHeaderList<std::string_view>& out, ReplacedTexts& replaced) const {
+  out.clear();
   for (const auto& field : head.fields) {
-    if (is_secret_header(field.name)) {
-      headers.emplace_back(field.name, hash_.redacted(field.value));
-    } else {
-      headers.emplace_back(field.name, field.value);
-    }
+    out.emplace_back(field.name, is_secret(field) ? replaced.emplace_back(hash_.redacted(field.value)) : field.value);
   }
-  return headers;
 }
 
-std::string Redactor::target(std::string_view target) const {
-  const std::size_t mark = target.find('?');
-  if (fields_.empty() || mark == kNone) return std::string(target);
-  std::string out(target.substr(0, mark + 1));
+std::string_view Redactor::target(std::string_view target, ReplacedTexts& replaced) const {
+  const std::size_t mark = fields_.empty() ? kNone : target.find('?');
+  if (mark == kNone) return target;
+  std::string& out = replaced.emplace_back(target.substr(0, mark + 1));
   redact_pairs(target.substr(mark + 1), false, out);
   return out;
 }

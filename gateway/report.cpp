@@ -158,6 +158,9 @@ void event_metrics(telemetry::Page& page, const Report& report) {
              static_cast<double>(producer.queued_bytes));
   page.counter(kPrefix + "events_acknowledged_total", "Events that the log holds.", {},
                static_cast<double>(producer.acknowledged));
+  page.counter(kPrefix + "event_publish_seconds_total",
+               "Processor time of the threads that bring events to the log, librdkafka's own left out.", {},
+               static_cast<double>(producer.cpu_us) / 1e6);
   const auto lost = [&](const char* reason, std::uint64_t count) {
     page.counter(kPrefix + "events_lost_total", "Events that the bounded queue refused or the log failed.",
                  {{"reason", reason}}, static_cast<double>(count));

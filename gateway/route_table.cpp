@@ -187,6 +187,7 @@ ExtractedKeys RouteTable::keys_of(const Route& route, const RequestHead& head, s
   if (!key.header.empty()) found.push_back(header_key(head, key.header));
   if (!key.query.empty()) found.push_back(query_key(head.target, key.query));
   ExtractedKeys result{KeyState::unavailable, {}};
+  result.keys.reserve(found.size());
   for (auto& value : found) {
     if (!value || value->empty() || *value == kUnknownKey || value->size() > 256) return {KeyState::unavailable, {}};
     if (std::find(result.keys.begin(), result.keys.end(), *value) == result.keys.end())

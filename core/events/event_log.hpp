@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,15 @@ struct ProducerStats {
   std::uint64_t refused = 0;       ///< publish() returned false: the bounded queue was full
   std::uint64_t queued = 0;        ///< accepted, not yet acknowledged or failed
   std::uint64_t queued_bytes = 0;
+  std::uint64_t cpu_us = 0;  ///< of the threads that bring records to the log, without librdkafka's own
+};
+
+/// A record whose bytes stand elsewhere.
+struct HeldRecord {
+  int partition = -1;  ///< Producer::kByKey: by the key
+  std::string_view key;
+  std::string_view value;
+  std::shared_ptr<const void> held;  ///< keeps them there
 };
 
 /// Publishes without ever waiting for the log. Any thread.
@@ -65,6 +75,16 @@ class Producer {
   }
   /// The same, to a partition of the caller's choice (SQLite has one). Order is kept per partition.
   virtual bool publish_to(int partition, const char* topic, std::string key, std::string value) = 0;
+  /// Queues `records` from the first on as one batch, and says how many of them: less than all when the queue is full.
+  /// Their bytes are not copied where the log can do without.
+  virtual std::size_t publish_all(const char* topic, std::span<const HeldRecord> records) {
+    std::size_t taken = 0;
+    for (const auto& record : records) {
+      if (!publish_to(record.partition, topic, std::string(record.key), std::string(record.value))) break;
+      ++taken;
+    }
+    return taken;
+  }
   /// Waits until everything accepted so far is durable; false on timeout. Not on an I/O thread.
   virtual bool flush(std::chrono::milliseconds timeout) = 0;
   [[nodiscard]] virtual ProducerStats stats() const = 0;

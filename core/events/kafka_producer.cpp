@@ -16,6 +16,7 @@
 
 #include "core/runtime/clock.hpp"
 #include "core/runtime/log.hpp"
+#include "core/runtime/thread_cpu.hpp"
 
 namespace phoenix::events {
 namespace {
@@ -28,12 +29,23 @@ constexpr milliseconds kServeInterval{20};
 constexpr std::size_t kDrainChunk = 1'000;
 constexpr std::chrono::seconds kWarnEvery{10};
 
+/// A record on its way; librdkafka copies the bytes.
+struct OutgoingRecord {
+  const std::string& topic;
+  int partition;
+  std::string_view key;
+  std::string_view value;
+  std::int64_t ts_ms;
+  [[nodiscard]] std::size_t bytes() const { return key.size() + value.size(); }
+};
+
 struct WaitingRecord {
   std::string topic;
   int partition = Producer::kByKey;
   std::string key;
   std::string value;
   std::int64_t ts_ms = 0;
+  [[nodiscard]] OutgoingRecord outgoing() const { return {topic, partition, key, value, ts_ms}; }
 };
 
 class KafkaProducer final : public Producer {
@@ -53,19 +65,19 @@ class KafkaProducer final : public Producer {
   }
 
   bool publish_to(int partition, const char* topic, std::string key, std::string value) override {
-    const std::size_t bytes = key.size() + value.size();
-    const WaitingRecord record{options_.prefix + topic, partition, std::move(key), std::move(value),
-                               SystemClock().unix_ms()};
-    if (!direct_.load(std::memory_order_acquire)) {
-      const std::lock_guard lock(waiting_mutex_);
-      if (!direct_.load(std::memory_order_relaxed)) return keep_waiting(record, bytes);
+    const std::string name = options_.prefix + topic;
+    return publish({name, partition, key, value, SystemClock().unix_ms()});
+  }
+
+  std::size_t publish_all(const char* topic, std::span<const HeldRecord> records) override {
+    const std::string name = options_.prefix + topic;
+    const std::int64_t now_ms = SystemClock().unix_ms();
+    std::size_t taken = 0;
+    for (const auto& record : records) {
+      if (!publish({name, record.partition, record.key, record.value, now_ms})) break;
+      ++taken;
     }
-    if (hand_over(record) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      ++refused_;
-      return false;
-    }
-    count_accepted(bytes);
-    return true;
+    return taken;
   }
 
   bool flush(milliseconds timeout) override {
@@ -83,6 +95,7 @@ class KafkaProducer final : public Producer {
     stats.refused = refused_.load();
     stats.queued = stats.accepted - stats.acknowledged - stats.failed;
     stats.queued_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(queued_bytes_.load(), 0));
+    stats.cpu_us = cpu_us_.load();
     return stats;
   }
 
@@ -103,13 +116,27 @@ class KafkaProducer final : public Producer {
     return make_kafka_handle(RD_KAFKA_PRODUCER, std::move(conf));
   }
 
-  bool keep_waiting(const WaitingRecord& record, std::size_t bytes) {
-    if (waiting_.size() >= options_.queue_records || stats().queued_bytes + bytes > options_.queue_bytes) {
+  bool publish(const OutgoingRecord& record) {
+    if (!direct_.load(std::memory_order_acquire)) {
+      const std::lock_guard lock(waiting_mutex_);
+      if (!direct_.load(std::memory_order_relaxed)) return keep_waiting(record);
+    }
+    if (hand_over(record) != RD_KAFKA_RESP_ERR_NO_ERROR) {
       ++refused_;
       return false;
     }
-    waiting_.push_back(record);
-    count_accepted(bytes);
+    count_accepted(record.bytes());
+    return true;
+  }
+
+  bool keep_waiting(const OutgoingRecord& record) {
+    if (waiting_.size() >= options_.queue_records || stats().queued_bytes + record.bytes() > options_.queue_bytes) {
+      ++refused_;
+      return false;
+    }
+    waiting_.push_back(
+        {record.topic, record.partition, std::string(record.key), std::string(record.value), record.ts_ms});
+    count_accepted(record.bytes());
     return true;
   }
 
@@ -118,7 +145,7 @@ class KafkaProducer final : public Producer {
     queued_bytes_ += static_cast<std::int64_t>(bytes);
   }
 
-  rd_kafka_resp_err_t hand_over(const WaitingRecord& record) {
+  rd_kafka_resp_err_t hand_over(const OutgoingRecord& record) {
     std::array<rd_kafka_vu_t, 6> arguments{};
     arguments[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     arguments[0].u.cstr = record.topic.c_str();
@@ -146,6 +173,7 @@ class KafkaProducer final : public Producer {
     while (!stopping_) {
       if (!direct_.load(std::memory_order_relaxed) && topics_->ready()) drain_waiting();
       rd_kafka_poll(handle_.get(), static_cast<int>(kServeInterval.count()));
+      cpu_us_ = thread_cpu_us();
       if (rd_kafka_fatal_error(handle_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) replace_handle();
     }
   }
@@ -156,10 +184,10 @@ class KafkaProducer final : public Producer {
     for (;;) {
       const std::lock_guard lock(waiting_mutex_);
       for (std::size_t i = 0; i < kDrainChunk && !waiting_.empty(); ++i) {
-        const auto& record = waiting_.front();
+        const OutgoingRecord record = waiting_.front().outgoing();
         const auto error = hand_over(record);
         if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) return;
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) count_done(failed_, record.key.size() + record.value.size());
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) count_done(failed_, record.bytes());
         waiting_.pop_front();
       }
       if (waiting_.empty()) {
@@ -215,7 +243,7 @@ class KafkaProducer final : public Producer {
 
   const KafkaLogOptions options_;
   const std::shared_ptr<KafkaTopics> topics_;
-  std::atomic<std::uint64_t> accepted_{0}, acknowledged_{0}, failed_{0}, refused_{0};
+  std::atomic<std::uint64_t> accepted_{0}, acknowledged_{0}, failed_{0}, refused_{0}, cpu_us_{0};
   std::atomic<std::int64_t> queued_bytes_{0};
   std::atomic<std::int64_t> last_warning_ns_{std::numeric_limits<std::int64_t>::min() / 2};
   std::mutex delivered_mutex_;

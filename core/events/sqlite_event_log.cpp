@@ -33,6 +33,9 @@ constexpr const char* kSchema = R"(
 
 void create_schema(const std::string& path) {
   SqliteDatabase database(path);
+  // Of a new file. Each page of a transaction is two system calls, and two more at a checkpoint: with the default of
+  // 4 KiB, which holds two exchanges, an exchange costs twice the processor time.
+  database.execute("PRAGMA page_size=16384");
   database.execute("PRAGMA journal_mode=WAL");
   const auto version = database.query_integer("PRAGMA user_version");
   if (version == kSchemaVersion) return;

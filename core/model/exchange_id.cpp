@@ -31,11 +31,10 @@ ExchangeId make_exchange_id(std::uint64_t unix_ms, std::uint64_t random_high, st
 }
 
 void ExchangeId::format_to(char* out36) const {
-  std::size_t position = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (is_dash_position(position)) out36[position++] = '-';
-    out36[position++] = kHex[bytes[i] >> 4];
-    out36[position++] = kHex[bytes[i] & 15];
+    if (i == 4 || i == 6 || i == 8 || i == 10) *out36++ = '-';
+    *out36++ = kHex[bytes[i] >> 4];
+    *out36++ = kHex[bytes[i] & 15];
   }
 }
 

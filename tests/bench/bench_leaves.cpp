@@ -17,12 +17,17 @@
 #include "core/runtime/config.hpp"
 #include "gateway/body_capture.hpp"
 #include "gateway/chunked_body.hpp"
+#include "gateway/event_spool.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/exchange_publisher.hpp"
 #include "gateway/head_writer.hpp"
 #include "gateway/message_head.hpp"
 #include "gateway/route_table.hpp"
 #include "gateway/sequencer.hpp"
+#include "gateway/settings.hpp"
 #include "tests/bench/leaf_inputs.hpp"
+#include "tests/support/event_view.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -174,13 +179,43 @@ void sequence_write(std::uint64_t n) {
   }
 }
 
+// Into memory that is kept, as on an event loop.
 void encode_event(std::uint64_t n) {
   const ExchangeEvent event = example_event();
   if (const std::size_t size = encode(event).size(); size < 1400 || size > 1600) die("the event has not about 1.5 kB");
+  const ExchangeEventView view = test::view_of(event);
+  std::string header;
   while (n-- > 0) {
-    const std::string frame = encode(event);
+    const EventFrame frame = encode(view, header);
     keep(frame);
   }
+}
+
+// All that the loop does for one event: an exchange of the POST and the answer above, its secret header hashed, in the
+// spool with both bodies.
+void publish_event(std::uint64_t n) {
+  const test::TempDir directory;
+  EventSpool spool({directory.path(), 256 << 20});
+  AccessLog access_log;
+  const std::vector<std::string> slice_names{"bank"};
+  ExchangePublisher publisher(spool, "gateway-1", std::string(kExchangeId), slice_names, {0}, access_log);
+  const auto config = config::parse(kConfig, "bench_leaves").value();
+  const auto exchange = parsed_exchange();
+  exchange->settings = std::make_shared<Settings>(config.gateway, config.slices);
+  exchange->route = &exchange->settings->routes.match("POST", "/accounts/4711/deposits");
+  exchange->keys = {"4711"};
+  exchange->body = std::string(300, 'x');
+  for (Leg* leg : {&exchange->serving, &exchange->shadow}) {
+    leg->outcome = LegOutcome::ok;
+    leg->head_text = kResponse;
+    if (parse_response_head(leg->head_text, "POST", leg->head)) die("the response was refused");
+    capture_whole_body(*leg, std::string(200, 'y'), 64 << 10);
+  }
+  while (n-- > 0) {
+    publisher.publish_lost(*exchange);
+    keep(*exchange);
+  }
+  if (spool.stats().refused > 0) die("the spool refused events");
 }
 
 void capture(std::uint64_t n, std::size_t bytes) {
@@ -217,6 +252,7 @@ constexpr std::pair<std::string_view, void (*)(std::uint64_t)> kLeaves[] = {
     {"client_head", write_response},
     {"sequencer", sequence_write},
     {"event_encode", encode_event},
+    {"event_publish", publish_event},
     {"capture_200", [](std::uint64_t n) { capture(n, 200); }},
     {"capture_16k", [](std::uint64_t n) { capture(n, 16 << 10); }},
     {"capture_16k_streamed", capture_16k_streamed},

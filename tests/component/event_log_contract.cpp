@@ -325,6 +325,34 @@ TEST_CASE("an outage loses nothing that was accepted, and both sides recover by 
   }));
 }
 
+TEST_CASE("a batch of records that stand elsewhere is taken from the first on, as far as there is room") {
+  FOR_EACH_BACKEND();
+  const auto topic = backend->add_topic("batch");
+  const auto log = backend->open(10);
+  const auto producer = log->make_producer();
+  auto numbers = std::make_shared<std::vector<std::string>>();
+  for (int i = 0; i < 15; ++i) numbers->push_back(fmt::format("{:02}", i));
+  const std::weak_ptr<const void> held = numbers;
+  std::vector<HeldRecord> records;
+  for (const auto& number : *numbers) records.push_back({0, "key", number, numbers});
+  const std::vector<std::string> first_ten(numbers->begin(), numbers->begin() + 10);
+  numbers.reset();
+  if (backend->can_fail()) {
+    backend->begin_outage();
+    CHECK(producer->publish_all(topic.c_str(), records) == 10);
+    CHECK(producer->stats().refused == 1);
+    backend->end_outage();
+  } else {
+    CHECK(producer->publish_all(topic.c_str(), std::span(records).first(10)) == 10);
+  }
+  records.clear();  // whoever still needs the bytes keeps them
+  REQUIRE(producer->flush(kPatience));
+  CHECK(producer->stats().acknowledged == 10);
+  CHECK(held.expired());  // and lets go of them afterwards
+  const auto consumer = log->make_consumer({{topic}, "", from(ConsumerOptions::kBeginning), {}});
+  CHECK(values_of(read_records(*consumer, 10)) == first_ten);
+}
+
 TEST_CASE("a full queue refuses, counts what it refused, and delivers what it accepted") {
   FOR_EACH_BACKEND();
   if (!backend->can_fail()) return;

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "tests/fuzz/targets.hpp"
+#include "tests/support/event_view.hpp"
 
 namespace phoenix::fuzz {
 namespace {
@@ -110,6 +111,8 @@ void check_round_trip(const ExchangeEvent& event) {
   check(leg_fields(decoded->serving) == leg_fields(event.serving), "the serving leg survives");
   check(leg_fields(decoded->shadow) == leg_fields(event.shadow), "the shadow leg survives");
   check(encode(*decoded) == frame, "encoding is canonical");
+  static std::string kept;
+  check(test::joined(encode(test::view_of(event), kept)) == frame, "views are encoded alike");
   const std::size_t stride = 1 + frame.size() / 8;
   for (std::size_t cut = 0; cut < frame.size(); cut += stride)
     check(!decode_exchange_event(std::string_view(frame).substr(0, cut)), "a frame that is cut short is refused");

@@ -14,6 +14,7 @@
 #include "gateway/session.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 #include "played_ends.hpp"
+#include "tests/support/event_view.hpp"
 
 namespace phoenix::test {
 namespace {
@@ -46,8 +47,8 @@ config::Config sweep_config(const std::string& directory) {
 
 class CountingSink final : public gw::EventSink {
  public:
-  bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, std::string_view frame) override {
-    if (!decode_exchange_event(frame)) ++undecodable;
+  bool publish(const ExchangeId&, const gw::EventCount&, int, std::string_view, const EventFrame& frame) override {
+    if (!decode_exchange_event(test::joined(frame))) ++undecodable;
     ++published;
     return true;
   }

@@ -2,6 +2,7 @@
 #include "core/events/exchange_event.hpp"
 #include "core/runtime/clock.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/event_view.hpp"
 
 using namespace phoenix;
 
@@ -44,6 +45,30 @@ TEST_CASE("an exchange survives the frame byte for byte") {
   CHECK(read.overlap);
   CHECK(read.forced);
   CHECK(encode(read) == encode(event));
+}
+
+TEST_CASE("a frame is what docs/events.md says, byte for byte") {
+  const std::string header =
+      R"({"v":1,"exchange_id":"01a1fb63-d37a-79b2-b7ee-358b0275591e","request_id":"client \u00221\u0022",)"
+      R"("gateway":"gw-1","incarnation":"i","sequence":7,"received_at_us":0,"completed_at_us":0,"route":"transfers",)"
+      R"("slice":"payments","method":"POST","target":"/transfers?x=\u0080\u00ff","write":true,)"
+      R"("keys":[["12",3],["\u00c3\u00a9",1]],"target_side":"legacy","serving_side":"modern","stage":"shadow",)"
+      R"("policy_epoch":0,"rung":0,"overlap":true,"forced":true,)"
+      R"("request":{"body_bytes":0,"body_hash":0,"captured":4,"headers":[["X-Latin","caf\u00e9"]]},)"
+      R"("serving":{"outcome":"ok","status":201,"sent_at_us":10,"duration_us":20,"body_bytes":3,"body_hash":42,)"
+      R"("captured":3,"headers":[["Content-Type","application/json"]]},)"
+      R"("shadow":{"outcome":"timeout","uncertain":true,"sent_at_us":11,"duration_us":21,"body_bytes":0,)"
+      R"("body_hash":0,"captured":0}})";
+  const auto length = static_cast<char>(header.size() & 255);
+  const std::string expected = std::string("\0\0", 2) + static_cast<char>(header.size() >> 8) + length + header +
+                               std::string("a\0b\"", 4) + "{}\n";
+  CHECK(encode(sample()) == expected);
+  std::string kept;
+  ExchangeEvent long_event = sample();
+  for (int i = 0; i < 300; ++i)
+    long_event.request_headers.emplace_back("X-Long", std::string(static_cast<std::size_t>(i), i % 2 ? 'x' : '\xe9'));
+  CHECK(test::joined(encode(test::view_of(long_event), kept)) == encode(long_event));
+  CHECK(test::joined(encode(test::view_of(sample()), kept)) == expected);  // in memory that held a longer one
 }
 
 TEST_CASE("a leg that was cut says so; one that says nothing was not") {

@@ -69,7 +69,11 @@ struct Fixture {
         std::make_unique<AccountFile>(dir.path() + "/accounts", 1, std::vector<RouteLabel>{{"unmatched", ""}}, earlier);
     spool->begin(*accounts, earlier.events_delivered);
   }
-  bool put(int i) { return spool->publish(ExchangeId{}, EventCount{}, 3, "k", std::to_string(i)); }
+  bool put(int i) { return put(3, std::to_string(i)); }
+  bool put(int partition, std::string_view text) {
+    const EventFrame frame{text, {}, {}, {}};
+    return spool->publish(ExchangeId{}, EventCount{}, partition, "k", frame);
+  }
 
   test::TempDir dir;
   FakeLog log;
@@ -132,13 +136,12 @@ TEST_CASE("a full spool refuses, and counts what it refused") {
   fixture.spool->start(fixture.log, [] {});
   const std::string frame(2000, 'x');
   int taken = 0;
-  while (fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame)) ++taken;
+  while (fixture.put(0, frame)) ++taken;
   CHECK(taken > 80);
   CHECK(fixture.spool->stats().refused == 1);
   fixture.log.away = false;
   REQUIRE(fixture.spool->flush(std::chrono::seconds(10)));
-  CHECK(test::poll_until([&] { return fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame); },
-                         std::chrono::seconds(5)));
+  CHECK(test::poll_until([&] { return fixture.put(0, frame); }, std::chrono::seconds(5)));
 }
 
 TEST_CASE("an event that the log refuses for good is given up, and those behind it are not") {
@@ -170,7 +173,7 @@ TEST_CASE("an event that the log refuses for good is given up, and those behind 
     std::set<std::string> taken_;
   };
   Fixture fixture;
-  for (const char* frame : {"a", "bad", "b"}) fixture.spool->publish(ExchangeId{}, EventCount{}, 0, "k", frame);
+  for (const char* frame : {"a", "bad", "b"}) fixture.put(0, frame);
   Picky log;
   fixture.spool->start(log, [] {});
   REQUIRE(fixture.spool->flush(std::chrono::seconds(20)));

@@ -30,6 +30,8 @@ Redactor redactor(std::vector<std::string> json, std::vector<std::string> query 
   return Redactor({kKey, std::move(headers), std::move(json), std::move(query)});
 }
 
+using Headers = BasicHeaderList<std::string_view>;
+
 struct Published {
   std::string text;
   bool truncated;
@@ -41,6 +43,10 @@ Published publish(const Redactor& with, std::string text, bool truncated = false
   Published out{std::move(text), truncated, kBodyHash};
   with.body({out.text, out.truncated, out.hash}, type);
   return out;
+}
+std::string target_of(const Redactor& with, std::string_view target) {
+  ReplacedTexts replaced;
+  return std::string(with.target(target, replaced));
 }
 const Redactor kCards =
     redactor({"/pan", "/card/number", "/items/*/pan", "/a~1b/~0", "/list/1", "/*/secret", "/0/pan"});
@@ -65,26 +71,31 @@ TEST_CASE("headers: credentials always, others when they are named; equal values
       "GET / HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: Bearer x\r\nCookie: a=1\r\nCookie: a=1\r\nX-Api-Key: k\r\n"
       "Proxy-Authorization: p\r\nSet-Cookie: s\r\nAccept: */*\r\n\r\n";
   REQUIRE_FALSE(parse_request_head(text, head));
-  const HeaderList plain = redactor({}).headers(head);
+  ReplacedTexts replaced;
+  Headers headers;
+  redactor({}).headers(head, headers, replaced);
+  const HeaderList plain(headers.begin(), headers.end());
   const HeaderList expected{
       {"Host", "a"},      {"AUTHORIZATION", hidden("Bearer x")}, {"Cookie", hidden("a=1")},   {"Cookie", hidden("a=1")},
       {"X-Api-Key", "k"}, {"Proxy-Authorization", hidden("p")},  {"Set-Cookie", hidden("s")}, {"Accept", "*/*"}};
   CHECK(plain == expected);
-  CHECK(redactor({}, {}, {"x-api-key"}).headers(head)[4].second == hidden("k"));
+  redactor({}, {}, {"x-api-key"}).headers(head, headers, replaced);
+  CHECK(headers.size() == expected.size());
+  CHECK(headers[4].second == hidden("k"));
 }
 
 TEST_CASE("query parameters are found as servers find them") {
   const Redactor with = redactor({}, {"token", "a b"});
-  CHECK(with.target("/x?a=1&token=abc&b=2") == "/x?a=1&token=" + hidden("abc") + "&b=2");
-  CHECK(with.target("/x?tok%65n=a%62c") == "/x?tok%65n=" + hidden("abc"));
-  CHECK(with.target("/x?a+b=1+2&a%20b=") == "/x?a+b=" + hidden("1 2") + "&a%20b=" + hidden(""));
-  CHECK(with.target("/x?token=1&token=2") == "/x?token=" + hidden("1") + "&token=" + hidden("2"));
-  CHECK(with.target("/x?a=1;token=b;c=d&e=f") == "/x?a=1;token=" + hidden("b;c=d") + "&e=f");
-  CHECK(with.target("/x?token=a;b") == "/x?token=" + hidden("a;b"));
-  CHECK(with.target("/x?token=a=b%zz") == "/x?token=" + hidden("a=b%zz"));
+  CHECK(target_of(with, "/x?a=1&token=abc&b=2") == "/x?a=1&token=" + hidden("abc") + "&b=2");
+  CHECK(target_of(with, "/x?tok%65n=a%62c") == "/x?tok%65n=" + hidden("abc"));
+  CHECK(target_of(with, "/x?a+b=1+2&a%20b=") == "/x?a+b=" + hidden("1 2") + "&a%20b=" + hidden(""));
+  CHECK(target_of(with, "/x?token=1&token=2") == "/x?token=" + hidden("1") + "&token=" + hidden("2"));
+  CHECK(target_of(with, "/x?a=1;token=b;c=d&e=f") == "/x?a=1;token=" + hidden("b;c=d") + "&e=f");
+  CHECK(target_of(with, "/x?token=a;b") == "/x?token=" + hidden("a;b"));
+  CHECK(target_of(with, "/x?token=a=b%zz") == "/x?token=" + hidden("a=b%zz"));
   for (const char* same : {"/x", "/x?", "/x?token", "/x?tokens=1&atoken=2&Token=3", "/token=1", "/x?&&", "*"})
-    CHECK(with.target(same) == same);
-  CHECK(redactor({"/pan"}).target("/x?token=abc") == "/x?token=abc");
+    CHECK(target_of(with, same) == same);
+  CHECK(target_of(redactor({"/pan"}), "/x?token=abc") == "/x?token=abc");
 }
 
 TEST_CASE("JSON: what stands at a pointer is replaced, every other byte stays") {
