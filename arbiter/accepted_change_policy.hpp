@@ -31,6 +31,8 @@ struct Acceptance {
 class AcceptedChangePolicy {
  public:
   virtual ~AcceptedChangePolicy() = default;
+  /// An exchange was compared, whatever its outcome: what a rule's disuse is measured by.
+  virtual void note(const ExchangeEvent& exchange) = 0;
   /// Nothing where no rule explains the whole difference. Must not throw; the same facts must give the same answer, so
   /// rules and their activation come from the log.
   virtual std::optional<Acceptance> judge(const DifferenceFacts& facts) = 0;

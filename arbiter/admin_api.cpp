@@ -115,6 +115,57 @@ void split_key_metrics(const Totals& status, telemetry::Page& page) {
   }
 }
 
+/// Of all shards together, by rule.
+std::map<std::string, AcceptedRuleStatus> rules_of(const ArbiterStatus& status) {
+  std::map<std::string, AcceptedRuleStatus> rules;
+  for (const auto& [number, shard] : status.shards) {
+    for (const auto& rule : shard.rules) {
+      const auto [at, added] = rules.emplace(rule.rule.id, rule);
+      if (added) continue;
+      at->second.counts = at->second.counts + rule.counts;
+      at->second.unused = at->second.unused && rule.unused;
+      at->second.expired = at->second.expired || rule.expired;
+    }
+  }
+  return rules;
+}
+
+void rule_metrics(const ArbiterStatus& status, telemetry::Page& page) {
+  for (const auto& [id, rule] : rules_of(status)) {
+    const auto& counts = rule.counts;
+    for (const auto& [outcome, n] :
+         {std::pair("matched", counts.matched), std::pair("consequence", counts.consequences),
+          std::pair("refused", counts.refused), std::pair("error", counts.errors),
+          std::pair("expired", counts.expired)}) {
+      page.counter("phoenix_arbiter_accepted_rule_evaluations_total",
+                   "What became of differences that a rule of accepted changes was asked about.",
+                   {{"rule", id}, {"outcome", outcome}}, static_cast<double>(n));
+    }
+    page.gauge("phoenix_arbiter_accepted_rule_stale", "1 when a rule has expired or matches nothing any more.",
+               {{"rule", id}}, rule.expired || rule.unused ? 1 : 0);
+  }
+}
+
+json rules_json(const ArbiterStatus& status) {
+  json rules = json::array();
+  for (const auto& [id, rule] : rules_of(status)) {
+    rules.push_back({{"id", id},
+                     {"reason", rule.rule.reason},
+                     {"approver", rule.rule.approver},
+                     {"expires", rule.rule.expires},
+                     {"routes", rule.rule.routes},
+                     {"matched", rule.counts.matched},
+                     {"consequences", rule.counts.consequences},
+                     {"refused", rule.counts.refused},
+                     {"errors", rule.counts.errors},
+                     {"last_error", rule.counts.last_error},
+                     {"last_matched_us", rule.counts.last_matched_us},
+                     {"expired", rule.expired},
+                     {"unused", rule.unused}});
+  }
+  return rules;
+}
+
 http::Response ready(const ArbiterStatus& status) {
   return http::json_text(status.ready ? 200 : 503, json{{"ready", status.ready}, {"reason", status.reason}}.dump());
 }
@@ -141,6 +192,7 @@ std::string status_json(const ArbiterStatus& status) {
                   {"slices", scores},
                   {"counters", counters},
                   {"rejected", totals.rejected},
+                  {"accepted_changes", rules_json(status)},
                   {"reloads", status.reloads},
                   {"ledgers",
                    {{"readings", totals.readings.readings},
@@ -158,6 +210,7 @@ std::string metrics_text(const ArbiterStatus& status) {
   cause_metrics(totals, page);
   score_metrics(totals, page);
   split_key_metrics(totals, page);
+  rule_metrics(status, page);
   sweep_metrics(status, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},
              static_cast<double>(totals.open));

@@ -51,6 +51,9 @@ struct ArbiterService::Impl {
 
 ArbiterService::ArbiterService(const config::Config& config) : impl_(std::make_unique<Impl>(config)) {}
 ArbiterService::~ArbiterService() = default;
+void ArbiterService::read_rules_again() {
+  impl_->consumer->read_rules_again();
+}
 config::Endpoint ArbiterService::endpoint() const {
   return impl_->server->endpoint();
 }

@@ -19,6 +19,8 @@ class ArbiterService {
 
   /// Of the admin server.
   [[nodiscard]] config::Endpoint endpoint() const;
+  /// The file of accepted changes is read again. Any thread.
+  void read_rules_again();
 
  private:
   struct Impl;

@@ -122,6 +122,7 @@ struct CoreState {
   std::unordered_map<std::string, DecidedExchange> decided;  ///< where change streams are read
   LedgerState ledger;
   CauseState causes;
+  std::string accepted_rules;  ///< active rules and their counts (ActiveRules::stored); not the core's
 };
 
 class DecisionCore {

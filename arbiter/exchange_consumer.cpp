@@ -1,5 +1,8 @@
 #include "arbiter/exchange_consumer.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -8,6 +11,7 @@
 #include <thread>
 #include <tuple>
 
+#include "arbiter/accepted_rules_file.hpp"
 #include "arbiter/score_publisher.hpp"
 #include "arbiter/shard.hpp"
 #include "arbiter/stream_marker.hpp"
@@ -27,6 +31,11 @@ constexpr std::size_t kMostQueued = 4 * Shard::kBatch;                   ///< re
 constexpr std::chrono::nanoseconds kIdleTell = milliseconds(100);
 constexpr std::chrono::nanoseconds kLagEvery = std::chrono::seconds(1);
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "arbiter";
+}
+
 }  // namespace
 
 struct ExchangeConsumer::Impl {
@@ -38,7 +47,11 @@ struct ExchangeConsumer::Impl {
         producer(out),
         board(status),
         clock(time),
-        scores(out, time, configuration.arbiter.score_interval) {}
+        scores(out, time, configuration.arbiter.score_interval),
+        rules(configuration, fmt::format("{}/{}", host_name(), getpid()),
+              [this](int partition, const std::string& key, const std::string& value) {
+                return producer.publish_to(partition, topics::kDbStateUpdates, key, value);
+              }) {}
 
   void run() {
     milliseconds retry = kFirstRetry;
@@ -87,7 +100,10 @@ struct ExchangeConsumer::Impl {
   }
 
   void on_revoked(const std::vector<TopicPartition>& partitions) {
-    for (const auto& partition : partitions) shards.erase(partition.second);
+    for (const auto& partition : partitions) {
+      shards.erase(partition.second);
+      rules.forget(partition.second);
+    }
     reopen = true;
   }
 
@@ -291,6 +307,7 @@ struct ExchangeConsumer::Impl {
 
   /// After a commit, and every so often while a backlog is worked off: what others may know now.
   void tell() {
+    offer_rules();
     next_tell = clock.monotonic() + kIdleTell;
     std::map<int, ShardStatus> now;
     for (auto& [number, shard] : shards) {
@@ -309,6 +326,14 @@ struct ExchangeConsumer::Impl {
       s.shards = std::move(now);
       for (const auto& [partition, behind] : lag) s.lag[partition] = behind;
     });
+  }
+
+  /// The rules file's present text, where a shard judges by another.
+  void offer_rules() {
+    const auto now = clock.monotonic();
+    if (const auto refused = rules.look(now, rules_wanted.exchange(false)))
+      log::error("{}; the rules before stay active", *refused);
+    for (const auto& [number, shard] : shards) rules.offer(number, shard.rules_sha256(), now);
   }
 
   std::map<TopicPartition, std::int64_t> measure_lag() {
@@ -346,6 +371,8 @@ struct ExchangeConsumer::Impl {
   const Clock& clock;
   ScorePublisher scores;
 
+  AcceptedRulesPublisher rules;
+  std::atomic<bool> rules_wanted{false};
   std::map<int, Shard> shards;  // by partition
   std::array<std::unique_ptr<Consumer>, kSources> consumers;
   std::unique_ptr<Consumer> streams;                     // Debezium's topics; none where no shard of ours reads them
@@ -370,6 +397,10 @@ ExchangeConsumer::ExchangeConsumer(const config::Config& config, EventLog& log, 
                                    StatusBoard& board, const Clock& clock)
     : impl_(std::make_unique<Impl>(config, log, store, producer, board, clock)) {
   impl_->thread = std::thread([this] { impl_->run(); });
+}
+
+void ExchangeConsumer::read_rules_again() {
+  impl_->rules_wanted = true;
 }
 
 ExchangeConsumer::~ExchangeConsumer() {

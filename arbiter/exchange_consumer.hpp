@@ -21,6 +21,8 @@ class ExchangeConsumer {
   /// Everything passed must outlive the consumer. `store` is used by the consumer's thread alone from here on.
   ExchangeConsumer(const config::Config& config, EventLog& log, VerdictStore& store, Producer& producer,
                    StatusBoard& board, const Clock& clock);
+  /// Looks at the file of accepted changes at once. Any thread.
+  void read_rules_again();
   /// Stops after the batch in hand.
   ~ExchangeConsumer();
   ExchangeConsumer(const ExchangeConsumer&) = delete;

@@ -17,9 +17,10 @@ namespace {
 using namespace phoenix;
 
 int serve(const config::Config& config) {
-  const arbiter::ArbiterService service(config);
+  ReloadSignal::install();
+  arbiter::ArbiterService service(config);
   log::info("admin server on http://{}", service.endpoint().to_string());
-  StopSignal::wait();
+  while (ReloadSignal::wait_or_stop()) service.read_rules_again();
   log::info("stopping");
   return 0;
 }

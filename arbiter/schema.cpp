@@ -169,6 +169,8 @@ CREATE TABLE IF NOT EXISTS arbiter.accounts (
 -- What is usual on a route, and what is known of accounts: name is route/SLICE/ROUTE, account/NAME or account names.
 CREATE TABLE IF NOT EXISTS arbiter.cause_state (
   shard int NOT NULL, name text NOT NULL, state text NOT NULL, PRIMARY KEY (shard, name));
+-- Rules of accepted changes that a shard judges by, with their counts.
+CREATE TABLE IF NOT EXISTS arbiter.accepted_rules (shard int PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.units (
   slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));

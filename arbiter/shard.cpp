@@ -33,14 +33,15 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
     positions_.try_emplace(partition(source), ConsumerOptions::kBeginning);
   }
   committed_ = positions_;
-  core_ = std::make_unique<DecisionCore>(config_, std::move(state));
+  rules_ = restored_rules(state.accepted_rules);
+  core_ = std::make_unique<DecisionCore>(config_, std::move(state), &policy_);
   const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
   // A partition without a slice has no accounts; its load on the ledgers would be for nothing.
   if (purpose == Purpose::judge && !legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
   const auto& sweep = config.arbiter.sweep;
-  if (sweep.configured(legacy, modern) && config_.find_slice(sweep.slice) != nullptr) {
+  if (purpose == Purpose::judge && sweep.configured(legacy, modern) && config_.find_slice(sweep.slice) != nullptr) {
     sweeps_ = std::make_unique<SweepRunner>(config_.arbiter, verdict_database(config), producer, number);
   }
 }
@@ -84,11 +85,26 @@ void Shard::offer_stream(LogRecord record) {
 
 void Shard::apply(const LogRecord& record) {
   positions_[{record.topic, record.partition}] = record.offset + 1;
-  if (feed_.takes(record)) {
+  if (record.topic == topics::kDbStateUpdates && record.key == kAcceptedRulesKey) {
+    take_rules(record);
+  } else if (feed_.takes(record)) {
     feed_.take(record, positions_, *core_);
   } else {
     core_->apply(record);
   }
+}
+
+ActiveRules Shard::restored_rules(const std::string& stored) {
+  return stored.empty() ? ActiveRules() : ActiveRules::restored(stored).value();
+}
+
+void Shard::take_rules(const LogRecord& record) {
+  const std::string before = rules_.sha256();
+  if (const auto refused = rules_.activate(record.value)) return core_->reject(record, *refused);
+  if (rules_.sha256() == before) return;
+  rules_changed_ = true;
+  log::info("partition {}: {} rules of accepted changes are active ({}, activated by {})", number_,
+            rules_.changes().rules().size(), rules_.record().file, rules_.record().activated_by);
 }
 
 bool Shard::step(const std::vector<bool>& at_end) {
@@ -98,7 +114,9 @@ bool Shard::step(const std::vector<bool>& at_end) {
   }
   const CoreChanges changes = core_->take_changes();
   const bool idle_commit_due = clock_.monotonic() >= next_idle_commit_;
-  if (!changes.empty() || (idle_commit_due && durable_positions() != committed_)) begin_commit(changes);
+  if (policy_.take_changed()) rules_changed_ = true;
+  if (!changes.empty() || rules_changed_ || (idle_commit_due && durable_positions() != committed_))
+    begin_commit(changes);
   if (records.size() < kBatch) settle();
   return !records.empty();
 }
@@ -118,6 +136,7 @@ void Shard::begin_commit(const CoreChanges& changes) {
     if (committed_.at(partition) != next) to.emplace(partition, next);
   }
   PreparedCommit prepared = VerdictStore::prepare(number_, *core_, changes, committed_, std::move(to));
+  if (std::exchange(rules_changed_, false)) prepared.put_rules(rules_.stored());
   settle();
   commit_ = std::async(std::launch::async, [this, prepared = std::move(prepared)] { return store_.commit(prepared); });
   committed_ = std::move(durable);
@@ -164,6 +183,7 @@ ShardStatus Shard::status() const {
   status.accounts_to_read = core_->wanted_readings().size();
   if (readings_) status.readings = readings_->stats();
   if (sweeps_) status.sweep = sweeps_->status();
+  status.rules = rules_.changes().status(status.event_time_us);
   return status;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "arbiter/accepted_policy.hpp"
 #include "arbiter/event_merger.hpp"
 #include "arbiter/ledger_reader.hpp"
 #include "arbiter/state_feed.hpp"
@@ -67,6 +68,8 @@ class Shard {
   void note_lost_records(Source source, const std::string& why) { note_lost_records(partition(source), why); }
   void note_lost_records(const TopicPartition& partition, const std::string& why);
 
+  /// Hash of the rules of accepted changes that it judges by; empty: none ever were active.
+  [[nodiscard]] const std::string& rules_sha256() const { return rules_.sha256(); }
   /// Tells the ledger reader what to read next, and a sweep what it asked.
   void request_readings();
   /// Waits for the commit under way, if any, and tells its verdicts; throws like step().
@@ -76,6 +79,8 @@ class Shard {
   [[nodiscard]] ShardStatus status() const;
 
  private:
+  [[nodiscard]] static ActiveRules restored_rules(const std::string& stored);
+  void take_rules(const LogRecord& record);
   void begin_commit(const CoreChanges& changes);
   void apply(const LogRecord& record);
   /// Where reading would begin after a restart.
@@ -87,6 +92,9 @@ class Shard {
   VerdictStore& store_;
   Producer& producer_;
   const Clock& clock_;
+  ActiveRules rules_;  // of accepted changes, as the log activated them
+  AcceptedPolicy policy_{rules_};
+  bool rules_changed_ = false;
   std::unique_ptr<DecisionCore> core_;
   StateFeed feed_;
   EventMerger merger_{kSources};

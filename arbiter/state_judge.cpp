@@ -223,6 +223,7 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (finding.verdict == Verdict::unknown && decided.answers == AnswerFact::absent) {
     detail = joined(leg_problem(exchange), finding.detail);
   }
+  if (policy_ != nullptr) policy_->note(exchange);
   if (finding.verdict == Verdict::mismatch && policy_ != nullptr) {
     if (const auto acceptance = policy_->judge({exchange, responses, finding.postings})) {
       accept(*acceptance, finding);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "arbiter/accepted_rule.hpp"
 #include "arbiter/decision_core.hpp"
 #include "arbiter/ledger_reader.hpp"
 #include "arbiter/sweep_runner.hpp"
@@ -22,7 +23,8 @@ struct ShardStatus {
   std::int64_t event_time_us = 0;
   std::size_t accounts_to_read = 0;
   LedgerReaderStats readings;
-  std::optional<SweepStatus> sweep;  ///< where one is configured
+  std::vector<AcceptedRuleStatus> rules;  ///< of accepted changes
+  std::optional<SweepStatus> sweep;       ///< where one is configured
 };
 
 struct ArbiterStatus {

@@ -31,6 +31,10 @@ ON CONFLICT (id) DO UPDATE SET account = excluded.account, verdict = excluded.ve
   event_time = excluded.event_time, rung = excluded.rung, cause = excluded.cause, cause_detail = excluded.cause_detail,
   decided_at = now())sql";
 
+const char* const kRules = R"sql(
+INSERT INTO arbiter.accepted_rules (state, shard) VALUES ($1, $2)
+ON CONFLICT (shard) DO UPDATE SET state = excluded.state)sql";
+
 const char* const kCauseState = R"sql(
 INSERT INTO arbiter.cause_state SELECT $2::int, name, state FROM json_to_recordset($1::json) AS r(name text, state text)
 ON CONFLICT (shard, name) DO UPDATE SET state = excluded.state)sql";
@@ -190,6 +194,10 @@ void VerdictStore::connect() {
     }
     transaction.commit();
   });
+}
+
+void PreparedCommit::put_rules(std::string stored) {
+  statements.push_back({kRules, std::move(stored), true});
 }
 
 PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const CoreChanges& changes, Positions from,

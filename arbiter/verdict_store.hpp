@@ -14,6 +14,9 @@ const std::string& verdict_database(const config::Config& config);
 
 /// All that a commit writes, taken out of the core: it can be written while the core goes on.
 struct PreparedCommit {
+  /// Rules of accepted changes and their counts are written with it (ActiveRules::stored).
+  void put_rules(std::string stored);
+
   struct Statement {
     const char* sql;
     std::string rows;  ///< its first parameter, as JSON

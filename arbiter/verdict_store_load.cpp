@@ -72,6 +72,11 @@ void load_records(Reader& reader, int shard, CoreState& state) {
   }
 }
 
+void load_rules(Reader& reader, int shard, CoreState& state) {
+  for (const auto& row : reader("SELECT state FROM arbiter.accepted_rules WHERE shard = $1", shard))
+    state.accepted_rules = row[0].as<std::string>();
+}
+
 template <class Own>
 void load_causes(Reader& reader, int shard, const Own& own, CoreState& state) {
   for (const auto& row : reader("SELECT name, state FROM arbiter.cause_state WHERE shard = $1", shard)) {
@@ -112,6 +117,7 @@ CoreState VerdictStore::load(int shard) {
     load_windows(reader, own, state);
     load_counts(reader, own, state);
     load_records(reader, shard, state);
+    load_rules(reader, shard, state);
     load_causes(reader, shard, own, state);
     return state;
   });
