@@ -18,7 +18,10 @@ namespace phoenix::arbiter {
 struct DifferenceFacts {
   const ExchangeEvent& exchange;
   const ResponseDifference& responses;
-  const std::vector<AccountPosting>& postings;  ///< of every account; balances before, deltas, accepted drift so far
+  /// Of every account: balances before, deltas, accepted drift so far.
+  const std::vector<AccountPosting>& postings;
+  /// False where no change streams are read: then the answers alone are verified, and the drift is taken as stated.
+  bool streams = true;
 };
 
 /// The whole difference is intended, exactly as a rule predicts.

@@ -56,7 +56,8 @@ std::optional<Acceptance> AcceptedPolicy::judge(const DifferenceFacts& facts) {
   AcceptedChanges& rules = rules_.changes();
   if (rules.empty() || !rules.concerns(facts.exchange.route)) return std::nullopt;
   changed_ = true;
-  const AcceptedInput input{facts.exchange, facts.responses, accounts_of(facts), true, facts.exchange.completed_at_us};
+  const AcceptedInput input{facts.exchange, facts.responses, accounts_of(facts), facts.streams,
+                            facts.exchange.completed_at_us};
   const AcceptedOutcome outcome = rules.evaluate(input);
   if (outcome.kind == AcceptedOutcome::Kind::none) return std::nullopt;
   Acceptance acceptance;

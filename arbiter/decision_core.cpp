@@ -36,7 +36,7 @@ struct DecisionCore::Impl {
         ledgers(has_ledgers(config)),
         settle_us(microseconds_of(config.arbiter.settle)),
         book(settings, state),
-        judge(settings, book, ledgers),
+        judge(settings, book, ledgers, policy),
         heartbeats(std::move(state.heartbeats)) {
     // A shadow leg may be on its way for as long as the gateway waits for an answer; nothing is missing before that.
     times.absence_us = settle_us + microseconds_of(config.gateway.timeouts.response);

@@ -58,8 +58,8 @@ Result<ExchangeEvent> read_exchange(const std::string& frame) {
   return exchange;
 }
 
-ExchangeJudge::ExchangeJudge(const config::Config& config, CoreBook& book, bool ledgers)
-    : book_(book), ledgers_(ledgers) {
+ExchangeJudge::ExchangeJudge(const config::Config& config, CoreBook& book, bool ledgers, AcceptedChangePolicy* policy)
+    : book_(book), ledgers_(ledgers), policy_(policy) {
   for (const auto& route : config.gateway.routes) {
     RouteRules rules{CompareRules::from_config(route.compare), route.compare.balance,
                      route.ordering != config::Ordering::none};
@@ -113,7 +113,49 @@ void ExchangeJudge::compare(const ExchangeEvent& exchange, const std::string& fr
   if (result.modern_balance) seen.compared.modern = result.modern_balance->to_string();
   seen.compared.differences = result.values;
   if (seen.observation.write) uncertain && !different ? lose(exchange) : mark_dirty(exchange);
+  if (policy_ != nullptr) {
+    policy_->note(exchange);
+    // Of writes that overlapped it is not known what each of them did.
+    if (different && seen.observation.certain) accept(seen);
+  }
   judge_balances(seen);
+}
+
+/// An accepted change moves the gap by what its rule says, no more and no less; where the answers state balances they
+/// must show that.
+void ExchangeJudge::accept(Comparison& seen) {
+  std::vector<AccountPosting> accounts;
+  for (const auto& key : seen.exchange.keys) {
+    const AccountState& account = book_.accounts[key.key];
+    AccountPosting& known = accounts.emplace_back();
+    known.account = key.key;
+    known.currency = account.currency;
+    known.scale = account.scale;
+    known.gap = account.gap;
+    known.carry = account.postings.carry;
+  }
+  const auto acceptance = policy_->judge({seen.exchange, seen.result, accounts, false});
+  if (!acceptance) return;
+  const auto drift_of = [&](const std::string& name) {
+    const auto at = acceptance->drift.find(name);
+    return at == acceptance->drift.end() ? 0 : at->second;
+  };
+  if (!accounts.empty() && seen.result.legacy_balance && seen.result.modern_balance) {
+    AccountState& account = book_.touch(accounts.front().account);
+    const auto difference = difference_of(account, seen);
+    const bool as_said = difference && account.scale == accounts.front().scale &&
+                         *difference == wrapping_add(account.gap, drift_of(accounts.front().account));
+    if (!as_said) return;
+  }
+  for (const auto& known : accounts) {
+    const std::int64_t drift = drift_of(known.account);
+    if (drift == 0) continue;
+    AccountState& account = book_.touch(known.account);
+    account.gap = wrapping_add(account.gap, drift);
+    account.postings.carry = wrapping_add(account.postings.carry, drift);
+  }
+  seen.observation.known_mismatch = false;
+  seen.accepted = fmt::format("{}: {}", acceptance->rule_id, acceptance->detail);
 }
 
 void ExchangeJudge::judge_balances(Comparison& seen) {
@@ -189,6 +231,8 @@ void ExchangeJudge::conclude(const Comparison& seen, BalanceVerdict balance, con
     case BalanceVerdict::pending:
       return book_.open(exchange.exchange_id, {false, seen.observation.late, book_.event_time_us, seen.frame});
     case BalanceVerdict::equal:
+      if (!seen.accepted.empty())
+        return book_.decide(exchange, Verdict::accepted_change, seen.accepted + "; " + detail, seen.compared);
       const bool cut = seen.result.outcome == Outcome::undecided;
       return book_.decide(exchange, cut ? Verdict::unknown : Verdict::match, detail, seen.compared);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "arbiter/accepted_change_policy.hpp"
 #include "arbiter/core_book.hpp"
 #include "arbiter/response_differ.hpp"
 
@@ -20,7 +21,8 @@ std::string leg_problem(const ExchangeEvent& exchange);
 class ExchangeJudge {
  public:
   /// `ledgers`: balances can be read, so accounts of writes are marked for reading.
-  ExchangeJudge(const config::Config& config, CoreBook& book, bool ledgers);
+  /// `policy` may be nullptr: nothing is accepted.
+  ExchangeJudge(const config::Config& config, CoreBook& book, bool ledgers, AcceptedChangePolicy* policy);
 
   /// Whether any route states balances that have to be carried from one exchange to the next.
   [[nodiscard]] bool carries_balances() const { return carries_balances_; }
@@ -43,9 +45,11 @@ class ExchangeJudge {
     const ResponseDifference& result;
     Observation observation;
     CoreBook::Compared compared;
+    std::string accepted{};  ///< the rule by which it is an accepted change, and why; empty: it is not
   };
   const RouteRules& rules_of(const std::string& route) const;
   void compare(const ExchangeEvent& exchange, const std::string& frame, bool late);
+  void accept(Comparison& seen);
   void judge_balances(Comparison& seen);
   std::optional<std::int64_t> difference_of(AccountState& account, const Comparison& seen);
   void note_other_keys(const Comparison& seen);
@@ -57,6 +61,7 @@ class ExchangeJudge {
 
   CoreBook& book_;
   bool ledgers_;
+  AcceptedChangePolicy* policy_;
   bool carries_balances_ = false;
   std::map<std::string, RouteRules> routes_;
   std::map<std::string, std::vector<std::string>> running_balances_;  // by slice: names of members that state a balance
