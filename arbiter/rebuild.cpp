@@ -177,6 +177,9 @@ bool RebuildReport::identical() const {
 RebuildReport rebuild(const config::Config& config, bool swap) {
   RebuildReport report;
   const std::string url = verdict_database(config);
+  // What Debezium's rows waited for when the arbiter stopped is not in the positions that it left.
+  if (config.arbiter.state_source == config::StateSource::debezium)
+    throw Failure(ErrorCode::invalid_input, "rebuild: not possible with arbiter.state_source: debezium");
   try {
     const auto owner_of = [&config](const std::string& slice) { return slice_partition(config, slice); };
     VerdictStore(url, shard_count(config), owner_of).connect();  // checks what is there

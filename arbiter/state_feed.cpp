@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "arbiter/clean_text.hpp"
+
 namespace phoenix::arbiter {
 namespace {
 
@@ -130,7 +132,7 @@ void StateFeed::set_aside(const LogRecord& record, const std::string& reason, De
   if (record.topic != topics::kDbStateUpdates)
     return feed_gap(debezium_.side_of(record.topic), reason, "", record, core);
   // Captured changes have their account as key, and which side this was of may be what cannot be read.
-  for (const Side side : {Side::legacy, Side::modern}) feed_gap(side, reason, record.key, record, core);
+  for (const Side side : {Side::legacy, Side::modern}) feed_gap(side, reason, clean_text(record.key), record, core);
 }
 
 void StateFeed::feed_gap(Side side, std::string reason, std::string account, const LogRecord& record,

@@ -76,7 +76,6 @@ struct StreamMarker::Impl {
   }
 
   void tell(const std::string& what) {
-    const std::lock_guard lock(mutex);
     if (what == problem) return;
     what.empty() ? log::info("{}: markers are written", options.side) : log::warn("{}", what);
     problem = what;
@@ -156,21 +155,16 @@ struct StreamMarker::Impl {
   std::uint64_t number = 0;
   std::int64_t covered = 0;
   std::optional<steady_clock::time_point> written;
+  std::string problem;
 
-  mutable std::mutex mutex;
+  std::mutex mutex;
   std::condition_variable stop;
   bool stopping = false;
-  std::string problem;
   std::thread thread;
 };
 
 StreamMarker::StreamMarker(Options options, EventLog& log, Producer& producer)
     : impl_(std::make_unique<Impl>(std::move(options), log, producer)) {}
 StreamMarker::~StreamMarker() = default;
-
-std::string StreamMarker::problem() const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->problem;
-}
 
 }  // namespace phoenix::arbiter

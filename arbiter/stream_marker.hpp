@@ -31,9 +31,6 @@ class StreamMarker {
   StreamMarker(const StreamMarker&) = delete;
   StreamMarker& operator=(const StreamMarker&) = delete;
 
-  /// Why no markers come; empty: they do. Any thread.
-  [[nodiscard]] std::string problem() const;
-
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -161,17 +161,19 @@ class Programs:
 
 class Stack:
     """Everything but the users. `control_postgres` may be another cluster than the banks', to take it down alone; so may
-    `modern_postgres`. With `kafka` the event log is Kafka (mode enterprise), otherwise SQLite."""
+    `modern_postgres`. With `kafka` the event log is Kafka (mode enterprise), otherwise SQLite. With `state_source` capture
+    phoenix-capture runs as well."""
 
-    DEFAULT_PORTS = {"GATEWAY": 8080, "ADMIN": 9100, "ARBITER": 9200, "ORCHESTRATOR": 9300, "LEGACY": 8081, "MODERN": 8082}
+    DEFAULT_PORTS = {"GATEWAY": 8080, "ADMIN": 9100, "ARBITER": 9200, "CAPTURE": 9210, "ORCHESTRATOR": 9300, "LEGACY": 8081, "MODERN": 8082}
 
-    def __init__(self, directory, bank_postgres, control_postgres=None, kafka=None, use_default_ports=False, config=None, pair="vip-fee", modern_postgres=None, topic_prefix=""):
+    def __init__(self, directory, bank_postgres, control_postgres=None, kafka=None, use_default_ports=False, config=None, pair="vip-fee", modern_postgres=None, topic_prefix="", state_source="query"):
         self.directory = directory
         self.pair = PAIRS[pair]
         self.banks = bank_postgres
         self.modern_bank = modern_postgres or bank_postgres
         self.control = control_postgres or bank_postgres
         self.kafka = kafka
+        self.state_source = state_source
         self.config = config or os.path.join(ROOT, "deploy", "demo.yml")
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -180,16 +182,22 @@ class Stack:
         environment = dict(os.environ, PHOENIX_DEMO_DIR=directory, PHOENIX_DEMO_POSTGRES=self.banks.base,
                            PHOENIX_DEMO_MODERN_POSTGRES=self.modern_bank.base, PHOENIX_DEMO_CONTROL_POSTGRES=self.control.base,
                            PHOENIX_DEMO_MODE="enterprise" if kafka else "local", PHOENIX_DEMO_KAFKA=kafka.brokers if kafka else "",
-                           PHOENIX_DEMO_TOPIC_PREFIX=topic_prefix)
+                           PHOENIX_DEMO_TOPIC_PREFIX=topic_prefix, PHOENIX_DEMO_STATE_SOURCE=state_source)
         environment.update({f"PHOENIX_DEMO_{name}_PORT": str(port) for name, port in self.ports.items()})
         self.programs = Programs(directory, environment)
 
     def start_banks(self, accounts, modern_options=("--bug-compatible",)):
+        self.drop_slots()
         self.banks.drop("legacy_bank")
         self.modern_bank.drop("modern_bank")
         self.banks_started = {"legacy": self.start_bank("legacy", accounts, (), wait=False), "modern": self.start_bank("modern", accounts, modern_options, wait=False)}
         for side in ("LEGACY", "MODERN"):
             self.wait_ready(self.urls[side] + "/healthz")
+
+    def drop_slots(self):
+        """A database with a replication slot cannot be dropped, and a slot that nobody reads keeps write-ahead log."""
+        for side in ("legacy", "modern"):
+            self.bank(side).query("postgres", f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'phoenix_{side}' AND NOT active")
 
     def start_bank(self, side, accounts, options=("--bug-compatible",), wait=True):
         """Starts one bank, on what its database holds."""
@@ -203,8 +211,10 @@ class Stack:
         return self.modern_bank if side == "modern" else self.banks
 
     def start_phoenix(self, *names):
-        """Starts the named programs (default: all three) and waits until they are ready. Returns them by name."""
+        """Starts the named programs (default: all) and waits until they are ready. Returns them by name."""
         ready = {"phoenix-gateway": "ADMIN", "phoenix-orchestrator": "ORCHESTRATOR", "phoenix-arbiter": "ARBITER"}
+        if self.state_source == "capture":
+            ready["phoenix-capture"] = "CAPTURE"
         started = {name: self.programs.start(name, "--config", self.config) for name in names or ready}
         for name in started:
             self.wait_ready(self.urls[ready[name]] + "/readyz")

@@ -85,6 +85,9 @@ class KafkaConsumer final : public Consumer {
   }
 
   Result<std::int64_t> query_end(const TopicPartition& partition) override {
+    // Nobody polls a reader of ends alone; what the brokers report must not pile up.
+    while (!started_ && KafkaMessage(rd_kafka_consumer_poll(handle_.get(), 0))) {
+    }
     const auto range = query_range(partition);
     if (range.has_error()) return range.error();
     return range->second;

@@ -24,12 +24,14 @@ class StackTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.postgres.stop()
 
-    def make_stack(self, control=None, modern=None, kafka=None, config=None, pair="vip-fee"):
-        """On Kafka each stack has topics of its own."""
+    def make_stack(self, control=None, modern=None, kafka=None, config=None, pair="vip-fee", state_source="query"):
+        """On Kafka each stack has topics of its own. state_source: see Stack."""
         (control or self.postgres).drop("phoenix")
         name = self.id().split(".")[-1]
         stack = Stack(os.path.join(ROOT, "build", "e2e", name), self.postgres, control_postgres=control, modern_postgres=modern, kafka=kafka,
-                      topic_prefix=f"{name}-{time.monotonic_ns()}." if kafka else "", config=config, pair=pair)
+                      topic_prefix=f"{name}-{time.monotonic_ns()}." if kafka else "", config=config, pair=pair, state_source=state_source)
+        if state_source == "capture":
+            self.addCleanup(stack.drop_slots)  # after the programs have stopped
         self.addCleanup(stack.programs.stop)
         return stack
 

@@ -1,0 +1,117 @@
+// Change streams beside the exchanges: Debezium's topics are read, joined, remembered and marked.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <pqxx/pqxx>
+
+#include "fixture.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace phoenix;
+using namespace phoenix::arbiter;
+using namespace phoenix::arbiter_test;
+using nlohmann::json;
+
+namespace {
+
+/// A database with a slot that a connector would read.
+class Connector {
+ public:
+  explicit Connector(const char* side) : side_(side), database_(side), slot_(database_.name() + "_slot") {
+    run("SELECT pg_create_logical_replication_slot('" + slot_ + "', 'pgoutput')");
+  }
+  ~Connector() { run("SELECT pg_drop_replication_slot('" + slot_ + "')"); }
+  Connector(const Connector&) = delete;
+  Connector& operator=(const Connector&) = delete;
+
+  /// As when Kafka Connect commits its offsets.
+  void confirm() { run("SELECT pg_replication_slot_advance('" + slot_ + "', pg_current_wal_insert_lsn())"); }
+  void configure(config::LedgerConfig& ledger, config::StateTableConfig& state) const {
+    ledger = {database_.url(), "SELECT 0, 'EUR' WHERE $1 = ''"};
+    state.table = "public.accounts";
+    state.slice = "default";
+    state.slot = slot_;
+    state.topics = {side_ + ".public.accounts", side_ + ".message"};
+  }
+
+ private:
+  void run(const std::string& sql) const {
+    pqxx::connection connection(database_.url());
+    pqxx::nontransaction(connection).exec(sql);
+  }
+
+  const std::string side_;
+  ScratchDatabase database_;
+  const std::string slot_;
+};
+
+std::string source(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
+  return fmt::format(R"({{"schema":"public","table":"accounts","txId":{},"lsn":{},"sequence":"[\"{}\",\"{}\"]"}})",
+                     transaction, lsn, last_commit, lsn);
+}
+
+std::string row(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
+  return fmt::format(
+      R"({{"op":"u","before":{{"id":7,"balance":"1.00"}},"after":{{"id":7,"balance":"2.00"}},"source":{}}})",
+      source(last_commit, lsn, transaction));
+}
+
+std::string message(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
+  return fmt::format(
+      R"({{"op":"m","message":{{"prefix":"phoenix","content":"eyJleGNoYW5nZV9pZCI6ImEifQ=="}},"source":{}}})",
+      source(last_commit, lsn, transaction));
+}
+
+}  // namespace
+
+TEST_CASE("Debezium's topics: a row waits for its message across a restart, what cannot be read is set aside") {
+  ScratchDatabase results("state");
+  Connector legacy("legacy"), modern("modern");
+  Bench bench(results.url());
+  legacy.configure(bench.config.arbiter.legacy_db, bench.config.arbiter.legacy_state);
+  modern.configure(bench.config.arbiter.modern_db, bench.config.arbiter.modern_state);
+  bench.config.arbiter.state_source = config::StateSource::debezium;
+  const auto position = [&](const std::string& topic) {
+    return results.value("SELECT next FROM arbiter.positions WHERE topic = '" + topic + "'");
+  };
+  {
+    const ArbiterService service(bench.config);
+    bench.publish_raw("legacy.public.accounts", row(10, 12, 1));
+    bench.publish_raw("legacy.message", message(10, 11, 1));
+    bench.publish_raw("modern.public.accounts", R"({"op":"u","after":{"id":7,"balance":1.5},"source":{}})");
+    CHECK(eventually([&] {
+      return results.value("SELECT count(*) FROM arbiter.rejected WHERE topic = 'modern.public.accounts'") == "1";
+    }));
+    CHECK(eventually([&] { return position("modern.public.accounts") == "1"; }));
+    // A second message of its transaction could still come before the row: both are read again after a restart.
+    CHECK(eventually([&] { return position("legacy.message") == "0"; }));
+    CHECK(position("legacy.public.accounts") == "0");
+  }
+  const ArbiterService service(bench.config);
+  bench.publish_raw("legacy.message", message(20, 21, 2));
+  CHECK(eventually([&] { return position("legacy.public.accounts") == "1"; }));
+  CHECK(eventually([&] {
+    return get(service.endpoint(), "/metrics").find("consumer_lag{topic=\"legacy.public.accounts\"} 0") !=
+           std::string::npos;
+  }));
+
+  // Markers come when the slots are confirmed beyond them, and not before.
+  const auto marked = [&](const std::string& side) -> json {
+    for (const auto& record : bench.read_all(topics::kDbStateUpdates)) {
+      const auto value = json::parse(record.value);
+      if (value["op"] == "m" && value["source"]["name"] == side) return value;
+    }
+    return nullptr;
+  };
+  CHECK(marked("legacy").is_null());
+  bench.publish(deposits(3, 1, 0));
+  const bool both = eventually([&] {
+    legacy.confirm();
+    modern.confirm();
+    return !marked("legacy").is_null() && !marked("modern").is_null();
+  });
+  REQUIRE(both);
+  const json marker = marked("legacy");
+  CHECK(marker["source"]["kind"] == "arbiter");
+  CHECK(marker["offsets"] == json{{"legacy.public.accounts/0", 1}, {"legacy.message/0", 2}});
+}
