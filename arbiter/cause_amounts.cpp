@@ -207,6 +207,11 @@ class Explainer {
   std::vector<std::int64_t> side_rates(Side side, const Base& base, Formula formula, std::int64_t amount) const {
     if (amount == 0) return {0};  // free of charge
     auto rates = candidates(side, base, formula, amount);
+    if (const RateVotes* votes = rates_.votes ? rates_.votes(side, pair_.path, base.path) : nullptr;
+        rates.empty() && votes != nullptr && std::abs(pair_.legacy - pair_.modern) > 1) {
+      rates = votes->repeated();  // a tier that is not known by name, and rare
+      std::erase_if(rates, [](auto rate) { return rate % 250 != 0; });
+    }
     std::erase_if(rates, [&](auto rate) {
       formula.rate = rate;
       return !is_rounding_of(formula, amount);

@@ -38,6 +38,14 @@ std::vector<std::int64_t> RateVotes::supported() const {
   return rates;
 }
 
+std::vector<std::int64_t> RateVotes::repeated() const {
+  std::vector<std::int64_t> rates;
+  for (const auto& [rate, votes] : votes_) {
+    if (votes >= kSupport) rates.push_back(rate);
+  }
+  return rates;
+}
+
 void RateVotes::restore(std::uint64_t total, std::vector<std::pair<std::int64_t, std::uint64_t>> votes) {
   total_ = total;
   votes_ = std::move(votes);

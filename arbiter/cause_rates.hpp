@@ -18,6 +18,9 @@ class RateVotes {
   /// Rates with at least kSupport votes, and a share that small amounts alone do not give; most votes first.
   [[nodiscard]] std::vector<std::int64_t> supported() const;
 
+  /// Rates with at least kSupport votes, however common: what a few accounts may be charged.
+  [[nodiscard]] std::vector<std::int64_t> repeated() const;
+
   [[nodiscard]] std::uint64_t total() const { return total_; }
   [[nodiscard]] const std::vector<std::pair<std::int64_t, std::uint64_t>>& votes() const { return votes_; }
   void restore(std::uint64_t total, std::vector<std::pair<std::int64_t, std::uint64_t>> votes);

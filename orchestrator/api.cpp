@@ -67,6 +67,16 @@ Response verdicts(const ApiParts& parts, const Request& request) {
                                       query_value(request, "account"), query_value(request, "since"), *limit}));
 }
 
+Response groups(const ApiParts& parts, const Request& request) {
+  for (const auto& [name, value] : request.query) {
+    if (name != "slice" && name != "limit")
+      return http::problem_of(invalid_input(fmt::format("unknown filter '{}'; there are slice, limit", name)));
+  }
+  const auto limit = limit_of(request, 100);
+  if (!limit) return http::problem_of(limit.error());
+  return rows("groups", parts.arbiter.groups(query_value(request, "slice"), *limit));
+}
+
 json history_row(const AuditRow& row) {
   return {{"seq", row.seq},
           {"at_unix_ms", row.entry.at_unix_ms},
@@ -149,6 +159,7 @@ http::Handler make_api(const ApiParts& parts) {
            })
       .add("GET", "/api/v1/verdicts",
            [parts](const Request& request, const Params&) { return verdicts(parts, request); })
+      .add("GET", "/api/v1/groups", [parts](const Request& request, const Params&) { return groups(parts, request); })
       .add("GET", "/api/v1/exchanges/{id}",
            [parts](const Request&, const Params& params) {
              auto document = parts.arbiter.exchange(params.at("id"));

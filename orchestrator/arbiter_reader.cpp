@@ -66,6 +66,19 @@ std::string split_keys(pqxx::read_transaction& transaction, const json& exchange
       .as<std::string>();
 }
 
+/// The groups that hold the exchange's mismatches: of its slice, route and cause. An arbiter of an older version has no
+/// such table, and verdicts without a cause.
+std::string groups_of(pqxx::read_transaction& transaction, const std::string& exchange_id) {
+  if (transaction.exec1("SELECT to_regclass('arbiter.mismatch_groups')")[0].is_null()) return "[]";
+  return transaction
+      .exec_params1(
+          "SELECT coalesce(json_agg(to_jsonb(g) - 'state' ORDER BY g.mismatches DESC), '[]')::text"
+          " FROM arbiter.mismatch_groups g JOIN arbiter.verdicts v ON (g.slice, g.route, g.cause) ="
+          " (v.slice, v.route, to_jsonb(v)->>'cause') WHERE v.exchange_id::text = $1",
+          exchange_id)[0]
+      .as<std::string>();
+}
+
 std::string since_clause(const std::string& since) {
   if (since.empty()) return "NULL::timestamptz";
   if (const auto duration = config::parse_duration(since))
@@ -96,6 +109,18 @@ Result<std::string> ArbiterReader::drift() const {
   });
 }
 
+Result<std::string> ArbiterReader::groups(const std::string& slice, std::size_t limit) const {
+  return query(connection_, "[]", [&](pqxx::read_transaction& transaction) -> Result<std::string> {
+    return transaction
+        .exec_params1(
+            "SELECT coalesce(json_agg(j), '[]')::text FROM (SELECT to_jsonb(g) - 'state' AS j FROM"
+            " arbiter.mismatch_groups g WHERE $1 = '' OR g.slice = $1 ORDER BY g.mismatches DESC, g.slice,"
+            " g.route, g.cause, g.path LIMIT $2) t",
+            slice, static_cast<long>(limit))[0]
+        .as<std::string>();
+  });
+}
+
 Result<std::string> ArbiterReader::exchange(const std::string& id) const {
   const auto parsed = ExchangeId::parse(id);
   if (!parsed) return invalid_input("not an exchange id: " + parsed.error().message);
@@ -115,7 +140,8 @@ Result<std::string> ArbiterReader::exchange(const std::string& id) const {
     for (const auto& column : bodies) readable_body(row, column);
     return json{{"exchange", row},
                 {"verdicts", json::parse(verdicts[0].as<std::string>())},
-                {"split_keys", json::parse(split_keys(transaction, row))}}
+                {"split_keys", json::parse(split_keys(transaction, row))},
+                {"groups", json::parse(groups_of(transaction, parsed->to_string()))}}
         .dump();
   });
   if (text && text->empty()) {

@@ -25,8 +25,10 @@ class ArbiterReader {
   /// JSON arrays of rows, newest first.
   [[nodiscard]] Result<std::string> verdicts(const VerdictFilter& filter) const;
   [[nodiscard]] Result<std::string> drift() const;
-  /// {"exchange": {...}, "verdicts": [...], "split_keys": [...]} (those of its keys, on its rung) with bodies as text
-  /// where they are text; not_found.
+  /// Groups of mismatches, the largest first; `slice` empty: of all.
+  [[nodiscard]] Result<std::string> groups(const std::string& slice, std::size_t limit) const;
+  /// {"exchange": {...}, "verdicts": [...], "split_keys": [...], "groups": [...]} (split keys: those of its keys, on its
+  /// rung; groups: of its route and cause) with bodies as text where they are text; not_found.
   [[nodiscard]] Result<std::string> exchange(const std::string& id) const;
 
  private:

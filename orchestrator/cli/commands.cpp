@@ -12,6 +12,7 @@
 #include "core/runtime/clock.hpp"
 #include "core/runtime/config.hpp"
 #include "orchestrator/cli/api_client.hpp"
+#include "orchestrator/cli/cause_view.hpp"
 #include "orchestrator/cli/explain_view.hpp"
 #include "orchestrator/cli/gateway_commands.hpp"
 #include "orchestrator/cli/status_view.hpp"
@@ -39,6 +40,12 @@ std::string cell(const json& row, const char* name) {
   const auto it = row.find(name);
   if (it == row.end() || it->is_null()) return "-";
   return it->is_string() ? it->get<std::string>() : it->dump();
+}
+
+/// Empty where a verdict needs none, absent with an arbiter of an older version.
+std::string cause_cell(const json& row) {
+  const std::string cause = cell(row, "cause");
+  return cause.empty() ? "-" : cause;
 }
 
 // ---- commands -------------------------------------------------------------------------------------------------------
@@ -146,14 +153,25 @@ int verdicts(const Options& options, std::ostream& out) {
     out << answer << "\n";
     return 0;
   }
-  Table table({"TIME", "VERDICT", "ROUTE", "ACCOUNT", "EXCHANGE", "DETAIL"});
+  Table table({"TIME", "VERDICT", "CAUSE", "ROUTE", "ACCOUNT", "EXCHANGE", "DETAIL"});
   const json document = parsed(answer);
   for (const auto& row : document.at("verdicts")) {
     const std::string time = cell(row, "event_time");
-    table.add({time.substr(0, std::min<std::size_t>(time.size(), 19)), cell(row, "verdict"), cell(row, "route"),
-               cell(row, "account"), cell(row, "exchange_id"), cell(row, "detail")});
+    table.add({time.substr(0, std::min<std::size_t>(time.size(), 19)), cell(row, "verdict"), cause_cell(row),
+               cell(row, "route"), cell(row, "account"), cell(row, "exchange_id"), cell(row, "detail")});
   }
   out << (table.empty() ? "no verdicts\n" : table.render());
+  return 0;
+}
+
+int causes(const Options& options, std::ostream& out) {
+  std::string query;
+  for (const char* filter : {"slice", "limit"}) {
+    if (options.value(filter).empty()) continue;
+    query += fmt::format("{}{}={}", query.empty() ? "?" : "&", filter, url_encoded(options.value(filter)));
+  }
+  const std::string answer = ApiClient(options).get("groups" + query);
+  out << (options.has("json") ? answer + "\n" : render_groups(answer));
   return 0;
 }
 
@@ -249,6 +267,7 @@ int run_command(const Options& options, std::ostream& out, std::ostream& err) {
     if (command == "weight set") return act(options, out, "weight");
     if (command == "kill") return kill(options, out, err);
     if (command == "verdicts") return verdicts(options, out);
+    if (command == "causes") return causes(options, out);
     if (command == "explain") return explain(options, out);
     if (command == "drift") return drift(options, out);
     if (command == "history") return history(options, out, err);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/cli/cause_view.hpp"
 #include "orchestrator/cli/table.hpp"
 
 namespace phoenix::orchestrator::cli {
@@ -204,6 +205,7 @@ std::string render_exchange(const std::string& document, const std::vector<std::
                         account.empty() ? "" : " on account " + printable(account),
                         printable(or_dash(text_of(verdict, "detail"))));
   }
+  text += cause_lines(document);
   for (const auto& split : parsed.value("split_keys", json::array())) {
     text += fmt::format("split key {}: written through {} ({}) and {} ({}), so its order is not known\n",
                         printable(text_of(split, "key")), printable(text_of(split, "first_gateway")),
@@ -216,7 +218,7 @@ std::string render_exchange(const std::string& document, const std::vector<std::
   sides.add({"status", status_text(exchange, legacy, "legacy"), status_text(exchange, modern, "modern")});
   sides.add({"time", milliseconds_text(legacy), milliseconds_text(modern)});
   sides.add({"balance", or_dash(text_of(exchange, "legacy_balance")), or_dash(text_of(exchange, "modern_balance"))});
-  text += sides.render() + "\n" + differences_text(header);
+  text += sides.render() + "\n" + posting_lines(document) + differences_text(header);
   return text + bodies(text_of(exchange, "legacy_body"), text_of(exchange, "modern_body"), ignored);
 }
 

@@ -132,6 +132,29 @@ TEST_CASE("what the arbiter found is read from its tables, which may not be ther
   REQUIRE(split.size() == 1);
   CHECK(split[0]["second_gateway"] == "gw-2");
   CHECK(get(api, "/api/v1/drift").body["drift"][0]["gap_minor"] == 5);
+
+  CHECK(get(api, "/api/v1/groups").body["groups"].empty());  // an arbiter of an older version
+  CHECK(exchange.body["groups"].empty());
+  world.sql(
+      "ALTER TABLE arbiter.verdicts ADD COLUMN cause text NOT NULL DEFAULT '';"
+      "UPDATE arbiter.verdicts SET cause = 'fee_tier' WHERE verdict = 'mismatch';"
+      "CREATE TABLE arbiter.mismatch_groups (slice text, route text, cause text, path text, mismatches bigint, "
+      "sentence "
+      "text, state text);"
+      "INSERT INTO arbiter.mismatch_groups VALUES ('payments', 'deposit', 'fee_tier', '/fee', 7, 'seven', '{}'),"
+      " ('payments', 'deposit', 'status', '', 9, 'nine', '{}'), ('cards', 'deposit', 'fee_tier', '/fee', 1, 'one', "
+      "'{}')");
+  const auto groups = get(api, "/api/v1/groups?slice=payments").body["groups"];
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[0]["sentence"] == "nine");
+  CHECK_FALSE(groups[0].contains("state"));
+  CHECK(get(api, "/api/v1/groups").body["groups"].size() == 3);
+  CHECK(get(api, "/api/v1/groups?limit=1").body["groups"].size() == 1);
+  CHECK(get(api, "/api/v1/groups?limit=0").status == 400);
+  CHECK(get(api, "/api/v1/groups?slices=payments").status == 400);
+  const auto own = get(api, "/api/v1/exchanges/" + id).body["groups"];
+  REQUIRE(own.size() == 1);
+  CHECK(own[0]["sentence"] == "seven");
 }
 
 TEST_CASE("health, readiness and metrics") {

@@ -117,6 +117,9 @@ TEST_CASE("a rate of another tier is no explanation for this one") {
   REQUIRE(found);
   CHECK(found->cause == Cause::unexplained);
   CHECK_THAT(found->evidence, Catch::Contains("legacy - modern = 0.50"));
+  // Said again and again it is a rule.
+  world.transfer(1, 20'000, 500, 400);
+  CHECK(world.transfer(1, 30'000, 750, 600)->cause == Cause::fee_tier);
 }
 
 TEST_CASE("a wrong cent here and there is not explained by roundings once the rate is known") {

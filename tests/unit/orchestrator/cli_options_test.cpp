@@ -24,6 +24,7 @@ TEST_CASE("commands, arguments and options in any order") {
   CHECK_FALSE(parse_options({"gateway", "complete", "payments", "modern", "7"}).has_value());  // needs a reason
   CHECK(parse_options({"gateway", "keys", "--slice", "payments"})->value("slice") == "payments");
   CHECK(parse_options({"status", "--help"})->has("help"));
+  CHECK(parse_options({"causes", "--slice", "payments"})->value("slice") == "payments");
 }
 
 TEST_CASE("mistakes end in one line that names them") {
