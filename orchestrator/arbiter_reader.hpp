@@ -25,6 +25,10 @@ class ArbiterReader {
   /// JSON arrays of rows, newest first.
   [[nodiscard]] Result<std::string> verdicts(const VerdictFilter& filter) const;
   [[nodiscard]] Result<std::string> drift() const;
+  /// The latest sweeps, newest first.
+  [[nodiscard]] Result<std::string> sweeps(std::size_t limit) const;
+  /// {"sweep": {...}, "accounts": [...]}; not_found.
+  [[nodiscard]] Result<std::string> sweep(const std::string& id, std::size_t limit) const;
   /// {"exchange": {...}, "verdicts": [...], "split_keys": [...]} (those of its keys, on its rung) with bodies as text
   /// where they are text; not_found.
   [[nodiscard]] Result<std::string> exchange(const std::string& id) const;
