@@ -83,8 +83,13 @@ Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerCom
                                           Findings& findings) {
   const bool seen = account.last_completed_us > 0;
   if (account.slice.empty()) account.slice = comparison.slice;
-  if (account.last_completed_us >= comparison.low_us) return ComparisonOutcome::stale;
+  if (comparison.cause == LedgerComparison::Cause::repair) {
+    note_lost(account, comparison.high_us);
+    return ComparisonOutcome::consistent;
+  }
+  // A repair holds whatever came after it: both sides were equal at rest, and what is judged later says for itself.
   const bool repaired = comparison.cause == LedgerComparison::Cause::resync;
+  if (!repaired && account.last_completed_us >= comparison.low_us) return ComparisonOutcome::stale;
   if (!repaired && (waiting || (has_open_ends(account) && !account.lost))) return ComparisonOutcome::stale;
   if (!comparison.balances[0].exists && !comparison.balances[1].exists) return ComparisonOutcome::consistent;
 

@@ -108,8 +108,8 @@ std::string SweepSql::where(const KeyRange& range) const {
 }
 
 std::string SweepSql::nth_key(const KeyRange& range, int rows) const {
-  return fmt::format("SELECT ({0})::text FROM {1} AS t WHERE {2} ORDER BY {0} OFFSET {3} LIMIT 1", key(), table_.table,
-                     where(range), rows - 1);
+  return fmt::format("SELECT ({0})::text AS nth FROM {1} AS t WHERE {2} ORDER BY {0} OFFSET {3} LIMIT 1", key(),
+                     table_.table, where(range), rows - 1);
 }
 
 std::string SweepSql::select(const std::string& condition) const {

@@ -18,6 +18,16 @@ Json to_json(const Sequencer::LaggingKeys& keys) {
   }
   return out;
 }
+
+Json to_json(const Sequencer::StateOfKey& key) {
+  Json out;
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto at = static_cast<std::size_t>(index(side));
+    out[std::string(to_string(side))] = {
+        {"behind", key.behind[at]}, {"in_flight", key.in_flight[at]}, {"incomplete", key.incomplete[at]}};
+  }
+  return out;
+}
 }  // namespace
 
 http::Router Gateway::Impl::admin_router() {
@@ -99,9 +109,13 @@ http::Response Gateway::Impl::get_keys(const http::Request& request) {
   std::size_t most = 10'000;
   if (!limit.empty() && std::from_chars(limit.data(), limit.data() + limit.size(), most).ec != std::errc())
     return http::problem(400, "invalid request", "limit must be a number");
+  const std::string key = asked("key");
   Json reply = Json::object();
   for (std::size_t i = 0; i < slice_names.size(); ++i) {
-    if (slice.empty() || slice == slice_names[i]) reply[slice_names[i]] = to_json(sequencers[i]->lagging_keys(most));
+    if (!key.empty() && (slice.empty() || slice == slice_names[i]))
+      reply[slice_names[i]] = to_json(sequencers[i]->state_of_key(key));
+    else if (slice.empty() || slice == slice_names[i])
+      reply[slice_names[i]] = to_json(sequencers[i]->lagging_keys(most));
   }
   if (reply.empty()) return http::problem(404, "not found", "there is no slice '" + slice + "'");
   return http::json_text(200, reply.dump() + "\n");

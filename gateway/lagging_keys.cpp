@@ -111,4 +111,21 @@ Sequencer::LaggingKeys Sequencer::lagging_keys(std::size_t most) const {
   return keys;
 }
 
+Sequencer::StateOfKey Sequencer::state_of_key(const BusinessKey& key) const {
+  StateOfKey state;
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  for (std::size_t side = 0; side < 2; ++side) {
+    state.in_flight[side] = any_key_writes_in_flight_[side];
+    state.incomplete[side] = all_incomplete_[side];
+    if (found == entries_.end()) continue;
+    const KeyEntry& entry = found->second;
+    state.behind[side] = entry.behind[side];
+    state.in_flight[side] += entry.writes_in_flight[side];
+    // Of a key that the other side is known to lack something of, this one has all.
+    state.incomplete[side] = entry.incomplete[side] || (state.incomplete[side] && !entry.incomplete[1 - side]);
+  }
+  return state;
+}
+
 }  // namespace phoenix::gateway

@@ -135,6 +135,13 @@ class Sequencer {
   };
   /// Up to `most` keys of each side. Holds the lock for as long as that takes.
   [[nodiscard]] LaggingKeys lagging_keys(std::size_t most) const;
+  /// What is under way of one key, by side; what stands for all keys included.
+  struct StateOfKey {
+    std::uint64_t behind[2] = {0, 0};     ///< writes that this side has yet to apply
+    std::uint64_t in_flight[2] = {0, 0};  ///< writes that this side is serving
+    bool incomplete[2] = {false, false};
+  };
+  [[nodiscard]] StateOfKey state_of_key(const BusinessKey& key) const;
 
  private:
   /// Collected under the lock, called after it.

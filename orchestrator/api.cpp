@@ -8,8 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/metrics_page.hpp"
+#include "orchestrator/resync.hpp"
 #include "orchestrator/state_store.hpp"
 #include "orchestrator/status_document.hpp"
+#include "orchestrator/sweep_calls.hpp"
 
 namespace phoenix::orchestrator {
 namespace {
@@ -75,6 +77,19 @@ Response groups(const ApiParts& parts, const Request& request) {
   const auto limit = limit_of(request, 100);
   if (!limit) return http::problem_of(limit.error());
   return rows("groups", parts.arbiter.groups(query_value(request, "slice"), *limit));
+}
+
+Response sweeps(const ApiParts& parts, const Request& request) {
+  const auto limit = limit_of(request, 20);
+  if (!limit) return http::problem_of(limit.error());
+  return rows("sweeps", parts.arbiter.sweeps(*limit));
+}
+
+Response sweep(const ApiParts& parts, const Request& request, const std::string& id) {
+  const auto limit = limit_of(request, 1'000);
+  if (!limit) return http::problem_of(limit.error());
+  auto document = parts.arbiter.sweep(id, *limit);
+  return document ? http::json_text(200, std::move(*document)) : http::problem_of(document.error());
 }
 
 json history_row(const AuditRow& row) {
@@ -167,6 +182,16 @@ http::Handler make_api(const ApiParts& parts) {
            })
       .add("GET", "/api/v1/drift",
            [parts](const Request&, const Params&) { return rows("drift", parts.arbiter.drift()); })
+      .add("POST", "/api/v1/slices/{name}/resync",
+           [parts](const Request& request, const Params& params) {
+             return resync({parts.config, parts.clock, parts.authority, parts.producer}, params.at("name"),
+                           request.body);
+           })
+      .add("POST", "/api/v1/sweep",
+           [parts](const Request& request, const Params&) { return post_sweep(parts.config, request.body); })
+      .add("GET", "/api/v1/sweeps", [parts](const Request& request, const Params&) { return sweeps(parts, request); })
+      .add("GET", "/api/v1/sweeps/{id}",
+           [parts](const Request& request, const Params& params) { return sweep(parts, request, params.at("id")); })
       .add("GET", "/api/v1/history",
            [parts](const Request& request, const Params&) { return history(parts, request); });
   for (const char* action : {"weight", "pause", "resume", "approve", "promote", "retire", "kill", "reset"}) {

@@ -1,6 +1,7 @@
 // The HTTP surface: /api/v1/, health, readiness and metrics. Handlers parse and answer; the work is done elsewhere.
 #pragma once
 
+#include "core/events/event_log.hpp"
 #include "core/http/server.hpp"
 #include "core/runtime/clock.hpp"
 #include "core/runtime/config.hpp"
@@ -21,6 +22,7 @@ struct ApiParts {
   RolloutLoop& loop;
   PersonActions& actions;
   const ArbiterReader& arbiter;
+  Producer& producer;
 };
 
 http::Handler make_api(const ApiParts& parts);

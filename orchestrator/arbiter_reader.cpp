@@ -121,6 +121,32 @@ Result<std::string> ArbiterReader::groups(const std::string& slice, std::size_t 
   });
 }
 
+Result<std::string> ArbiterReader::sweeps(std::size_t limit) const {
+  return query(connection_, "[]", [&](pqxx::read_transaction& transaction) -> Result<std::string> {
+    return transaction
+        .exec_params1(
+            "SELECT coalesce(json_agg(to_jsonb(s) - 'version' ORDER BY s.id DESC), '[]')::text FROM"
+            " (SELECT * FROM arbiter.sweeps ORDER BY id DESC LIMIT $1) s",
+            static_cast<long>(limit))[0]
+        .as<std::string>();
+  });
+}
+
+Result<std::string> ArbiterReader::sweep(const std::string& id, std::size_t limit) const {
+  const auto text = query(connection_, "", [&](pqxx::read_transaction& transaction) -> Result<std::string> {
+    const auto sweeps =
+        transaction.exec_params("SELECT (to_jsonb(s) - 'version')::text FROM arbiter.sweeps s WHERE id::text = $1", id);
+    if (sweeps.empty()) return std::string();
+    const auto accounts = transaction.exec_params1(
+        "SELECT coalesce(json_agg(to_jsonb(a) - 'sweep'), '[]')::text FROM (SELECT * FROM arbiter.sweep_accounts"
+        " WHERE sweep::text = $1 ORDER BY state, account LIMIT $2) a",
+        id, static_cast<long>(limit));
+    return fmt::format("{{\"sweep\":{},\"accounts\":{}}}", sweeps[0][0].c_str(), accounts[0].c_str());
+  });
+  if (text && text->empty()) return Error{ErrorCode::not_found, fmt::format("no sweep {}", id)};
+  return text;
+}
+
 Result<std::string> ArbiterReader::exchange(const std::string& id) const {
   const auto parsed = ExchangeId::parse(id);
   if (!parsed) return invalid_input("not an exchange id: " + parsed.error().message);

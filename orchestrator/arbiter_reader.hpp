@@ -27,6 +27,10 @@ class ArbiterReader {
   [[nodiscard]] Result<std::string> drift() const;
   /// Groups of mismatches, the largest first; `slice` empty: of all.
   [[nodiscard]] Result<std::string> groups(const std::string& slice, std::size_t limit) const;
+  /// The latest sweeps, newest first.
+  [[nodiscard]] Result<std::string> sweeps(std::size_t limit) const;
+  /// {"sweep": {...}, "accounts": [...]}; not_found.
+  [[nodiscard]] Result<std::string> sweep(const std::string& id, std::size_t limit) const;
   /// {"exchange": {...}, "verdicts": [...], "split_keys": [...], "groups": [...]} (split keys: those of its keys, on its
   /// rung; groups: of its route and cause) with bodies as text where they are text; not_found.
   [[nodiscard]] Result<std::string> exchange(const std::string& id) const;

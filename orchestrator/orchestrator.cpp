@@ -46,7 +46,7 @@ struct Orchestrator::Impl {
         actions(config, clock, board, authority, loop) {
     authority.start();
     server = std::make_unique<http::Server>(http::ServerOptions{config.orchestrator.listen, kApiThreads},
-                                            make_api({config, clock, board, authority, loop, actions, arbiter}));
+                                            make_api({config, clock, board, authority, loop, actions, arbiter, *producer}));
     loop.start();
     log::info("API on {}", server->endpoint().to_string());
   }

@@ -38,6 +38,11 @@ std::string names_of(const Relation& relation) {
 std::optional<std::string> exchange_id_in(std::string_view message) {
   const auto json = nlohmann::json::parse(message, nullptr, false);
   if (!json.is_object()) return std::nullopt;
+  // A repair by `phoenixctl resync` is no foreign write: it bears a name of its own.
+  if (const auto repair = json.find("resync"); repair != json.end() && repair->is_string()) {
+    auto name = "resync/" + repair->get<std::string>();
+    return name.size() > kMaxExchangeId ? std::nullopt : std::optional(std::move(name));
+  }
   const auto id = json.find("exchange_id");
   if (id == json.end() || !id->is_string()) return std::nullopt;
   auto text = id->get<std::string>();

@@ -22,9 +22,22 @@ LedgerComparison::Balance balance_from(const Json& json) {
   return {true, json.at("balance").get<std::string>(), json.at("currency").get<std::string>()};
 }
 
+const char* name_of(LedgerComparison::Cause cause) {
+  switch (cause) {
+    case LedgerComparison::Cause::resync:
+      return "resync";
+    case LedgerComparison::Cause::repair:
+      return "repair";
+    case LedgerComparison::Cause::sweep:
+      break;
+  }
+  return "sweep";
+}
+
 LedgerComparison::Cause cause_from(const std::string& text) {
   if (text == "sweep") return LedgerComparison::Cause::sweep;
   if (text == "resync") return LedgerComparison::Cause::resync;
+  if (text == "repair") return LedgerComparison::Cause::repair;
   throw Failure(invalid_input(fmt::format("cause has the unknown value '{}'", text)));
 }
 
@@ -33,7 +46,7 @@ LedgerComparison::Cause cause_from(const std::string& text) {
 std::string encode(const LedgerComparison& comparison) {
   const Json json{{"v", kVersion},
                   {"source",
-                   {{"kind", comparison.cause == LedgerComparison::Cause::sweep ? "sweep" : "resync"},
+                   {{"kind", name_of(comparison.cause)},
                     {"run", comparison.run},
                     {"account", comparison.account},
                     {"slice", comparison.slice}}},

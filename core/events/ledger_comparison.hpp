@@ -18,6 +18,7 @@ struct LedgerComparison {
   enum class Cause : std::uint8_t {
     sweep,   ///< found: a balance that differs from what the log says is a verdict
     resync,  ///< made equal by a person: the account begins anew with this difference
+    repair,  ///< a person is about to: what moves the account from here on proves nothing; no balances
   };
   struct Balance {
     bool exists = false;   ///< false: the ledger has no such account

@@ -16,6 +16,7 @@
 #include "orchestrator/cli/explain_view.hpp"
 #include "orchestrator/cli/gateway_commands.hpp"
 #include "orchestrator/cli/status_view.hpp"
+#include "orchestrator/cli/sweep_commands.hpp"
 #include "orchestrator/cli/table.hpp"
 #include "orchestrator/kill_switch.hpp"
 
@@ -274,6 +275,8 @@ int run_command(const Options& options, std::ostream& out, std::ostream& err) {
     if (command == "gateway reload") return gateway_reload(options, out, err);
     if (command == "gateway keys") return gateway_keys(options, out, err);
     if (command == "gateway complete") return gateway_complete(options, out, err);
+    if (command == "resync") return resync(options, out, err);
+    if (command == "sweep") return sweep(options, out, err);
     if (command == "config check") return config_check(options, out);
     return act(options, out, command);  // pause, resume, approve, reset, promote, retire
   } catch (const Failure& failure) {

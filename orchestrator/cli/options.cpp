@@ -85,6 +85,18 @@ const std::vector<Command>& commands() {
        {},
        {"reason"},
        "the key's data were brought over (KEY '*': all of the slice): BACKEND may serve it again"},
+      {"sweep",
+       {"[ID]"},
+       {"slice", "by"},
+       {"watch", "status", "cancel"},
+       {},
+       "compare both ledgers in full; --watch stays until it is over, --status lists, an ID shows one"},
+      {"resync",
+       {"KEY"},
+       {"slice", "from", "reason", "by"},
+       {"apply"},
+       {"slice", "reason"},
+       "bring one account over from the side that served its last write; shows what it would do unless --apply"},
       {"config check", {"FILE"}, {}, {}, {}, "validate a configuration"},
   };
   return kCommands;

@@ -39,14 +39,16 @@ void execute(const ScratchDatabase& database, const std::string& sql) {
 /// takes longer than most of these tests.
 struct Ledgers {
   explicit Ledgers(int rows) {
-    execute(legacy, fmt::format("CREATE SCHEMA legacy; CREATE TABLE legacy.accounts (id text PRIMARY KEY, balance "
-                                "numeric(18,2), currency text); "
-                                "INSERT INTO legacy.accounts SELECT 'acc-' || n, n::numeric / 100, 'EUR' FROM "
-                                "generate_series(1, {}) n",
-                                rows));
+    execute(
+        legacy,
+        fmt::format("CREATE SCHEMA legacy; CREATE TABLE legacy.accounts (id text PRIMARY KEY, n bigint UNIQUE, balance "
+                    "numeric(18,2), currency text); "
+                    "INSERT INTO legacy.accounts SELECT 'acc-' || n, n, n::numeric / 100, 'EUR' FROM "
+                    "generate_series(1, {}) n",
+                    rows));
     execute(modern, fmt::format("CREATE SCHEMA modern; CREATE TABLE modern.ledger_accounts (id varchar(40) PRIMARY "
-                                "KEY, minor bigint, currency "
-                                "char(3)); INSERT INTO modern.ledger_accounts SELECT 'acc-' || n, n, 'EUR' FROM "
+                                "KEY, n bigint UNIQUE, minor bigint, currency "
+                                "char(3)); INSERT INTO modern.ledger_accounts SELECT 'acc-' || n, n, n, 'EUR' FROM "
                                 "generate_series(1, {}) n",
                                 rows));
     config.legacy_db = {legacy.url(),
@@ -177,7 +179,7 @@ TEST_CASE("a sweep finds exactly what differs among 200,000 accounts that move")
       "DELETE FROM modern.ledger_accounts WHERE id = 'acc-77777'; UPDATE modern.ledger_accounts SET currency = 'USD' "
       "WHERE id = "
       "'acc-88888'; UPDATE modern.ledger_accounts SET minor = CASE id WHEN 'acc-500' THEN 501 ELSE 500 END WHERE id IN "
-      "('acc-500', 'acc-501'); INSERT INTO modern.ledger_accounts VALUES ('zzz-new', 5, 'EUR')");
+      "('acc-500', 'acc-501'); INSERT INTO modern.ledger_accounts VALUES ('zzz-new', 0, 5, 'EUR')");
   const std::set<std::string> wrong{"acc-10",    "acc-199999", "acc-99999", "acc-77777",
                                     "acc-88888", "acc-500",    "acc-501",   "zzz-new"};
   Writers writers(ledgers, kRows, {10, 199'999, 99'999, 77'777, 88'888, 500, 501});
@@ -216,6 +218,7 @@ TEST_CASE("a sweep that was killed goes on where it was, and one that lost its p
   execute(ledgers.modern,
           "UPDATE modern.ledger_accounts SET minor = minor + 1 WHERE id IN ('acc-1', 'acc-20000', 'acc-9999')");
   ledgers.config.sweep.chunk_rows = 500;
+  ledgers.config.legacy_db.sweep.key = ledgers.config.modern_db.sweep.key = "n";  // by number: 2 before 10
   const auto chunks = [&] {
     return ledgers.database.value("SELECT coalesce(progress->>'chunks', '0') FROM arbiter.sweeps");
   };
@@ -259,7 +262,8 @@ TEST_CASE("a sweep that was killed goes on where it was, and one that lost its p
   CHECK(run.sweep().progress.chunks == done);
   while (run.step()) {
   }
-  CHECK(published == std::set<std::string>{"acc-1", "acc-20000", "acc-9999"});
+  CHECK(published == std::set<std::string>{"1", "20000", "9999"});
+  CHECK(run.sweep().progress.chunks == 41);
   CHECK(run.sweep().progress.rows == std::array<std::int64_t, 2>{20'000, 20'000});
   CHECK_THROWS_AS(zombie.save(behind, {}, "running"), Failure);
 }

@@ -148,3 +148,26 @@ TEST_CASE("secrets: what is redacted, who may force a side, whose credentials a 
     CHECK_THAT(error_of(text), Catch::Contains(problem) && !Catch::Contains("s3cret"));
   }
 }
+
+TEST_CASE("a sweep needs a table on both sides and one slice; a repair its statements") {
+  const std::string ledgers =
+      "arbiter:\n"
+      "  legacy_db: {url: \"postgresql:///l\", balance_query: \"SELECT $1\", sweep: {table: accounts}}\n"
+      "  modern_db: {url: \"postgresql:///m\", balance_query: \"SELECT $1\"";
+  const auto config =
+      config::parse(ledgers + ", sweep: {table: t, balance: minor, scale: 2}, resync: {read: \"SELECT $1\"}}\n", "f")
+          .value();
+  CHECK(config.arbiter.sweep.slice == "default");
+  CHECK(config.arbiter.sweep.configured(config.arbiter.legacy_db, config.arbiter.modern_db));
+  CHECK(config.arbiter.modern_db.sweep.scale == 2);
+  CHECK(config.arbiter.modern_db.resync.url == "postgresql:///m");
+  CHECK(config.control_arbiter == config.arbiter.listen);
+  CHECK_THAT(error_of(ledgers + "}\n"), Catch::Contains("name a table on both sides"));
+  CHECK_THAT(error_of("slices: [{name: a}, {name: b}]\n" + ledgers + ", sweep: {table: t}}\n"),
+             Catch::Contains("there are several slices"));
+  CHECK_THAT(error_of(ledgers + ", sweep: {table: t}}\n  sweep: {slice: nope}\n"), Catch::Contains("no slice 'nope'"));
+  CHECK_THAT(error_of(ledgers + ", sweep: {table: t}, resync: {read: \"SELECT 1\"}}\n"),
+             Catch::Contains("the account as $1"));
+  CHECK_THAT(error_of(ledgers + ", sweep: {table: t}, resync: {apply: \"UPDATE $1\"}}\n"),
+             Catch::Contains("apply needs read"));
+}

@@ -269,6 +269,29 @@ TEST_CASE("keys can be named incomplete, listed, and said to be complete again")
   CHECK(sequencer.summary().incomplete_keys[1] == 0);
 }
 
+TEST_CASE("what is under way of one key can be asked, also where it is incomplete") {
+  Sequencer sequencer;
+  CHECK(sequencer.state_of_key("1").in_flight[0] == 0);
+  Probe write({"1"}, true), any({}, true);
+  CHECK(sequencer.admit(write.ticket) == Admission::granted);
+  CHECK(sequencer.state_of_key("1").in_flight[0] == 1);
+  sequencer.complete(write.ticket, ShadowNeed::send);
+  sequencer.mark_incomplete({"1"}, Side::modern);
+  const auto behind = sequencer.state_of_key("1");
+  CHECK(behind.in_flight[0] == 0);
+  CHECK(behind.behind[1] == 1);
+  CHECK(behind.incomplete[1]);
+  sequencer.shadow_done(write.ticket, ShadowResult::applied);
+  CHECK(sequencer.state_of_key("1").behind[1] == 0);
+  any.ticket.any_key = true;
+  CHECK(sequencer.admit(any.ticket) == Admission::granted);
+  CHECK(sequencer.state_of_key("1").in_flight[0] == 1);
+  sequencer.abandon(any.ticket);
+  sequencer.mark_incomplete(kEveryKey, Side::legacy);
+  CHECK(sequencer.state_of_key("2").incomplete[0]);
+  CHECK_FALSE(sequencer.state_of_key("1").incomplete[0]);
+}
+
 TEST_CASE("a write of unknown keys overlaps everything that is in flight with it") {
   Sequencer sequencer;
   Probe before({"1"}, false), any({}, true), during({"2"}, false), after({"1"}, false);

@@ -3,6 +3,7 @@
 #include "orchestrator/cli/cause_view.hpp"
 #include "orchestrator/cli/explain_view.hpp"
 #include "orchestrator/cli/status_view.hpp"
+#include "orchestrator/cli/sweep_view.hpp"
 #include "orchestrator/cli/table.hpp"
 #include "orchestrator/status_document.hpp"
 #include "rollout_fixture.hpp"
@@ -162,4 +163,21 @@ TEST_CASE("groups are sentences, each with an exchange to look at") {
         "0190\n");
   CHECK(render_groups(R"({"groups":[]})") == "no mismatches\n");
   CHECK(render_groups("[]") == "no mismatches\n");
+}
+
+TEST_CASE("a sweep shows how far it is, what it cost and what it found") {
+  const std::string sweep =
+      R"({"id":3,"slice":"payments","state":"running","problem":"","progress":{"scanned":false,"chunks":2,)"
+      R"("estimated_rows":1000,"rows":[200,199],"sums":["10.5","10.4"],"database_us":[250000,0],"found":{"busy":1}}})";
+  CHECK(render_sweep_line(sweep) == "sweep 3: running, 200 of about 1000 rows; found 1 busy");
+  const std::string all = render_sweep(
+      R"({"sweep":)" + sweep +
+      R"(,"accounts":[{"account":"a\u001b","state":"busy","legacy_balance":"1","legacy_currency":"EUR","tries":3}]})");
+  CHECK_THAT(all, Catch::Contains("legacy  200 rows, sum of balances 10.5") &&
+                      Catch::Contains("0.25 s of its database") && Catch::Contains("1 EUR") &&
+                      Catch::Contains("no account") && !Catch::Contains("\x1b"));
+  CHECK(render_sweeps(R"({"sweeps":[]})") == "no sweeps\n");
+  CHECK_THAT(render_resync(R"({"key":"7","slice":"p","from":"legacy","legacy":"1","modern":"2","equal":false,)"
+                           R"("at_rest":true,"applied":false})"),
+             Catch::Contains("nothing was changed; --apply brings it over"));
 }
