@@ -16,6 +16,18 @@ namespace {
 
 constexpr const char* kSlice = "{name: s, stage: bypass}";
 
+/// Whether a connection to the port of this machine is open on the side that made it: its peer's end may be on its way
+/// for as long as an acknowledgement may be delayed.
+bool is_connected_to(std::uint16_t port) {
+  std::ifstream sockets("/proc/net/tcp");
+  std::string line;
+  const std::string open = fmt::format(" 0100007F:{:04X} 01 ", port);
+  while (std::getline(sockets, line)) {
+    if (line.find(open) != std::string::npos) return true;
+  }
+  return false;
+}
+
 struct TlsFiles {
   TempDir dir;
   CertificateAuthority ca{dir.path(), "ca"};
@@ -125,8 +137,10 @@ TEST_CASE("TLS: connections are verified, reused and carry requests both ways") 
   CHECK(core.connections() == 1);
   CHECK(core.seen().back().body == big);
   CHECK(core.server_names() == std::vector<std::string>{"core.bank.test"});
+  CHECK(is_connected_to(core.port()));
   core.refuse();
   core.back();
+  CHECK(poll_until([&] { return !is_connected_to(core.port()); }, std::chrono::seconds(5)));
   CHECK(client.exchange(post("/free/x", "{}")).status == 200);
   CHECK(core.connections() == 2);
 }
