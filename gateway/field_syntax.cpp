@@ -31,13 +31,14 @@ constexpr auto kTargetCharacter = [] {
   return table;
 }();
 
-bool is_registered_name(std::string_view text) {
+// Where the registered name that `text` begins with ends.
+std::size_t registered_name_end(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (kNameCharacter[static_cast<unsigned char>(text[i])]) continue;
-    if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+    if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return i;
     i += 2;
   }
-  return true;
+  return text.size();
 }
 
 bool is_ipv6(std::string_view text) {
@@ -73,16 +74,17 @@ bool is_target(std::string_view text) {
 }
 
 bool is_host(std::string_view text) {
-  std::size_t end = std::min(text.find(':'), text.size());
+  std::size_t end = 0;
   if (text.starts_with('[')) {
     const std::size_t bracket = text.find(']');
     if (bracket == std::string_view::npos || !is_ipv6(text.substr(1, bracket - 1))) return false;
     end = bracket + 1;
-  } else if (!is_registered_name(text.substr(0, end))) {
-    return false;
+  } else {
+    end = registered_name_end(text);
   }
   const std::string_view port = text.substr(end);
-  return port.empty() || (port.front() == ':' && std::all_of(port.begin() + 1, port.end(), is_digit));
+  if (port.empty()) return true;
+  return port.front() == ':' && std::all_of(port.begin() + 1, port.end(), [](char c) { return is_digit(c); });
 }
 
 std::string_view trim(std::string_view text) {

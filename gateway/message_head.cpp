@@ -22,6 +22,10 @@ constexpr HeadError bad(std::string_view reason) {
 
 // "HTTP/1.1" or "HTTP/1.0"; 505 for another version that is well-formed.
 std::optional<HeadError> parse_version(std::string_view text, int& minor) {
+  if (text == "HTTP/1.1") {
+    minor = 1;
+    return std::nullopt;
+  }
   if (text.size() != 8 || !text.starts_with("HTTP/") || text[6] != '.' || text[5] < '0' || text[5] > '9' ||
       text[7] < '0' || text[7] > '9') {
     return bad("the version is not HTTP/x.y");
@@ -174,7 +178,9 @@ std::optional<HeadError> parse_request_head(std::string_view text, RequestHead& 
   out.max_forwards.reset();
   const std::string_view line = take_line(text);
   const std::size_t first = line.find(' ');
-  const std::size_t last = line.rfind(' ');
+  constexpr std::size_t kVersionBytes = 8;  // of every version that is accepted: mostly no search is needed
+  const bool usual = line.size() > kVersionBytes && line[line.size() - kVersionBytes - 1] == ' ';
+  const std::size_t last = usual ? line.size() - kVersionBytes - 1 : line.rfind(' ');
   if (first == std::string_view::npos || first == last) return bad("the request line is not METHOD TARGET VERSION");
   out.method = line.substr(0, first);
   out.target = line.substr(first + 1, last - first - 1);

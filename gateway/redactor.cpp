@@ -49,9 +49,11 @@ Redactor::Redactor(const config::GatewayConfig::Redact& config)
 bool Redactor::is_secret(const HeaderField& field) const {
   constexpr FieldSet kSecret(FieldId::authorization, FieldId::proxy_authorization, FieldId::cookie,
                              FieldId::set_cookie);
-  return kSecret.has(field.id) || std::any_of(headers_.begin(), headers_.end(), [&](const std::string& name) {
-           return equals_ignoring_case(field.name, name);
-         });
+  if (kSecret.has(field.id)) return true;
+  for (const auto& name : headers_) {
+    if (equals_ignoring_case(field.name, name)) return true;
+  }
+  return false;
 }
 
 void Redactor::headers(const MessageHead& head, BasicHeaderList<std::string_view>& out, ReplacedTexts& replaced) const {

@@ -24,23 +24,24 @@ std::string_view path_of(std::string_view target) {
   return target.substr(0, target.find('?'));
 }
 
-// Walks template and path side by side; `visit(segment of the template, segment of the path)` may refuse.
+// Walks template and path side by side; `visit(placeholder, segment of the path)` may refuse.
 template <class Visit>
 bool walk(const std::vector<std::string>& segments, bool prefix, std::string_view path, Visit visit) {
   if (path.empty() || path.front() != '/') return false;
   path.remove_prefix(1);
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    const std::size_t slash = path.find('/');
-    if (!visit(segments[i], path.substr(0, slash))) return false;
+    std::size_t end = segments[i].size();
+    if (is_placeholder(segments[i])) {
+      end = std::min(path.find('/'), path.size());
+      if (!visit(segments[i], path.substr(0, end))) return false;
+    } else if (!path.starts_with(segments[i]) || (end < path.size() && path[end] != '/')) {
+      return false;
+    }
     const bool last = i + 1 == segments.size();
-    if (slash == std::string_view::npos) return last && !prefix;
-    path.remove_prefix(slash + 1);
+    if (end == path.size()) return last && !prefix;
+    path.remove_prefix(end + 1);
   }
   return prefix;
-}
-
-bool matches_segment(const std::string& segment, std::string_view actual) {
-  return is_placeholder(segment) ? !actual.empty() : segment == actual;
 }
 
 // One account must not have two keys: %37 and 7 are the same. Broken escapes make the key unavailable.
@@ -68,8 +69,7 @@ std::optional<std::string> path_key(const std::vector<std::string>& segments, bo
                                     const std::string& name) {
   std::optional<std::string> found;
   walk(segments, prefix, path, [&](const std::string& segment, std::string_view actual) {
-    if (is_placeholder(segment) && std::string_view(segment).substr(1, segment.size() - 2) == name)
-      found = percent_decoded(actual);
+    if (std::string_view(segment).substr(1, segment.size() - 2) == name) found = percent_decoded(actual);
     return true;
   });
   return found;
@@ -172,7 +172,8 @@ const Route& RouteTable::match(std::string_view method, std::string_view target)
     const Route& route = routes_[i];
     const auto& methods = route.config.methods;
     if (!methods.empty() && std::find(methods.begin(), methods.end(), method) == methods.end()) continue;
-    if (walk(route.segments_, route.prefix_, path, matches_segment)) return route;
+    const auto is_there = [](const std::string&, std::string_view actual) { return !actual.empty(); };
+    if (walk(route.segments_, route.prefix_, path, is_there)) return route;
   }
   return routes_.front();
 }

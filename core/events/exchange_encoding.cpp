@@ -25,6 +25,7 @@ class JsonWriter {
   JsonWriter(std::string& out, std::size_t reserved) : out_(out) {
     out_.resize(std::max(out_.capacity(), kFirstBytes));
     cursor_.at = out_.data() + reserved;
+    end_ = out_.data() + out_.size();
   }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(cursor_.at - out_.data()); }
 
@@ -46,7 +47,8 @@ class JsonWriter {
   }
   template <std::size_t N>
   void text(const char (&name)[N], std::string_view value) {
-    key(name);
+    ensure(escaped_bytes(value) + kPieceBytes);
+    put_key(name);
     string(value);
   }
   template <std::size_t N>
@@ -72,29 +74,35 @@ class JsonWriter {
     key(name);
     cursor_.text("true");
   }
-  void element(std::string_view value) {
-    ensure(kPieceBytes);
-    separate();
-    string(value);
+  /// An array of two strings.
+  void pair(std::string_view first, std::string_view second) {
+    ensure(escaped_bytes(first) + escaped_bytes(second) + kPieceBytes);
+    begin_pair(first);
+    string(second);
+    cursor_.character(']');
   }
-  void element(std::uint64_t value) {
-    ensure(kPieceBytes);
-    separate();
-    cursor_.number(value);
+  void pair(std::string_view first, std::uint64_t second) {
+    ensure(escaped_bytes(first) + kPieceBytes);
+    begin_pair(first);
+    cursor_.number(second);
+    cursor_.character(']');
   }
 
  private:
   static constexpr std::size_t kFirstBytes = 2048;
-  static constexpr std::size_t kPieceBytes = 96;  // a name or a word with its punctuation, a number, quotes
+  static constexpr std::size_t kPieceBytes = 96;  // a name with its punctuation and a word or a number, brackets, and
+                                                  // what copy_until() may overwrite
   static constexpr std::size_t kEscapeBytes = 6;  // \u00XX
 
+  static std::size_t escaped_bytes(std::string_view value) { return kEscapeBytes * value.size(); }
   void ensure(std::size_t bytes) {
-    if (out_.size() - size() < bytes) grow(bytes);
+    if (static_cast<std::size_t>(end_ - cursor_.at) < bytes) grow(bytes);
   }
   void grow(std::size_t bytes) {
     const std::size_t used = size();
     out_.resize(std::max(used + bytes, 2 * out_.size()));
     cursor_.at = out_.data() + used;
+    end_ = out_.data() + out_.size();
   }
   void separate() {
     if (!first_) cursor_.character(',');
@@ -104,20 +112,30 @@ class JsonWriter {
     cursor_.character(bracket);
     first_ = true;
   }
+  void begin_pair(std::string_view first) {
+    separate();
+    cursor_.character('[');
+    string(first);
+    cursor_.character(',');
+  }
   // Leaves room for a word or a number.
   template <std::size_t N>
   void key(const char (&name)[N]) {
     ensure(kPieceBytes);
+    put_key(name);
+  }
+  template <std::size_t N>
+  void put_key(const char (&name)[N]) {
     separate();
     cursor_.character('"');
     cursor_.text({name, N - 1});
     cursor_.text("\":");
   }
+  // The caller has made room.
   void string(std::string_view value) {
     const auto is_escaped = [](auto byte) {
       return (byte < kSpace) | (byte >= kDelete) | (byte == kQuote) | (byte == kBackslash);
     };
-    ensure(kEscapeBytes * value.size() + kPieceBytes);
     cursor_.character('"');
     const char* at = value.data();
     const char* const end = at + value.size();
@@ -139,6 +157,7 @@ class JsonWriter {
 
   std::string& out_;
   TextCursor cursor_;
+  const char* end_ = nullptr;
   bool first_ = true;
 };
 
@@ -146,12 +165,7 @@ template <class Text>
 void write_headers(JsonWriter& json, const BasicHeaderList<Text>& headers) {
   if (headers.empty()) return;
   json.open("headers", '[');
-  for (const auto& [name, value] : headers) {
-    json.open('[');
-    json.element(std::string_view(name));
-    json.element(std::string_view(value));
-    json.close(']');
-  }
+  for (const auto& [name, value] : headers) json.pair(name, std::string_view(value));
   json.close(']');
 }
 
@@ -189,12 +203,7 @@ void write_header(JsonWriter& json, const BasicExchangeEvent<Text>& event, bool 
   json.text("target", event.target);
   json.flag("write", event.write);
   json.open("keys", '[');
-  for (const auto& key : event.keys) {
-    json.open('[');
-    json.element(std::string_view(key.key));
-    json.element(key.sequence);
-    json.close(']');
-  }
+  for (const auto& key : event.keys) json.pair(key.key, key.sequence);
   json.close(']');
   json.word("target_side", to_string(event.target_side));
   json.word("serving_side", to_string(event.serving_side));

@@ -21,6 +21,7 @@ SqliteDatabase::SqliteDatabase(const std::string& path, std::chrono::millisecond
   sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
   // FULL: an acknowledged record survives power loss, so that no offset is ever given twice.
   execute("PRAGMA synchronous=FULL");
+  execute("PRAGMA wal_autocheckpoint=256");  // pages, of 16 KiB in a log of this release: the write-ahead log has 4 MiB
 }
 
 void SqliteDatabase::execute(const char* sql) {
