@@ -23,6 +23,7 @@ bool grow_scale(AccountState& account, int scale) {
   for (auto& balance : account.balance) {
     if (balance) amounts.push_back(&*balance);
   }
+  account.postings.collect_amounts(amounts);
   std::int64_t unused = 0;
   for (const auto* amount : amounts) {
     if (__builtin_mul_overflow(*amount, factor, &unused)) return false;
@@ -58,6 +59,7 @@ json to_json(const AccountState& a) {
     j["suspicion"] = {a.suspicion->difference, a.suspicion->read_at_us, a.suspicion->covers_us, a.suspicion->detail,
                       a.suspicion->positioned};
   }
+  if (!a.postings.empty()) j["postings"] = encode(a.postings);
   if (a.sealed) j["sealed"] = {a.sealed->verdict_id, a.sealed->read_at_us, a.sealed->rung};
   return j;
 }
@@ -124,9 +126,10 @@ std::optional<std::int64_t> AccountState::amount(const Decimal& value) {
 
 std::int64_t AccountState::gap_minor() const {
   const int digits = currency.empty() ? 2 : minor_unit_digits(currency);
-  if (digits >= scale) return gap * power_of_ten(digits - scale);
+  const std::int64_t apart = wrapping_sub(gap, postings.carry);
+  if (digits >= scale) return apart * power_of_ten(digits - scale);
   const std::int64_t unit = power_of_ten(scale - digits);
-  return gap / unit + (gap % unit > 0 ? 1 : gap % unit < 0 ? -1 : 0);
+  return apart / unit + (apart % unit > 0 ? 1 : apart % unit < 0 ? -1 : 0);
 }
 
 std::string encode(const AccountState& account) {
@@ -156,6 +159,7 @@ Result<AccountState> decode_account_state(std::string_view text) {
     if (j.contains("legacy")) a.balance[0] = j["legacy"].get<std::int64_t>();
     if (j.contains("modern")) a.balance[1] = j["modern"].get<std::int64_t>();
     read_open_parts(j, a);
+    if (j.contains("postings")) a.postings = decode_posting_state(j["postings"].get<std::string>()).value();
     return a;
   } catch (const std::exception& e) {
     return invalid_input(fmt::format("account state: {}", e.what()));

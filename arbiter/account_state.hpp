@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arbiter/key_writers.hpp"
+#include "arbiter/posting_state.hpp"
 #include "core/events/control_events.hpp"
 #include "core/model/decimal.hpp"
 #include "core/model/result.hpp"
@@ -71,6 +72,7 @@ struct AccountState {
   std::array<std::optional<std::int64_t>, 2> balance;  ///< last known, by side
   std::optional<Suspicion> suspicion;
   std::optional<SealedDifference> sealed;
+  PostingState postings;  ///< where both ledgers' change streams are read; empty in query mode
 
   static constexpr std::size_t kReadingsKept = 4;
   static constexpr std::size_t kIncarnationsKept = 4;
@@ -82,7 +84,8 @@ struct AccountState {
   void advance_sequence(const std::string& incarnation, std::uint64_t next);
   /// The amount in this account's units, growing the scale where the amount needs it; nothing when it does not fit.
   std::optional<std::int64_t> amount(const Decimal& value);
-  /// The gap in minor units of the account's currency (finer digits are rounded away from zero: drift never hides).
+  /// The gap beyond what was accepted, in minor units of the account's currency (finer digits are rounded away from
+  /// zero: drift never hides).
   [[nodiscard]] std::int64_t gap_minor() const;
   [[nodiscard]] std::string format(std::int64_t amount) const { return format_minor(amount, scale); }
 };

@@ -56,6 +56,7 @@ CoreBook::CoreBook(const config::Config& config, CoreState& state)
       open_exchanges(std::move(state.open)),
       counters(std::move(state.counters)),
       rejected(std::move(state.rejected)),
+      decided(std::move(state.decided)),
       config_(config) {
   for (auto& [name, account] : state.accounts) {
     accounts.emplace(name, std::move(account));
@@ -90,6 +91,7 @@ void CoreBook::forget_old_ids() {
   while (!seen_order.empty() && (seen_order.size() > DecisionCore::kRememberIds ||
                                  seen_order.front().first < event_time_us - DecisionCore::kRememberIdsUs)) {
     seen.erase(seen_order.front().second);
+    if (!decided.empty()) decided.erase(seen_order.front().second);
     seen_order.pop_front();
   }
 }
@@ -154,20 +156,21 @@ OpenExchange CoreBook::close(const std::string& exchange_id) {
   return std::move(node.mapped());
 }
 
-void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail,
-                      const Compared& compared) {
+CoreBook::Counted CoreBook::count_decision(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail,
+                                           const Compared& compared) {
   count(exchange.slice, exchange.route, exchange.rung, std::string(to_string(verdict)));
   auto& evidence = window(exchange.slice);
-  const bool current = evidence.enter(exchange.rung);
-  if (current) {
+  Counted counted{evidence.enter(exchange.rung), false};
+  if (counted.current) {
     const bool served = exchange.serving.status >= 200 && exchange.serving.status < 300;
     const std::string unit = unit_of(exchange);
     if (evidence.decided({verdict, exchange.write, served, unit, exchange.exchange_id})) {
       changes.units.emplace_back(exchange.slice, exchange.rung, unit);
+      counted.first = true;
     }
     changes.slices.insert(exchange.slice);
   }
-  if (verdict == Verdict::match) return;
+  if (verdict == Verdict::match) return counted;
   VerdictEvent event;
   event.exchange_id = exchange.exchange_id;
   event.account = exchange.keys.empty() ? "" : exchange.keys.front().key;
@@ -178,8 +181,9 @@ void CoreBook::decide(const ExchangeEvent& exchange, Verdict verdict, const std:
   event.event_time_us = exchange.completed_at_us;
   event.rung = exchange.rung;
   changes.verdicts.push_back({exchange.exchange_id, std::move(event)});
-  if (current && evidence.keep_evidence())
-    changes.evidence.push_back({exchange, compared.legacy, compared.modern, compared.differences});
+  if (counted.current && evidence.keep_evidence())
+    changes.evidence.push_back({exchange, compared.legacy, compared.modern, compared.differences, compared.postings});
+  return counted;
 }
 
 void CoreBook::decide_account(const std::string& account, const Finding& finding) {
@@ -197,8 +201,42 @@ void CoreBook::decide_account(const std::string& account, const Finding& finding
   changes.verdicts.push_back({finding.verdict_id, std::move(event)});
 }
 
-void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung) {
-  count(accounts[account].slice, "", rung, std::string(to_string(Verdict::mismatch)), -1);
+void CoreBook::revise(const std::string& exchange_id, const DecidedExchange& was, Verdict before, Verdict now,
+                      const std::string& detail) {
+  count(was.slice, was.route, was.rung, std::string(to_string(before)), -1);
+  count(was.slice, was.route, was.rung, std::string(to_string(now)));
+  auto& evidence = window(was.slice);
+  if (was.current && evidence.state().rung == was.rung) {
+    evidence.revise(before, {now, was.write, was.served, "", exchange_id}, was.first);
+    changes.slices.insert(was.slice);
+  }
+  VerdictEvent event;
+  event.exchange_id = exchange_id;
+  event.account = was.account;
+  event.slice = was.slice;
+  event.route = was.route;
+  event.verdict = now;
+  event.detail = fmt::format("{} (was {})", detail, to_string(before));
+  event.event_time_us = was.completed_at_us;
+  event.rung = was.rung;
+  changes.verdicts.push_back({exchange_id, std::move(event)});
+}
+
+void CoreBook::note_unpaired(const std::string& account, const std::string& detail) {
+  const AccountState& state = accounts[account];
+  (void)detail;
+  count(state.slice, "", window(state.slice).state().rung, "foreign_unpaired");
+}
+
+void CoreBook::mark_open(const std::string& exchange_id, std::uint64_t mark) {
+  const auto at = open_exchanges.find(exchange_id);
+  if (at == open_exchanges.end()) return;
+  at->second.mark = mark;
+  changes.open.insert(exchange_id);
+}
+
+void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung, Verdict verdict) {
+  count(accounts[account].slice, "", rung, std::string(to_string(verdict)), -1);
   changes.retracted.push_back(verdict_id);
 }
 
@@ -224,11 +262,12 @@ void CoreBook::update_drift(const std::string& name) {
   // A currency that was seen has a sum, also where nothing is missing: no sum means "not known".
   if (!account.currency.empty()) drift_sums.try_emplace({account.slice, account.currency}, 0);
   const auto known = drift.find(name);
-  if (known == drift.end() && account.gap == 0) return;
+  const bool apart = account.gap != account.postings.carry;
+  if (known == drift.end() && !apart) return;
   if (known != drift.end()) {
     drift_sums[{known->second.slice, known->second.currency}] -= std::abs(known->second.gap_minor);
     changes.slices.insert(known->second.slice);
-    if (account.gap == 0) {
+    if (!apart) {
       drift.erase(known);
       return;
     }

@@ -38,10 +38,26 @@ class CoreBook {
     std::string legacy, modern;  ///< balances as text
     std::vector<ValueDifference> differences{};
     std::string undecided{};  ///< why something other than the balance could not be compared
+    std::vector<AccountPosting> postings{};
   };
-  void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Compared& compared);
+  struct Counted {
+    bool current = false;  ///< the exchange is of the present rung
+    bool first = false;    ///< of its unit
+  };
+  void decide(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail, const Compared& compared) {
+    count_decision(exchange, verdict, detail, compared);
+  }
+  Counted count_decision(const ExchangeEvent& exchange, Verdict verdict, const std::string& detail,
+                         const Compared& compared);
   void decide_account(const std::string& account, const Finding& finding);
-  void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung);
+  void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung,
+               Verdict verdict = Verdict::mismatch);
+  /// A late posting changed the verdict of a decided exchange.
+  void revise(const std::string& exchange_id, const DecidedExchange& was, Verdict before, Verdict now,
+              const std::string& detail);
+  /// A change without an exchange that no counterpart came for.
+  void note_unpaired(const std::string& account, const std::string& detail);
+  void mark_open(const std::string& exchange_id, std::uint64_t mark);
   void confirm(const std::string& slice, int count, const std::string& detail);
 
   /// Brings drift up to date with the accounts touched by the current record.
@@ -58,6 +74,7 @@ class CoreBook {
   std::unordered_set<std::string> seen;
   std::map<CounterKey, std::int64_t> counters;
   std::map<std::string, std::uint64_t> rejected;
+  std::unordered_map<std::string, DecidedExchange> decided;  ///< of those seen; where change streams are read
   std::unordered_map<std::string, DriftEntry> drift;
   std::map<std::pair<std::string, std::string>, std::int64_t> drift_sums;  ///< slice, currency -> Σ |gap|
   std::set<std::pair<std::int64_t, std::string>> open_by_age;

@@ -6,6 +6,7 @@
 #include "arbiter/core_book.hpp"
 #include "arbiter/exchange_judge.hpp"
 #include "arbiter/exchange_order.hpp"
+#include "arbiter/state_judge.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -28,7 +29,7 @@ std::int64_t microseconds_of(std::chrono::milliseconds time) {
 }  // namespace
 
 struct DecisionCore::Impl {
-  Impl(const config::Config& config, CoreState state)
+  Impl(const config::Config& config, CoreState state, AcceptedChangePolicy* policy)
       : settings(config),
         ledgers(has_ledgers(config)),
         settle_us(microseconds_of(config.arbiter.settle)),
@@ -38,6 +39,13 @@ struct DecisionCore::Impl {
     // A shadow leg may be on its way for as long as the gateway waits for an answer; nothing is missing before that.
     times.absence_us = settle_us + microseconds_of(config.gateway.timeouts.response);
     note_settled();
+    if (config.arbiter.state_source != config::StateSource::query) {
+      streams = std::make_unique<StateJudge>(settings, book, policy, times.absence_us, std::move(state.ledger),
+                                             state.positions);
+      book.changes = {};
+      book.touched.clear();
+      return;
+    }
     for (const auto& [id, open] : book.open_exchanges) {
       if (open.waiting) {
         index_waiting(read_exchange(open.frame).value(), open.since_us);
@@ -59,12 +67,38 @@ struct DecisionCore::Impl {
       take_exchange(record);
     } else if (record.topic == topics::kGatewayStatus) {
       take_gateway_status(record);
+    } else if (streams) {
+      book.reject(record, "a record that nobody decoded (arbiter.state_source)");
     } else {
       take_balance_reading(record);
     }
-    pass_time();
-    for (const auto& name : book.touched) note_wanted(name);
+    finish(record);
+  }
+
+  void apply_state(const StateRecord& record, const LogRecord& where) {
+    ++book.changes.records;
+    if (streams) streams->apply(record, where, moment(where));
+    finish(where);
+  }
+
+  /// What follows every record.
+  void finish(const LogRecord& record) {
+    if (streams) {
+      streams->pass_time(moment(record), settled_until_us());
+    } else {
+      pass_time();
+      for (const auto& name : book.touched) note_wanted(name);
+    }
     book.note_drift();
+  }
+
+  [[nodiscard]] Moment moment(const LogRecord& record) const {
+    return {book.event_time_us, record.timestamp_ms * 1'000};
+  }
+
+  /// No exchange received before is still to come. Without heartbeats: when it is older than any leg can take.
+  [[nodiscard]] std::int64_t settled_until_us() const {
+    return std::min(times.settled_until_us, heartbeats.empty() ? book.event_time_us - times.absence_us : INT64_MAX);
   }
 
   // ---- exchanges, in the order of their keys ----
@@ -81,6 +115,7 @@ struct DecisionCore::Impl {
     if (!book.remember(exchange->exchange_id)) return;  // delivered twice
     book.receive(*exchange);
     book.note_writers(*exchange);
+    if (streams) return streams->judge(*exchange, record.value, record.offset, moment(record));
     if (must_wait(*exchange)) return hold(*exchange, record.value);
     judge_and_release(std::move(*exchange), record.value);
     while (order.full()) release(order.oldest());
@@ -269,20 +304,41 @@ struct DecisionCore::Impl {
   std::multimap<std::int64_t, std::string> deadlines;          // event time -> open exchange
   std::multimap<std::int64_t, std::string> account_deadlines;  // event time -> account with a held difference
   std::map<std::string, bool> wanted;
+  std::unique_ptr<StateJudge> streams;  // instead of `judge`, where both ledgers' change streams are read
 };
 
-DecisionCore::DecisionCore(const config::Config& config, CoreState state)
-    : impl_(std::make_unique<Impl>(config, std::move(state))) {}
+DecisionCore::DecisionCore(const config::Config& config, CoreState state, AcceptedChangePolicy* policy)
+    : impl_(std::make_unique<Impl>(config, std::move(state), policy)) {}
 DecisionCore::~DecisionCore() = default;
 
 void DecisionCore::apply(const LogRecord& record) {
   impl_->apply(record);
 }
+void DecisionCore::apply_state(const StateRecord& record, const LogRecord& where) {
+  impl_->apply_state(record, where);
+}
+
+void DecisionCore::rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances) {
+  if (!impl_->streams) return;
+  impl_->streams->rebase(account, balances, {impl_->book.event_time_us, 0});
+  impl_->book.note_drift();
+}
+
+const DecidedExchange* DecisionCore::decided(const std::string& exchange_id) const {
+  const auto at = impl_->book.decided.find(exchange_id);
+  return at == impl_->book.decided.end() ? nullptr : &at->second;
+}
+
+LedgerState DecisionCore::ledger() const {
+  return impl_->streams ? impl_->streams->ledger().state() : LedgerState{};
+}
+
 CoreChanges DecisionCore::take_changes() {
   return std::exchange(impl_->book.changes, {});
 }
 
 void DecisionCore::note_lost_records() {
+  if (impl_->streams) return impl_->streams->note_lost({impl_->book.event_time_us, 0});
   for (auto& [name, account] : impl_->book.accounts) {
     note_lost(account, impl_->book.exchange_time_us);
     impl_->book.changes.accounts.insert(name);

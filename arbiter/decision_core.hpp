@@ -14,7 +14,10 @@
 #include <tuple>
 #include <vector>
 
+#include "arbiter/accepted_change_policy.hpp"
 #include "arbiter/account_state.hpp"
+#include "arbiter/posting_facts.hpp"
+#include "arbiter/posting_ledger.hpp"
 #include "arbiter/response_differ.hpp"
 #include "arbiter/score_window.hpp"
 #include "core/events/event_log.hpp"
@@ -35,6 +38,7 @@ struct Evidence {
   std::string legacy_balance;  ///< as text; empty when the answer stated none
   std::string modern_balance;
   std::vector<ValueDifference> differences;
+  std::vector<AccountPosting> postings;  ///< of every account it touched, where change streams are read
 };
 
 /// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key.
@@ -61,6 +65,8 @@ struct OpenExchange {
   bool late = false;
   std::int64_t since_us = 0;  ///< event time
   std::string frame;          ///< as it came from the log
+  std::int64_t offset = -1;   ///< of its event
+  std::uint64_t mark = 0;     ///< what it waits for on its account (posting_ledger); 0: nothing yet
 };
 
 /// Everything one batch changes; written in one transaction.
@@ -73,6 +79,7 @@ struct CoreChanges {
   std::set<std::string> accounts;
   std::set<std::string> slices;
   std::vector<std::pair<std::int64_t, std::string>> seen;                  ///< event time, exchange id
+  std::set<std::string> decided;                                           ///< ids whose DecidedExchange changed
   std::set<std::string> open;                                              ///< ids whose OpenExchange appeared or went
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
@@ -81,7 +88,8 @@ struct CoreChanges {
   /// True when nothing but positions has to be written.
   [[nodiscard]] bool empty() const {
     return verdicts.empty() && retracted.empty() && evidence.empty() && split_keys.empty() && counters.empty() &&
-           accounts.empty() && slices.empty() && seen.empty() && open.empty() && units.empty() && rejected.empty();
+           accounts.empty() && slices.empty() && seen.empty() && decided.empty() && open.empty() && units.empty() &&
+           rejected.empty();
   }
 };
 
@@ -106,13 +114,16 @@ struct CoreState {
   std::vector<std::pair<std::string, std::string>> units;  ///< slice, unit (of the window's rung)
   std::vector<std::pair<std::int64_t, std::string>> seen;  ///< event time, id; ascending
   std::map<CounterKey, std::int64_t> counters;
-  std::map<std::string, std::uint64_t> rejected;  ///< by topic
-  std::map<std::string, Heartbeat> heartbeats;    ///< by gateway
+  std::map<std::string, std::uint64_t> rejected;             ///< by topic
+  std::map<std::string, Heartbeat> heartbeats;               ///< by gateway
+  std::unordered_map<std::string, DecidedExchange> decided;  ///< where change streams are read
+  LedgerState ledger;
 };
 
 class DecisionCore {
  public:
-  DecisionCore(const config::Config& config, CoreState state);
+  /// `policy` is asked about differences where change streams are read; nullptr: nothing is accepted.
+  DecisionCore(const config::Config& config, CoreState state, AcceptedChangePolicy* policy = nullptr);
   ~DecisionCore();
   DecisionCore(const DecisionCore&) = delete;
   DecisionCore& operator=(const DecisionCore&) = delete;
@@ -120,6 +131,11 @@ class DecisionCore {
   /// Takes the next record of `shadow-requests`, `db-state-updates` or `gateway-status`. Never fails: what cannot be
   /// read is set aside.
   void apply(const LogRecord& record);
+  /// What a record of `db-state-updates` (or of a Debezium topic) says, where state_source is not `query`.
+  void apply_state(const StateRecord& record, const LogRecord& where);
+  /// Both ledgers were compared as a whole: the account's balances at the present place of both streams (absent: as the
+  /// stream tells it). What was unknown of the account is known again.
+  void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances);
   /// Retention of the log passed this reader: what was lost may have moved any account.
   void note_lost_records();
   /// What changed since the last call.
@@ -131,6 +147,10 @@ class DecisionCore {
   [[nodiscard]] const std::map<std::string, Heartbeat>& heartbeats() const;
   [[nodiscard]] const AccountState& account(const std::string& name) const;
   [[nodiscard]] const WindowState& window(const std::string& slice) const;
+  /// nullptr in query mode, and for what was not seen or is forgotten.
+  [[nodiscard]] const DecidedExchange* decided(const std::string& exchange_id) const;
+  /// Where both change streams stand; the default in query mode.
+  [[nodiscard]] LedgerState ledger() const;
   /// nullptr when it is no longer open.
   [[nodiscard]] const OpenExchange* open(const std::string& exchange_id) const;
   /// Event time of the earliest id still remembered.

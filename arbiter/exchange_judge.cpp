@@ -26,15 +26,6 @@ bool may_have_applied(const LegRecord& leg) {
   }
 }
 
-std::string leg_problem(const ExchangeEvent& exchange) {
-  if (exchange.dropped == kLostWithGateway) return "lost with its gateway: what became of its legs is not known";
-  if (!exchange.dropped.empty()) return "shadow leg dropped: " + exchange.dropped;
-  const bool serving = exchange.serving.outcome != LegOutcome::ok;
-  const auto outcome = serving ? exchange.serving.outcome : exchange.shadow.outcome;
-  const Side side = serving ? exchange.serving_side : other(exchange.serving_side);
-  return fmt::format("{} leg on {}: {}", serving ? "serving" : "shadow", to_string(side), to_string(outcome));
-}
-
 /// The member that states a balance; in XML its text stands below it.
 const std::string& name_of(const JsonPath& balance) {
   return balance.size() > 1 && balance.back() == "#text" ? balance[balance.size() - 2] : balance.back();
@@ -45,6 +36,15 @@ bool same_balance(const ResponseDifference& result) {
 }
 
 }  // namespace
+
+std::string leg_problem(const ExchangeEvent& exchange) {
+  if (exchange.dropped == kLostWithGateway) return "lost with its gateway: what became of its legs is not known";
+  if (!exchange.dropped.empty()) return "shadow leg dropped: " + exchange.dropped;
+  const bool serving = exchange.serving.outcome != LegOutcome::ok;
+  const auto outcome = serving ? exchange.serving.outcome : exchange.shadow.outcome;
+  const Side side = serving ? exchange.serving_side : other(exchange.serving_side);
+  return fmt::format("{} leg on {}: {}", serving ? "serving" : "shadow", to_string(side), to_string(outcome));
+}
 
 Result<ExchangeEvent> read_exchange(const std::string& frame) {
   auto exchange = decode_exchange_event(frame);

@@ -14,6 +14,9 @@ namespace phoenix::arbiter {
 /// The exchange of a stored frame, its names made presentable (clean_text).
 Result<ExchangeEvent> read_exchange(const std::string& frame);
 
+/// Why an exchange lacks an answer, in words.
+std::string leg_problem(const ExchangeEvent& exchange);
+
 class ExchangeJudge {
  public:
   /// `ledgers`: balances can be read, so accounts of writes are marked for reading.

@@ -132,6 +132,12 @@ CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
   exchange_id text NOT NULL,
   frame bytea NOT NULL,
   PRIMARY KEY (shard, exchange_id));
+
+-- Where change streams are read. streams: how far both stand; facts: what a late posting needs to correct a verdict.
+ALTER TABLE arbiter.progress ADD COLUMN IF NOT EXISTS streams text NOT NULL DEFAULT '';
+ALTER TABLE arbiter.seen ADD COLUMN IF NOT EXISTS facts text NOT NULL DEFAULT '';
+ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS event_offset bigint NOT NULL DEFAULT -1;
+ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS mark bigint NOT NULL DEFAULT 0;
 )sql";
 
 }  // namespace phoenix::arbiter

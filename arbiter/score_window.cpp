@@ -103,17 +103,40 @@ bool ScoreWindow::decided(const Decision& decision) {
   auto& counts = decision.write ? state_.writes : state_.reads;
   count(counts.exchanges, mismatch);
   if (!decision.evidence) return false;
-  if (cusum_.add(mismatch) && !state_.cusum_tripped) {
-    state_.cusum_tripped = true;
-    if (state_.trip_reason.empty()) {
-      state_.trip_reason =
-          fmt::format("mismatch rate rose above {:.3g} % (exchange {})", parameters_.p0 * 100, decision.name);
-    }
-  }
-  state_.cusum = cusum_.state();
+  note_rate(mismatch, decision.name);
   const bool first = units_.insert(decision.unit).second;
   if (first) count(counts.units, mismatch);
   return first;
+}
+
+void ScoreWindow::note_rate(bool mismatch, const std::string& name) {
+  if (cusum_.add(mismatch) && !state_.cusum_tripped) {
+    state_.cusum_tripped = true;
+    if (state_.trip_reason.empty()) {
+      state_.trip_reason = fmt::format("mismatch rate rose above {:.3g} % (exchange {})", parameters_.p0 * 100, name);
+    }
+  }
+  state_.cusum = cusum_.state();
+}
+
+void ScoreWindow::revise(Verdict before, const Decision& now, bool first) {
+  if (!is_decided(before)) --state_.unknown;
+  if (is_decided(before)) --state_.decided;
+  if (!is_decided(now.verdict)) ++state_.unknown;
+  if (is_decided(now.verdict)) ++state_.decided;
+
+  auto& counts = now.write ? state_.writes : state_.reads;
+  const auto speaks = [](Verdict verdict) { return is_inconsistent(verdict) || is_consistent(verdict); };
+  if (speaks(before)) --counts.exchanges.units;
+  if (is_inconsistent(before)) --counts.exchanges.mismatches;
+  if (speaks(now.verdict)) count(counts.exchanges, is_inconsistent(now.verdict));
+  if (!now.evidence) return;
+  // A unit stays evidence once it was seen; what became unknown does not clear it.
+  if (first && speaks(now.verdict)) {
+    if (is_inconsistent(before)) --counts.units.mismatches;
+    if (is_inconsistent(now.verdict)) ++counts.units.mismatches;
+  }
+  if (is_inconsistent(now.verdict) && !is_inconsistent(before)) note_rate(true, now.name);
 }
 
 void ScoreWindow::confirm_balance_mismatch(int count, const std::string& detail) {

@@ -56,6 +56,8 @@ class ScoreWindow {
   };
   /// True when this was the first comparison of its unit.
   bool decided(const Decision& decision);
+  /// The verdict of an exchange that was counted changed to `now`; `first`: it was the first of its unit.
+  void revise(Verdict before, const Decision& now, bool first);
   /// `count` is negative when an exchange took over what had been reported on its account.
   void confirm_balance_mismatch(int count, const std::string& detail);
   /// True when the key was not known as split on this rung. Split keys are kept among the units.
@@ -74,6 +76,8 @@ class ScoreWindow {
   static constexpr std::uint64_t kMaxEvidenceRows = 10'000;
 
  private:
+  void note_rate(bool mismatch, const std::string& name);
+
   ScoreParameters parameters_;
   bool has_reads_;
   bool has_writes_;

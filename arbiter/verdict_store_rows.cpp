@@ -60,6 +60,29 @@ json differences_json(const std::vector<ValueDifference>& differences) {
   return list;
 }
 
+json postings_json(const std::vector<AccountPosting>& postings) {
+  json list = json::array();
+  for (const auto& posting : postings) {
+    const auto amount = [&](std::int64_t units) { return format_minor(units, posting.scale); };
+    json entry{{"account", clean_text(posting.account)},
+               {"currency", clean_text(posting.currency)},
+               {"gap", amount(posting.gap)},
+               {"accepted", amount(posting.carry)},
+               {"same_predecessors", posting.same_predecessors}};
+    for (const Side side : {Side::legacy, Side::modern}) {
+      const auto& leg = posting.legs[index(side)];
+      if (leg.transactions == 0) continue;
+      entry[std::string(to_string(side))] = {{"transactions", leg.transactions},
+                                             {"delta", amount(leg.delta)},
+                                             {"before", amount(leg.before)},
+                                             {"after", amount(leg.after)},
+                                             {"position", {leg.commit, leg.place}}};
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 json header_json(const ExchangeEvent& e) {
   json keys = json::array();
   for (const auto& key : e.keys) keys.push_back({{"key", key.key}, {"sequence", key.sequence}});
@@ -121,9 +144,10 @@ std::string verdicts(const CoreChanges& changes) {
 
 std::string evidence(const CoreChanges& changes) {
   json list = json::array();
-  for (const auto& [e, legacy_balance, modern_balance, differences] : changes.evidence) {
+  for (const auto& [e, legacy_balance, modern_balance, differences, postings] : changes.evidence) {
     json header = header_json(e);
     header["differences"] = differences_json(differences);
+    if (!postings.empty()) header["postings"] = postings_json(postings);
     list.push_back({{"exchange_id", e.exchange_id},
                     {"account", e.keys.empty() ? "" : e.keys.front().key},
                     {"slice", e.slice},

@@ -47,11 +47,40 @@ struct LedgerConfig {
   std::string balance_query;  // $1 is the account; columns balance, currency[, txn_count, txn_hash]
 };
 
+/// Where the arbiter learns what a ledger holds: its own queries, phoenix-capture's records, Debezium's topics.
+enum class StateSource { query, capture, debezium };
+
+/// Where balances stand in a side's change stream.
+struct StateTableConfig {
+  enum class Decimals { text, base64, number };  // how Debezium spells them where no schema comes with the record
+  std::string table;                             // schema.table; empty: not configured
+  std::string account = "id";                    // columns
+  std::string balance = "balance";
+  std::string currency;          // column; empty: none
+  std::string currency_default;  // where the column is missing or empty
+  std::optional<int> scale;      // the balance is a whole number of 10^-scale
+  Decimals decimals = Decimals::text;
+  std::string slice;                // default: the only one
+  std::vector<std::string> topics;  // Debezium's, for the table and for messages
+};
+
+/// Writes that both ledgers get from elsewhere: the changes of one side that belong to those of the other.
+struct JobConfig {
+  std::string name;
+  std::vector<std::string> accounts{"*"};  // patterns, '*' stands for any text
+  milliseconds window{3'600'000};          // between the two sides
+  bool equal_amount = true;                // otherwise the account alone pairs
+};
+
 struct ArbiterConfig {
   Endpoint listen{"127.0.0.1", 9200};
   std::string database;  // verdict store; default: orchestrator.database
   LedgerConfig legacy_db;
   LedgerConfig modern_db;
+  StateSource state_source = StateSource::query;
+  StateTableConfig legacy_state;
+  StateTableConfig modern_state;
+  std::vector<JobConfig> jobs;
   milliseconds settle{5'000};        // event time after which differing positions at quiescence are decided
   milliseconds score_interval{500};  // event time between two scores of a slice
 };

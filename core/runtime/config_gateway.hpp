@@ -112,6 +112,9 @@ struct CompareConfig {
   bool status_class = false;                                 ///< 200 and 201 agree; otherwise only equal ones do
 };
 
+/// When a backend's ledger has what its answer promises: with the answer, or some time after it.
+enum class Posting { sync, async };
+
 struct RouteConfig {
   std::string name;
   std::string slice = "default";
@@ -124,6 +127,8 @@ struct RouteConfig {
   bool idempotent = false;
   Parachute parachute = Parachute::safe;
   std::string creates;  // JSON pointer of the id that the serving side assigns
+  Posting posting = Posting::sync;
+  milliseconds async_max{600'000};  // after the answer; a posting that is not there by then leaves the exchange undecided
   CompareConfig compare;
   int line = 0;
 };

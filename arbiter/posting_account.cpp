@@ -1,0 +1,263 @@
+#include "arbiter/posting_account.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace phoenix::arbiter {
+namespace {
+
+/// Far above any balance, far below where sums of a few would wrap.
+constexpr std::int64_t kMostUnits = std::int64_t{1} << 59;
+
+std::uint64_t hash_of(std::string_view text) {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+std::optional<std::int64_t> amount_of(AccountState& account, const std::optional<Decimal>& value) {
+  if (!value) return 0;
+  const auto units = account.amount(*value);
+  return units && *units<kMostUnits&& * units> - kMostUnits ? units : std::nullopt;
+}
+
+struct Amounts {
+  std::optional<std::int64_t> before, after;
+};
+
+/// Both in one unit. An absent row holds nothing; an old row that the stream does not tell follows from the chain.
+Amounts amounts_of(AccountState& account, const StateChange& change) {
+  if (!amount_of(account, change.before)) return {};
+  const auto after = amount_of(account, change.after);
+  if (!after) return {};
+  Amounts amounts{amount_of(account, change.before), after};  // again: the other may have grown the scale
+  const SideChain& chain = account.postings.chains[index(change.side)];
+  if (!change.before && change.op != StateChange::Op::create) {
+    amounts.before = chain.known ? std::optional(chain.balance) : std::nullopt;
+  }
+  return amounts;
+}
+
+ChainBreak* break_around(PostingState& postings, Side side, StreamPosition position) {
+  for (auto& broken : postings.breaks) {
+    if (broken.side == side && broken.low < position && position < broken.high) return &broken;
+  }
+  return nullptr;
+}
+
+void add_break(PostingState& postings, ChainBreak broken) {
+  if (postings.breaks.size() < PostingState::kBreaksKept) {
+    postings.breaks.push_back(broken);
+  } else {
+    postings.overflowed = true;
+  }
+}
+
+/// A record that belongs between two others: what is missing there shrinks, splits or closes.
+void fill_break(PostingState& postings, ChainBreak& broken, StreamPosition position, std::int64_t before,
+                std::int64_t after) {
+  const bool fits_left = before == broken.left;
+  const bool fits_right = after == broken.right;
+  if (fits_left && fits_right) {
+    postings.breaks.erase(postings.breaks.begin() + (&broken - postings.breaks.data()));
+  } else if (fits_left) {
+    broken.low = position;
+    broken.left = after;
+  } else if (fits_right) {
+    broken.high = position;
+    broken.right = before;
+  } else {
+    ChainBreak upper = broken;
+    upper.low = position;
+    upper.left = after;
+    broken.high = position;
+    broken.right = before;
+    add_break(postings, upper);
+  }
+}
+
+/// Moves the chain of the change's side on.
+void advance_chain(AccountState& account, const StateChange& change, const Amounts& amounts, bool between,
+                   const TakeOptions& options, TakenChange& taken) {
+  PostingState& postings = account.postings;
+  SideChain& chain = postings.chains[index(change.side)];
+  if (between) {
+    ChainBreak& broken = *break_around(postings, change.side, change.position);
+    if (amounts.before) fill_break(postings, broken, change.position, *amounts.before, *amounts.after);
+    return;
+  }
+  if (chain.known && amounts.before && *amounts.before != chain.balance) {
+    add_break(postings, {change.side, chain.position, change.position, chain.balance, *amounts.before, false});
+    taken.broke = true;
+  }
+  if (!chain.known) chain.generation = options.generation;
+  chain.known = true;
+  chain.balance = *amounts.after;
+  chain.position = change.position;
+}
+
+void begin_leg(AccountState& account, Posting& posting, const StateChange& change, const Amounts& amounts,
+               bool between) {
+  PostedLeg& leg = posting.legs[index(change.side)];
+  SideChain& chain = account.postings.chains[index(change.side)];
+  leg.before = amounts.before.value_or(0);
+  leg.ordered = !between;
+  leg.predecessors = chain.hash;
+  if (!posting.counted) return;
+  ++chain.count;
+  chain.hash += SetHash::of(posting.exchange_id);
+}
+
+Posting* open_posting(AccountState& account, const StateChange& change, const TakeOptions& options) {
+  PostingState& postings = account.postings;
+  if (Posting* posting = postings.find_open(change.exchange_id)) return posting;
+  if (reopen_posting(account, change.exchange_id)) return &postings.open.back();
+  if (postings.open.size() >= PostingState::kOpenKept || !options.open_allowed) return nullptr;
+  Posting& posting = postings.open.emplace_back();
+  posting.exchange_id = change.exchange_id;
+  posting.number = postings.next_number++;
+  posting.since_us = options.event_time_us;
+  posting.counted = options.fresh_exchange;
+  return &posting;
+}
+
+/// Adds the change to its exchange's posting.
+void post(AccountState& account, const StateChange& change, const Amounts& amounts, bool between,
+          const TakeOptions& options, TakenChange& taken) {
+  taken.fresh = account.postings.find_open(change.exchange_id) == nullptr;
+  Posting* posting = open_posting(account, change, options);
+  if (posting == nullptr) {
+    account.postings.overflowed = true;
+    taken.kind = ChangeKind::given_up;
+    return;
+  }
+  PostedLeg& leg = posting->legs[index(change.side)];
+  const std::uint64_t transaction = hash_of(change.transaction);
+  const bool first = leg.transactions == 0;
+  const bool another = first || leg.transaction != transaction;
+  if (first) begin_leg(account, *posting, change, amounts, between);
+  if (another) ++leg.transactions;
+  leg.transaction = transaction;
+  leg.exact = leg.exact && amounts.before.has_value();
+  leg.delta = wrapping_add(leg.delta, taken.delta);
+  if (leg.transactions == 1) leg.first_delta = leg.delta;
+  if (leg.position < change.position) {
+    leg.position = change.position;
+    leg.after = *amounts.after;
+  }
+  taken.kind = !first && another ? ChangeKind::again : ChangeKind::posted;
+}
+
+}  // namespace
+
+TakenChange take_change(AccountState& account, const StateChange& change, const TakeOptions& options) {
+  TakenChange taken;
+  SideChain& chain = account.postings.chains[index(change.side)];
+  const bool started = chain.position != StreamPosition{0, 0};
+  const bool between = started && change.position <= chain.position;
+  if (between && break_around(account.postings, change.side, change.position) == nullptr) return taken;
+  if (!change.currency.empty()) account.currency = change.currency;
+
+  const Amounts amounts = amounts_of(account, change);
+  if (!amounts.after) {  // does not fit: what follows cannot be told from it
+    account.postings.overflowed = true;
+    chain.known = false;
+    chain.position = std::max(chain.position, change.position);
+    taken.kind = ChangeKind::given_up;
+    return taken;
+  }
+  if (change.op == StateChange::Op::snapshot) {
+    advance_chain(account, change, {chain.known ? amounts.after : std::nullopt, amounts.after}, between, options,
+                  taken);
+    taken.kind = ChangeKind::seeded;
+    return taken;
+  }
+  taken.delta = amounts.before ? wrapping_sub(*amounts.after, *amounts.before) : 0;
+  advance_chain(account, change, amounts, between, options, taken);
+  if (change.exchange_id.empty()) {
+    taken.kind = ChangeKind::foreign;
+    std::int64_t& loose = account.postings.loose;
+    loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);
+    account.postings.foreign_at_us = std::max(account.postings.foreign_at_us, options.event_time_us);
+  } else {
+    post(account, change, amounts, between, options, taken);
+  }
+  return taken;
+}
+
+std::optional<Posting> settle_posting(AccountState& account, const std::string& exchange_id, bool without_event) {
+  PostingState& postings = account.postings;
+  Posting* found = postings.find_open(exchange_id);
+  if (found == nullptr) return std::nullopt;
+  Posting posting = std::move(*found);
+  postings.open.erase(postings.open.begin() + (found - postings.open.data()));
+  const bool paired = posting.on_both();
+  if (paired && !(without_event && posting.difference() != 0)) return posting;
+  for (const int side : {0, 1}) {
+    if (paired || !posting.counted || posting.legs[static_cast<std::size_t>(side)].transactions == 0) continue;
+    // Out of {n, H}: both sides align again although the counterpart never comes.
+    --postings.chains[static_cast<std::size_t>(side)].count;
+    postings.chains[static_cast<std::size_t>(side)].hash -= SetHash::of(posting.exchange_id);
+  }
+  if (!postings.known()) postings.loose = wrapping_add(postings.loose, posting.difference());
+  posting.counted = false;
+  if (postings.sealed.size() >= PostingState::kSealedKept) postings.sealed.erase(postings.sealed.begin());
+  postings.sealed.push_back(posting);
+  return posting;
+}
+
+bool reopen_posting(AccountState& account, const std::string& exchange_id) {
+  PostingState& postings = account.postings;
+  const auto at = std::find_if(postings.sealed.begin(), postings.sealed.end(),
+                               [&](const auto& p) { return p.exchange_id == exchange_id; });
+  if (at == postings.sealed.end()) return false;
+  if (!postings.known()) postings.loose = wrapping_sub(postings.loose, at->difference());
+  at->number = postings.next_number++;
+  postings.open.push_back(std::move(*at));
+  postings.sealed.erase(at);
+  return true;
+}
+
+bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::string& cause) {
+  PostingState& postings = account.postings;
+  if (postings.known()) account.balance = {postings.chains[0].balance, postings.chains[1].balance};
+  const std::int64_t gap = postings.gap();
+  if (gap == account.gap) return false;
+  postings.former.push_back({account.gap, event_time_us});
+  if (postings.former.size() > PostingState::kFormerKept) postings.former.erase(postings.former.begin());
+  account.gap = gap;
+  if (gap == postings.carry) {
+    account.differs_since.clear();
+  } else if (account.differs_since.empty()) {
+    account.differs_since = cause;
+  }
+  return true;
+}
+
+bool had_gap(const PostingState& postings, std::int64_t gap, std::int64_t since_us) {
+  return std::any_of(postings.former.begin(), postings.former.end(),
+                     [&](const auto& step) { return step.gap == gap && step.until_us >= since_us; });
+}
+
+bool blocked(const PostingState& postings, std::uint64_t most, const std::string& except) {
+  return std::any_of(postings.open.begin(), postings.open.end(), [&](const auto& posting) {
+    return posting.number <= most && !posting.on_both() && posting.exchange_id != except;
+  });
+}
+
+void rebase(AccountState& account, const std::array<std::optional<Decimal>, 2>& balances,
+            const std::array<std::uint32_t, 2>& generations) {
+  PostingState& postings = account.postings;
+  for (std::size_t side = 0; side < 2; ++side) {
+    SideChain& chain = postings.chains[side];
+    chain.generation = generations[side];
+    if (!balances[side]) continue;
+    const auto balance = amount_of(account, balances[side]);
+    if (!balance) continue;
+    chain.known = true;
+    chain.balance = *balance;
+  }
+  postings.breaks.clear();
+  postings.overflowed = false;
+}
+
+}  // namespace phoenix::arbiter

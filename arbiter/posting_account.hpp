@@ -1,0 +1,62 @@
+// One account's postings: takes the changes of both ledgers' streams, pairs them by exchange, keeps the gap. Pure;
+// verdicts are the business of posting_ledger.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "arbiter/account_state.hpp"
+#include "arbiter/state_record.hpp"
+
+namespace phoenix::arbiter {
+
+/// What a change turned out to be.
+enum class ChangeKind : std::uint8_t {
+  repeated,  ///< was taken before
+  seeded,    ///< tells the balance only
+  foreign,   ///< without an exchange
+  posted,    ///< first of its exchange on this side, or more of the same transaction
+  again,     ///< another transaction of an exchange that this side has already
+  given_up,  ///< no room, or the amount does not fit: the account is unknown
+};
+
+struct TakenChange {
+  ChangeKind kind = ChangeKind::repeated;
+  std::int64_t delta = 0;
+  bool broke = false;  ///< the chain broke here
+  bool fresh = false;  ///< the posting was not open before
+};
+
+/// `generation`: of the side's stream now. `fresh_exchange`: the exchange has not been decided, so that its posting
+/// counts in {n, H}. `open_allowed`: false when there are too many open postings in all.
+struct TakeOptions {
+  std::uint32_t generation = 0;
+  std::int64_t event_time_us = 0;
+  bool fresh_exchange = true;
+  bool open_allowed = true;
+};
+TakenChange take_change(AccountState& account, const StateChange& change, const TakeOptions& options);
+
+/// The exchange is over: takes its posting out of the open ones; one without counterpart is sealed and moves the gap.
+/// `without_event`: an unequal one is kept too, for the event may still come. Returns it as it was.
+std::optional<Posting> settle_posting(AccountState& account, const std::string& exchange_id,
+                                      bool without_event = false);
+/// Takes a sealed posting back among the open ones (a late arrival, or the exchange's event). False when unknown.
+bool reopen_posting(AccountState& account, const std::string& exchange_id);
+
+/// Brings the account's gap up to date after any of the above. True when it changed. `cause` names what moved it.
+bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::string& cause);
+
+/// Whether a gap of this size was in force at `since_us` or later, but is not any more.
+bool had_gap(const PostingState& postings, std::int64_t gap, std::int64_t since_us);
+
+/// A posting that lacks its counterpart, other than that of `except`, with a number up to `most`.
+bool blocked(const PostingState& postings, std::uint64_t most, const std::string& except);
+
+/// The account is known whole: both balances as they are at the present place of both streams. Nothing where the stream
+/// already tells it.
+void rebase(AccountState& account, const std::array<std::optional<Decimal>, 2>& balances,
+            const std::array<std::uint32_t, 2>& generations);
+
+}  // namespace phoenix::arbiter

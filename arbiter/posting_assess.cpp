@@ -1,0 +1,225 @@
+// What an exchange's postings, answers and stated balances say. The order of the questions is that of
+// docs/state-comparison.md.
+#include <algorithm>
+
+#include "arbiter/posting_ledger_impl.hpp"
+
+namespace phoenix::arbiter {
+namespace {
+
+using Ledgers = PostingLedger::Touched::Ledgers;
+
+Ledgers compare(const Posting& posting) {
+  const auto& [legacy, modern] = posting.legs;
+  if (!posting.exact()) return Ledgers::inexact;
+  if (!posting.on_both()) return Ledgers::lacking;
+  if (legacy.delta == modern.delta) return Ledgers::equal;
+  // Without its further transactions one side would have done what the other did.
+  const bool repeated = legacy.transactions > 1 || modern.transactions > 1;
+  return repeated && legacy.first_delta == modern.first_delta ? Ledgers::duplicate : Ledgers::unequal;
+}
+
+std::string describe(const std::string& name, const AccountState& account, const Posting& posting) {
+  const auto side_text = [&](Side side) {
+    const PostedLeg& leg = posting.legs[index(side)];
+    if (leg.transactions == 0) return std::string("nothing");
+    if (!leg.exact) return std::string("an amount that its stream does not tell");
+    return leg.transactions == 1 ? account.format(leg.delta)
+                                 : fmt::format("{} in {} transactions", account.format(leg.delta), leg.transactions);
+  };
+  return fmt::format("account {}: legacy posted {}, modern {}", name, side_text(Side::legacy), side_text(Side::modern));
+}
+
+void add_detail(std::string& detail, const std::string& more) {
+  detail += (detail.empty() ? "" : "; ");
+  detail += more;
+}
+
+}  // namespace
+
+bool PostingLedger::complete(const Posting& posting) const {
+  for (std::size_t side = 0; side < 2; ++side) {
+    const PostedLeg& leg = posting.legs[side];
+    if (leg.transactions == 0) continue;
+    if (leg.late || (state_.streams[side].transaction != 0 && leg.transaction == state_.streams[side].transaction))
+      return false;
+  }
+  return true;
+}
+
+PostingLedger::Touched PostingLedger::look_at(const ExchangeFacts& facts) const {
+  Touched touched;
+  const auto at = accounts_of_.find(facts.exchange_id);
+  if (at == accounts_of_.end()) {
+    for (const auto& name : facts.accounts) {
+      const AccountState* account = accounts_.find(name);
+      touched.trusted = touched.trusted && (account == nullptr || trusted(*account));
+    }
+    return touched;
+  }
+  for (const auto& name : at->second) {
+    AccountState* account = accounts_.find(name);
+    const Posting* posting = account == nullptr ? nullptr : account->postings.find_open(facts.exchange_id);
+    if (posting == nullptr) continue;
+    const Ledgers ledgers = compare(*posting);
+    touched.complete = touched.complete && complete(*posting);
+    touched.trusted = touched.trusted && trusted(*account);
+    if (ledgers == Ledgers::lacking) touched.lacking[posting->posted(Side::legacy) ? 1 : 0] = true;
+    if (ledgers != Ledgers::equal) add_detail(touched.detail, describe(name, *account, *posting));
+    touched.ledgers = std::max(touched.ledgers, ledgers);
+  }
+  return touched;
+}
+
+PostingLedger::Assessment PostingLedger::assess(const ExchangeFacts& facts, std::uint64_t& mark, const Moment& now) {
+  Assessment found;
+  const bool covered = facts.offset < covered_to();
+  const Touched touched = look_at(facts);
+  assess_postings(facts, touched, covered, found, now);
+  if (found.state == Assessment::State::decided && found.verdict == Verdict::unknown &&
+      facts.answers == AnswerFact::different) {
+    found.decide(Verdict::mismatch, found.detail);  // that much is certain
+  }
+  if (found.open()) assess_answers(facts, touched, covered, found);
+  if (found.open()) assess_balance(facts, covered, mark, found);
+  found.late = found.late || mark != 0;
+  return found;
+}
+
+/// Leaves the assessment open where the ledgers agree: then answers and balances decide.
+void PostingLedger::assess_postings(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found,
+                                    const Moment& now) const {
+  const Ledgers ledgers = touched.ledgers;
+  if (!facts.write && ledgers == Ledgers::nothing) return;
+  if (!covered) {
+    // What both did alike in whole transactions is not taken back: only good news may come early.
+    const bool answered = facts.answers == AnswerFact::equal || facts.answers == AnswerFact::undecided;
+    const bool refused = facts.legs[0] == LegFact::refused && facts.legs[1] == LegFact::refused;
+    const bool early =
+        answered && (ledgers == Ledgers::equal ? options_.whole_transactions && touched.complete && facts.both_done()
+                     : ledgers == Ledgers::nothing ? refused
+                                                   : false);
+    if (!early) found.wait();
+    return;
+  }
+  if (!touched.complete) return found.wait();
+  switch (ledgers) {
+    case Ledgers::equal:
+      return;
+    case Ledgers::nothing:
+      if (facts.any_uncertain() && facts.answers == AnswerFact::absent) {
+        return found.wait_until(facts.completed_at_us + options_.absence_us, now);
+      }
+      if (facts.async && facts.both_done()) {
+        return found.wait_until(facts.completed_at_us + facts.async_max_us, now, "nothing was posted in time");
+      }
+      return;
+    case Ledgers::unequal:
+      return found.decide(Verdict::mismatch, touched.detail, true);
+    case Ledgers::duplicate:
+      return found.decide(Verdict::duplicate, touched.detail, true);
+    case Ledgers::inexact:
+      return found.decide(Verdict::unknown, touched.detail);
+    case Ledgers::lacking:
+      return assess_lacking(facts, touched, found, now);
+  }
+}
+
+void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& touched, Assessment& found,
+                                   const Moment& now) const {
+  if (facts.any_uncertain()) {
+    return found.wait_until(facts.completed_at_us + options_.absence_us, now,
+                            touched.detail + "; the other leg's outcome is uncertain");
+  }
+  if (facts.async) {
+    return found.wait_until(facts.completed_at_us + facts.async_max_us, now, touched.detail);
+  }
+  const bool both_ways = touched.lacking[0] && touched.lacking[1];
+  const std::size_t side = touched.lacking[0] ? 0 : 1;
+  if (facts.legs[side] == LegFact::none || (both_ways && facts.legs[1] == LegFact::none)) {
+    return found.decide(Verdict::unknown, touched.detail + "; that leg was lost through us");
+  }
+  const bool whole = touched.trusted && facts.received_at_us >= state_.streams[side].began_us + options_.slack_us &&
+                     (!both_ways || facts.received_at_us >= state_.streams[1].began_us + options_.slack_us);
+  if (!whole) return found.decide(Verdict::unknown, touched.detail + "; its stream has a gap there");
+  if (!facts.both_done() || both_ways) return found.decide(Verdict::mismatch, touched.detail, true);
+  found.decide(side == 0 ? Verdict::missing_legacy : Verdict::missing_modern, touched.detail, true);
+}
+
+void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered,
+                                   Assessment& found) const {
+  if (!facts.compared) return found.decide(Verdict::unknown, "");  // its postings are settled, no more
+  switch (facts.answers) {
+    case AnswerFact::absent:
+      if (touched.ledgers != Ledgers::equal) return found.decide(Verdict::unknown, "");
+      found.late = true;
+      return found.decide(Verdict::match, "both ledgers posted the same; an answer was lost");
+    case AnswerFact::different:
+      if (!covered) return found.wait();
+      if (facts.same_apart_from_order && !facts.write && !facts.accounts.empty()) {
+        const AccountState* account = accounts_.find(facts.accounts.front());
+        if (account != nullptr && account->order_differed) {
+          return found.decide(Verdict::order_dependent, "the same postings, applied in another order");
+        }
+      }
+      return found.decide(Verdict::mismatch, "");
+    case AnswerFact::equal:
+    case AnswerFact::undecided:
+      return;
+  }
+}
+
+void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found) {
+  const Verdict good = facts.answers == AnswerFact::undecided ? Verdict::unknown : Verdict::match;
+  if (!facts.stated[0] || !facts.stated[1]) return found.decide(good, "");
+  const auto wrong = [&](Verdict verdict, const std::string& more) {
+    found.decide(verdict, fmt::format("stated balances: legacy {}, modern {}{}", facts.stated[0]->to_string(),
+                                      facts.stated[1]->to_string(), more));
+  };
+  const bool same = *facts.stated[0] == *facts.stated[1];
+  if (facts.accounts.empty()) return same ? found.decide(good, "") : wrong(Verdict::mismatch, "");
+
+  AccountState& account = accounts_.touch(facts.accounts.front());
+  PostingState& postings = account.postings;
+  const bool scaled = account.amount(*facts.stated[0]) && account.amount(*facts.stated[1]);
+  const auto legacy = account.amount(*facts.stated[0]);  // again: the other may have grown the scale
+  const auto modern = account.amount(*facts.stated[1]);
+  std::int64_t difference = 0;
+  if (!scaled || !legacy || !modern || __builtin_sub_overflow(*modern, *legacy, &difference)) {
+    return same ? found.decide(good, "") : wrong(Verdict::mismatch, " (beyond 64 bits)");
+  }
+  const bool known = trusted(account);
+  if (difference == account.gap && known) return found.decide(good, "");
+  if (same && !known) return found.decide(good, "");
+
+  const Posting* own = postings.find_open(facts.exchange_id);
+  const bool own_states = own != nullptr && own->on_both() && own->exact() &&
+                          own->legs[0].delta == own->legs[1].delta &&
+                          difference == wrapping_sub(own->legs[1].after, own->legs[0].after);
+  const bool ordered = own_states && own->legs[0].ordered && own->legs[1].ordered;
+  // Both answers tell what the posting left behind, on top of the same exchanges.
+  if (ordered && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
+  if (!covered) return found.wait();
+  found.late = true;
+  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
+  if (known && had_gap(postings, difference, recent_us)) return found.decide(good, "");
+  if (mark == 0) mark = postings.next_number;  // what is open now may explain it
+  if (blocked(postings, mark, facts.exchange_id)) return found.wait();
+  if (ordered) {
+    return wrong(Verdict::order_dependent,
+                 ": each is what its side's posting left behind, both posted the same, after other exchanges");
+  }
+  if (!known) return wrong(Verdict::unknown, "; the account is unknown until it is compared as a whole");
+  if (postings.foreign_at_us != 0 && postings.foreign_at_us >= recent_us) {
+    return wrong(Verdict::unknown, "; a change outside Phoenix came at that time");
+  }
+  const std::string gap_text = account.format(account.gap);
+  if (!postings.known()) {  // nothing was posted yet: the answers alone tell
+    postings.loose = account.gap = difference;
+    account.differs_since = facts.exchange_id;
+    found.confirmed = facts.write;
+  }
+  wrong(Verdict::mismatch, fmt::format(" (known gap {})", gap_text));
+}
+
+}  // namespace phoenix::arbiter

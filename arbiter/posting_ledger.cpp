@@ -1,0 +1,341 @@
+#include "arbiter/posting_ledger.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace phoenix::arbiter {
+namespace {
+
+/// A heartbeat's bound is about what was received; the id was minted within this of it.
+constexpr std::int64_t kMintedWithinUs = 1'000'000;
+constexpr std::int64_t kForeignWindowUs = 60'000'000;  // where no job is configured
+
+std::int64_t latest(const Moment& now) {
+  return std::max(now.event_time_us, now.log_time_us);
+}
+
+bool matches(std::string_view pattern, std::string_view text) {
+  const auto star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == text;
+  if (text.substr(0, star) != pattern.substr(0, star) || text.size() < star) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (std::size_t at = star; at <= text.size(); ++at) {
+    if (matches(rest, text.substr(at))) return true;
+  }
+  return false;
+}
+
+const config::JobConfig* job_of(const std::vector<config::JobConfig>& jobs, std::string_view account) {
+  for (const auto& job : jobs) {
+    for (const auto& pattern : job.accounts) {
+      if (matches(pattern, account)) return &job;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+PostingLedger::PostingLedger(Options options, Accounts accounts, Decided& decided, LedgerState state)
+    : options_(std::move(options)), accounts_(std::move(accounts)), decided_(decided), state_(std::move(state)) {}
+
+// ---- the streams -------------------------------------------------------------------------------------------------
+
+void PostingLedger::begin(Side side, const Moment& now) {
+  StreamState& stream = state_.streams[index(side)];
+  if (std::exchange(stream.begun, true)) return;
+  stream.began_us = latest(now);
+}
+
+void PostingLedger::take(const StateChange& change, const Moment& now) {
+  begin(change.side, now);
+  StreamState& stream = state_.streams[index(change.side)];
+  AccountState& account = accounts_.touch(change.account);
+  const auto decided = decided_.find(change.exchange_id);
+  const TakenChange taken =
+      take_change(account, change,
+                  {stream.generation, now.event_time_us, decided == decided_.end(), open_postings_ < kOpenPostings});
+  if (taken.kind == ChangeKind::repeated) return;
+  if (taken.broke) broken_[index(change.side)].insert(change.account);
+  if (taken.kind == ChangeKind::given_up) ++state_.postings_given_up;
+  if (taken.kind == ChangeKind::foreign) note_foreign(change.account, account, change, taken.delta, now);
+
+  if (taken.kind == ChangeKind::posted || taken.kind == ChangeKind::again) {
+    if (taken.fresh) index_posting(change.exchange_id, change.account);
+    const auto waiting = open_.find(change.exchange_id);
+    const bool undecided = waiting != open_.end() && waiting->second.facts.offset >= covered_to();
+    if (decided != decided_.end() || (waiting != open_.end() && !undecided)) {
+      account.postings.find_open(change.exchange_id)->legs[index(change.side)].late = true;
+      const std::int64_t offset = waiting != open_.end() ? waiting->second.facts.offset : decided->second.offset;
+      late_[index(change.side)].emplace(offset, change.exchange_id);
+    } else if (taken.fresh && waiting == open_.end()) {
+      const std::int64_t minted = accounts_.minted_us(change.exchange_id);
+      orphans_.emplace(minted != 0 ? minted : now.event_time_us, change.exchange_id);
+    }
+  }
+  if (refresh_gap(account, latest(now), change.exchange_id.empty() ? "a foreign change" : change.exchange_id)) {
+    wake(change.account);
+  }
+  if (options_.whole_transactions) {
+    const std::uint64_t transaction = XXH3_64bits(change.transaction.data(), change.transaction.size());
+    if (stream.transaction != transaction) {
+      end_transaction(change.side, now);
+      stream.transaction = transaction;
+      stream.exchange_id = change.exchange_id;
+    }
+  }
+  work(now);
+}
+
+/// What its exchange posted on this side is complete, unless more transactions follow.
+void PostingLedger::end_transaction(Side side, const Moment&) {
+  StreamState& stream = state_.streams[index(side)];
+  stream.transaction = 0;
+  if (!stream.exchange_id.empty()) ready_.push_back(std::exchange(stream.exchange_id, {}));
+}
+
+void PostingLedger::index_posting(const std::string& exchange_id, const std::string& account) {
+  ++open_postings_;
+  accounts_of_[exchange_id].push_back(account);
+}
+
+void PostingLedger::take(const StateMarker& marker, const Moment& now) {
+  begin(marker.side, now);
+  const bool due = std::all_of(marker.after.begin(), marker.after.end(), [&](const auto& after) {
+    const auto at = applied_.find(after.first);
+    return after.second <= 0 || (at != applied_.end() && at->second >= after.second);
+  });
+  if (due) {
+    accept(marker, now);
+  } else {
+    state_.held.push_back(marker);
+  }
+}
+
+void PostingLedger::note_applied(const std::string& partition, std::int64_t next_offset, const Moment& now) {
+  std::int64_t& applied = applied_[partition];
+  if (next_offset <= applied) return;
+  applied = next_offset;
+  if (state_.held.empty()) return;
+  for (auto& marker : std::exchange(state_.held, {})) take(marker, now);
+}
+
+void PostingLedger::accept(const StateMarker& marker, const Moment& now) {
+  StreamState& stream = state_.streams[index(marker.side)];
+  end_transaction(marker.side, now);
+  tell_breaks(marker.side, now);
+  stream.covers = std::max(stream.covers, marker.covers);
+  for (const auto& [offset, id] : std::exchange(late_[index(marker.side)], {})) {
+    const auto names = accounts_of_.find(id);
+    if (names == accounts_of_.end()) continue;
+    for (const auto& name : names->second) {
+      AccountState& account = accounts_.touch(name);
+      if (Posting* posting = account.postings.find_open(id)) posting->legs[index(marker.side)].late = false;
+    }
+    ready_.push_back(id);
+  }
+  cover(now);
+  work(now);
+}
+
+std::int64_t PostingLedger::covered_to() const {
+  return std::min(state_.streams[0].covers, state_.streams[1].covers);
+}
+
+/// Exchanges that both sides' markers cover now: everything that they posted has been seen.
+void PostingLedger::cover(const Moment&) {
+  const std::int64_t to = covered_to();
+  while (!uncovered_.empty() && uncovered_.begin()->first < to) {
+    ready_.push_back(uncovered_.begin()->second);
+    uncovered_.erase(uncovered_.begin());
+  }
+}
+
+/// A break that is still there at the next marker of its side stays: everything before the marker has been in the log.
+void PostingLedger::tell_breaks(Side side, const Moment& now) {
+  for (const auto& name : std::exchange(broken_[index(side)], {})) {
+    AccountState& account = accounts_.touch(name);
+    for (auto& broken : account.postings.breaks) {
+      if (broken.side != side || std::exchange(broken.told, true)) continue;
+      PostingFinding finding;
+      finding.kind = PostingFinding::Kind::account;
+      finding.account = name;
+      finding.verdict = Verdict::unknown;
+      finding.verdict_id =
+          fmt::format("discontinuity/{}/{}/{}.{}", name, to_string(side), broken.high.first, broken.high.second);
+      finding.detail =
+          fmt::format("account {}: discontinuity on {}: {} before a change, but {} after the one before it", name,
+                      to_string(side), account.format(broken.right), account.format(broken.left));
+      finding.event_time_us = now.event_time_us;
+      findings_.push_back(std::move(finding));
+    }
+  }
+}
+
+void PostingLedger::take(const StateGap& gap, const Moment& now) {
+  begin(gap.side, now);
+  StreamState& stream = state_.streams[index(gap.side)];
+  ++stream.generation;
+  stream.began_us = latest(now);
+  end_transaction(gap.side, now);
+  work(now);
+}
+
+void PostingLedger::note_lost(const Moment& now) {
+  for (const Side side : {Side::legacy, Side::modern}) take(StateGap{side, "records were lost"}, now);
+}
+
+bool PostingLedger::trusted(const AccountState& account) const {
+  const PostingState& postings = account.postings;
+  if (!postings.breaks.empty() || postings.overflowed) return false;
+  for (std::size_t side = 0; side < 2; ++side) {
+    if (postings.chains[side].known && postings.chains[side].generation != state_.streams[side].generation)
+      return false;
+  }
+  return true;
+}
+
+void PostingLedger::rebase(const std::string& name, const std::array<std::optional<Decimal>, 2>& balances,
+                           const Moment& now) {
+  AccountState& account = accounts_.touch(name);
+  arbiter::rebase(account, balances, {state_.streams[0].generation, state_.streams[1].generation});
+  if (refresh_gap(account, latest(now), "a comparison of both ledgers")) wake(name);
+  work(now);
+}
+
+// ---- foreign changes ---------------------------------------------------------------------------------------------
+
+/// Pairs the change with one of the other side, or waits for it as long as its job says.
+void PostingLedger::note_foreign(const std::string& name, AccountState& account, const StateChange& change,
+                                 std::int64_t delta, const Moment& now) {
+  auto& foreign = account.postings.foreign;
+  const config::JobConfig* job = job_of(options_.jobs, name);
+  const std::int64_t window_us = job != nullptr ? job->window.count() * 1'000 : kForeignWindowUs;
+  const bool any_amount = job != nullptr && !job->equal_amount;
+  const auto partner = std::find_if(foreign.begin(), foreign.end(), [&](const ForeignChange& other) {
+    return other.side != change.side && (any_amount || other.delta == delta) && now.event_time_us <= other.due_us;
+  });
+  if (partner != foreign.end()) {
+    foreign.erase(partner);
+    return;
+  }
+  if (foreign.size() >= PostingState::kForeignKept) foreign.front().due_us = now.event_time_us;
+  foreign.push_back({change.side, delta, now.event_time_us, now.event_time_us + window_us});
+  foreign_due_.emplace(foreign.front().due_us, name);
+  foreign_due_.emplace(foreign.back().due_us, name);
+}
+
+void PostingLedger::pass_foreign(const Moment& now) {
+  while (!foreign_due_.empty() && foreign_due_.begin()->first <= now.event_time_us) {
+    const std::string name = foreign_due_.begin()->second;
+    foreign_due_.erase(foreign_due_.begin());
+    AccountState& account = accounts_.touch(name);
+    std::erase_if(account.postings.foreign, [&](const ForeignChange& change) {
+      if (change.due_us > now.event_time_us) return false;
+      PostingFinding finding;
+      finding.kind = PostingFinding::Kind::unpaired;
+      finding.account = name;
+      finding.detail = fmt::format("account {}: {} posted {} outside Phoenix, {} did not", name, to_string(change.side),
+                                   account.format(change.delta), to_string(other(change.side)));
+      finding.event_time_us = change.at_us;
+      findings_.push_back(std::move(finding));
+      return true;
+    });
+  }
+}
+
+// ---- time and restarts -------------------------------------------------------------------------------------------
+
+void PostingLedger::pass_time(const Moment& now, std::int64_t settled_until_us) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.event_time_us) {
+    ready_.push_back(deadlines_.begin()->second);
+    deadlines_.erase(deadlines_.begin());
+  }
+  if (!ready_.empty()) work(now);
+  if (!orphans_.empty()) give_up_orphans(settled_until_us, now);
+  if (!foreign_due_.empty()) pass_foreign(now);
+}
+
+void PostingLedger::give_up_orphans(std::int64_t settled_until_us, const Moment& now) {
+  while (!orphans_.empty() && orphans_.begin()->first < settled_until_us - kMintedWithinUs) {
+    const std::string id = orphans_.begin()->second;
+    orphans_.erase(orphans_.begin());
+    if (open_.contains(id) || decided_.contains(id)) continue;
+    seal_orphan(id, now);
+  }
+  work(now);
+}
+
+/// Its event does not come: what the exchange was meant to do is not known, what it did is.
+void PostingLedger::seal_orphan(const std::string& id, const Moment& now) {
+  const auto found = accounts_of_.extract(id);
+  if (found.empty()) return;
+  for (const auto& name : found.mapped()) {
+    AccountState& account = accounts_.touch(name);
+    const auto posting = settle_posting(account, id, true);
+    if (!posting) continue;
+    --open_postings_;
+    if (refresh_gap(account, latest(now), id)) wake(name);
+    if (posting->on_both() && posting->difference() == 0) continue;
+    PostingFinding finding;
+    finding.kind = PostingFinding::Kind::account;
+    finding.exchange_id = id;
+    finding.account = name;
+    finding.verdict = Verdict::unknown;
+    finding.verdict_id = fmt::format("posting/{}/{}", id, name);
+    const auto side_text = [&](Side side) {
+      return posting->posted(side) ? account.format(posting->legs[index(side)].delta) : std::string("nothing");
+    };
+    finding.detail =
+        fmt::format("account {}: exchange {} posted {} on legacy and {} on modern, but its event never came", name, id,
+                    side_text(Side::legacy), side_text(Side::modern));
+    finding.event_time_us = now.event_time_us;
+    findings_.push_back(std::move(finding));
+  }
+}
+
+void PostingLedger::restore(ExchangeFacts facts, std::uint64_t mark) {
+  const std::string id = facts.exchange_id;
+  const std::int64_t offset = facts.offset;
+  if (offset >= covered_to()) {
+    uncovered_.emplace(offset, id);
+  } else {
+    deadlines_.emplace(facts.completed_at_us + (facts.async ? facts.async_max_us : options_.absence_us), id);
+    if (mark != 0) waiters_[facts.accounts.front()].emplace(offset, id);
+  }
+  open_.emplace(id, Waiting{std::move(facts), mark});
+}
+
+void PostingLedger::restore(const std::string& name, AccountState& account) {
+  if (account.postings.empty()) account.postings.loose = account.gap;  // as the answers have told
+  for (const auto& posting : account.postings.open) {
+    index_posting(posting.exchange_id, name);
+    const auto decided = decided_.find(posting.exchange_id);
+    const auto waiting = open_.find(posting.exchange_id);
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (!posting.legs[side].late) continue;
+      late_[side].emplace(waiting != open_.end()      ? waiting->second.facts.offset
+                          : decided != decided_.end() ? decided->second.offset
+                                                      : 0,
+                          posting.exchange_id);
+    }
+    if (decided != decided_.end()) {
+      deadlines_.emplace(posting.since_us + options_.absence_us, posting.exchange_id);
+    } else if (waiting == open_.end()) {
+      const std::int64_t minted = accounts_.minted_us(posting.exchange_id);
+      orphans_.emplace(minted != 0 ? minted : posting.since_us, posting.exchange_id);
+    }
+  }
+  for (const auto& broken : account.postings.breaks) {
+    if (!broken.told) broken_[index(broken.side)].insert(name);
+  }
+  for (const auto& change : account.postings.foreign) foreign_due_.emplace(change.due_us, name);
+}
+
+std::uint64_t PostingLedger::mark(const std::string& exchange_id) const {
+  const auto at = open_.find(exchange_id);
+  return at == open_.end() ? 0 : at->second.mark;
+}
+
+}  // namespace phoenix::arbiter

@@ -1,0 +1,79 @@
+#include "arbiter/compact_text.hpp"
+#include "arbiter/posting_ledger.hpp"
+
+namespace phoenix::arbiter {
+
+std::string encode(const DecidedExchange& d) {
+  CompactWriter out;
+  out.numbers(static_cast<int>(d.verdict), int{d.compared}, int{d.write}, int{d.served}, int{d.current}, int{d.first},
+              int{d.confirmed}, int{d.both_done}, static_cast<int>(d.answers), int{d.posted}, int{d.lacking}, d.offset,
+              d.received_at_us, d.completed_at_us, d.rung);
+  for (const auto* name : {&d.slice, &d.route, &d.account}) out.text(*name);
+  return out.take();
+}
+
+Result<DecidedExchange> decode_decided_exchange(std::string_view text) {
+  try {
+    CompactReader in(text);
+    DecidedExchange d;
+    int verdict = 0, answers = 0;
+    in.numbers(verdict);
+    d.verdict = kVerdicts.at(static_cast<std::size_t>(verdict));
+    for (bool* flag : {&d.compared, &d.write, &d.served, &d.current, &d.first, &d.confirmed, &d.both_done})
+      *flag = in.flag();
+    in.numbers(answers, d.posted, d.lacking, d.offset, d.received_at_us, d.completed_at_us, d.rung);
+    d.answers = static_cast<AnswerFact>(answers);
+    for (auto* name : {&d.slice, &d.route, &d.account}) *name = in.text();
+    return d;
+  } catch (const std::exception& e) {
+    return invalid_input(fmt::format("decided exchange: {}", e.what()));
+  }
+}
+
+std::string encode(const LedgerState& state) {
+  CompactWriter out;
+  out.numbers(1, state.postings_given_up);
+  for (const auto& stream : state.streams) {
+    out.numbers(int{stream.begun}, stream.began_us, stream.covers, stream.generation, stream.transaction);
+    out.text(stream.exchange_id);
+  }
+  out.numbers(state.held.size());
+  for (const auto& marker : state.held) {
+    out.numbers(index(marker.side), marker.covers, marker.after.size());
+    for (const auto& [partition, next] : marker.after) {
+      out.text(partition);
+      out.numbers(next);
+    }
+  }
+  return out.take();
+}
+
+Result<LedgerState> decode_ledger_state(std::string_view text) {
+  LedgerState state;
+  if (text.empty()) return state;
+  try {
+    CompactReader in(text);
+    int version = 0;
+    in.numbers(version, state.postings_given_up);
+    if (version != 1) return invalid_input(fmt::format("ledger state: unknown version {}", version));
+    for (auto& stream : state.streams) {
+      stream.begun = in.flag();
+      in.numbers(stream.began_us, stream.covers, stream.generation, stream.transaction);
+      stream.exchange_id = in.text();
+    }
+    for (std::size_t n = in.count(); n > 0; --n) {
+      StateMarker& marker = state.held.emplace_back();
+      marker.side = in.side();
+      in.numbers(marker.covers);
+      for (std::size_t m = in.count(); m > 0; --m) {
+        const std::string partition = in.text();
+        in.numbers(marker.after[partition]);
+      }
+    }
+    return state;
+  } catch (const std::exception& e) {
+    return invalid_input(fmt::format("ledger state: {}", e.what()));
+  }
+}
+
+}  // namespace phoenix::arbiter

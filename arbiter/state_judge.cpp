@@ -1,0 +1,274 @@
+#include "arbiter/state_judge.hpp"
+
+#include "arbiter/exchange_judge.hpp"
+#include "core/model/business_key.hpp"
+#include "core/model/exchange_id.hpp"
+
+namespace phoenix::arbiter {
+namespace {
+
+std::int64_t microseconds_of(std::chrono::milliseconds time) {
+  return time.count() * 1'000;
+}
+
+/// When the gateway made the id; 0 where it is not one of its ids.
+std::int64_t minted_us(const std::string& exchange_id) {
+  const auto id = ExchangeId::parse(exchange_id);
+  if (!id || (id->bytes[6] >> 4) != 7) return 0;
+  std::int64_t ms = 0;
+  for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | id->bytes[i];
+  return ms * 1'000;
+}
+
+LegFact leg_fact(const ExchangeEvent& exchange, const LegRecord& leg) {
+  if (exchange.dropped == kLostWithGateway) return LegFact::uncertain;
+  switch (leg.outcome) {
+    case LegOutcome::none:
+    case LegOutcome::connect_failed:
+    case LegOutcome::dropped:
+      return LegFact::none;
+    case LegOutcome::ok:
+      if (leg.status >= 200 && leg.status < 300) return LegFact::done;
+      return leg.uncertain || leg.status >= 500 ? LegFact::uncertain : LegFact::refused;
+    default:
+      return LegFact::uncertain;
+  }
+}
+
+AnswerFact answer_fact(const ExchangeEvent& exchange, const ResponseDifference& responses) {
+  const bool both = exchange.serving.outcome == LegOutcome::ok && exchange.shadow.outcome == LegOutcome::ok;
+  if (!both || !exchange.dropped.empty()) return AnswerFact::absent;
+  switch (responses.outcome) {
+    case ResponseDifference::Outcome::equal:
+      return AnswerFact::equal;
+    case ResponseDifference::Outcome::different:
+      return AnswerFact::different;
+    default:
+      return AnswerFact::undecided;
+  }
+}
+
+/// The member that states a balance; in XML its text stands below it.
+const std::string& name_of(const JsonPath& balance) {
+  return balance.size() > 1 && balance.back() == "#text" ? balance[balance.size() - 2] : balance.back();
+}
+
+std::string joined(const std::string& first, const std::string& second) {
+  if (first.empty() || second.empty()) return first + second;
+  return first + "; " + second;
+}
+
+}  // namespace
+
+StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy,
+                       std::int64_t absence_us, LedgerState state, const Positions& positions)
+    : book_(book),
+      policy_(policy),
+      debezium_(config.arbiter.state_source == config::StateSource::debezium),
+      default_slice_(config.slices.empty() ? "" : config.slices.front().name),
+      ledger_({!debezium_, absence_us, microseconds_of(config.arbiter.settle), config.arbiter.jobs}, accounts(),
+              book.decided, std::move(state)) {
+  for (const auto& route : config.gateway.routes) {
+    RouteRules rules{CompareRules::from_config(route.compare), route.posting == config::Posting::async,
+                     microseconds_of(route.async_max)};
+    if (rules.compare.balance && !rules.compare.balance->empty()) {
+      running_balances_[route.slice].push_back(name_of(*rules.compare.balance));
+    }
+    routes_.emplace(route.name, std::move(rules));
+  }
+  const Moment then{book.event_time_us, 0};
+  for (const auto& [partition, next] : positions) {
+    ledger_.note_applied(fmt::format("{}/{}", partition.first, partition.second), next, then);
+  }
+  for (const auto& [id, open] : book.open_exchanges) {
+    const ExchangeEvent exchange = read_exchange(open.frame).value();
+    ledger_.restore(facts_of(exchange, compare(exchange), open.offset), open.mark);
+  }
+  for (auto& [name, account] : book.accounts) ledger_.restore(name, account);
+}
+
+PostingLedger::Accounts StateJudge::accounts() {
+  return {[this](const std::string& name) -> AccountState& {
+            AccountState& account = book_.touch(name);
+            if (account.slice.empty()) account.slice = default_slice_;
+            return account;
+          },
+          [this](const std::string& name) -> AccountState* {
+            const auto at = book_.accounts.find(name);
+            return at == book_.accounts.end() ? nullptr : &at->second;
+          },
+          minted_us};
+}
+
+const StateJudge::RouteRules& StateJudge::rules_of(const std::string& route) const {
+  static const RouteRules kNoRules;
+  const auto at = routes_.find(route);
+  return at == routes_.end() ? kNoRules : at->second;
+}
+
+ResponseDifference StateJudge::compare(const ExchangeEvent& exchange) const {
+  if (exchange.serving.outcome != LegOutcome::ok || exchange.shadow.outcome != LegOutcome::ok) return {};
+  static const std::vector<std::string> kNone;
+  const auto names = running_balances_.find(exchange.slice);
+  return compare_responses(exchange.leg(Side::legacy), exchange.leg(Side::modern), rules_of(exchange.route).compare,
+                           names == running_balances_.end() ? kNone : names->second);
+}
+
+ExchangeFacts StateJudge::facts_of(const ExchangeEvent& exchange, const ResponseDifference& responses,
+                                   std::int64_t offset) const {
+  const RouteRules& rules = rules_of(exchange.route);
+  ExchangeFacts facts;
+  facts.exchange_id = exchange.exchange_id;
+  facts.offset = offset;
+  facts.received_at_us = exchange.received_at_us;
+  facts.completed_at_us = exchange.completed_at_us;
+  for (const auto& key : exchange.keys) {
+    if (key.key != kUnknownKey) facts.accounts.push_back(key.key);
+  }
+  facts.write = exchange.write;
+  facts.compared = exchange.excluded.empty();
+  facts.answers = answer_fact(exchange, responses);
+  facts.same_apart_from_order = responses.same_apart_from_order;
+  for (const Side side : {Side::legacy, Side::modern}) facts.legs[index(side)] = leg_fact(exchange, exchange.leg(side));
+  facts.stated = {responses.legacy_balance, responses.modern_balance};
+  facts.async = rules.async;
+  facts.async_max_us = rules.async_max_us;
+  return facts;
+}
+
+void StateJudge::judge(const ExchangeEvent& exchange, const std::string& frame, std::int64_t offset,
+                       const Moment& now) {
+  for (const auto& key : exchange.keys) {
+    if (key.key == kUnknownKey) continue;
+    AccountState& account = book_.touch(key.key);
+    account.slice = exchange.slice;
+    account.last_completed_us = std::max(account.last_completed_us, exchange.completed_at_us);
+  }
+  const ResponseDifference responses = compare(exchange);
+  ledger_.judge(facts_of(exchange, responses, offset), now);
+  if (ledger_.waits(exchange.exchange_id)) {
+    OpenExchange open{false, false, book_.event_time_us, frame, offset, ledger_.mark(exchange.exchange_id)};
+    book_.open(exchange.exchange_id, std::move(open));
+  }
+  settle({&exchange, &frame, &responses});
+}
+
+void StateJudge::apply(const StateRecord& record, const LogRecord& where, const Moment& now) {
+  if (const auto* change = std::get_if<StateChange>(&record)) {
+    ledger_.take(*change, now);
+  } else if (const auto* marker = std::get_if<StateMarker>(&record)) {
+    ledger_.take(*marker, now);
+  } else if (const auto* gap = std::get_if<StateGap>(&record)) {
+    ledger_.take(*gap, now);
+  }
+  if (debezium_) ledger_.note_applied(fmt::format("{}/{}", where.topic, where.partition), where.offset + 1, now);
+  settle({});
+}
+
+void StateJudge::rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances,
+                        const Moment& now) {
+  ledger_.rebase(account, balances, now);
+  settle({});
+}
+
+void StateJudge::note_lost(const Moment& now) {
+  ledger_.note_lost(now);
+  settle({});
+}
+
+void StateJudge::pass_time(const Moment& now, std::int64_t settled_until_us) {
+  ledger_.pass_time(now, settled_until_us);
+  settle({});
+}
+
+/// Writes down what became known. `present`: the exchange of the current record, which needs no decoding.
+void StateJudge::settle(const Judged& present) {
+  for (const auto& id : ledger_.take_marked()) book_.mark_open(id, ledger_.mark(id));
+  for (auto& finding : ledger_.take_findings()) {
+    switch (finding.kind) {
+      case PostingFinding::Kind::exchange:
+        if (finding.before) {
+          revise(finding);
+        } else if (present.exchange != nullptr && finding.exchange_id == present.exchange->exchange_id) {
+          decide(*present.exchange, *present.responses, finding);
+        } else {
+          const ExchangeEvent exchange = read_exchange(book_.close(finding.exchange_id).frame).value();
+          decide(exchange, compare(exchange), finding);
+        }
+        break;
+      case PostingFinding::Kind::account:
+        book_.decide_account(finding.account,
+                             {"", finding.verdict, finding.detail, finding.verdict_id, finding.event_time_us});
+        break;
+      case PostingFinding::Kind::retract:
+        book_.retract(finding.account, finding.verdict_id, 0, finding.verdict);
+        break;
+      case PostingFinding::Kind::unpaired:
+        book_.note_unpaired(finding.account, finding.detail);
+        break;
+    }
+  }
+}
+
+void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference& responses, PostingFinding& finding) {
+  DecidedExchange& decided = book_.decided.at(finding.exchange_id);
+  decided.slice = exchange.slice;
+  decided.route = exchange.route;
+  decided.rung = exchange.rung;
+  decided.served = exchange.serving.status >= 200 && exchange.serving.status < 300;
+  book_.changes.decided.insert(finding.exchange_id);
+  if (!decided.compared) return;
+
+  std::string detail = joined(responses.summary(), finding.detail);
+  if (finding.verdict == Verdict::unknown && decided.answers == AnswerFact::absent) {
+    detail = joined(leg_problem(exchange), finding.detail);
+  }
+  if (finding.verdict == Verdict::mismatch && policy_ != nullptr) {
+    if (const auto acceptance = policy_->judge({exchange, responses, finding.postings})) {
+      accept(*acceptance, finding);
+      detail = joined(fmt::format("{}: {}", acceptance->rule_id, acceptance->detail), detail);
+    }
+  }
+  decided.verdict = finding.verdict;
+  decided.confirmed = finding.confirmed;
+  CoreBook::Compared compared;
+  if (responses.legacy_balance) compared.legacy = responses.legacy_balance->to_string();
+  if (responses.modern_balance) compared.modern = responses.modern_balance->to_string();
+  compared.differences = responses.values;
+  compared.postings = std::move(finding.postings);
+  const auto counted = book_.count_decision(exchange, finding.verdict, detail, compared);
+  decided.current = counted.current;
+  decided.first = counted.first;
+  if (finding.confirmed) {
+    book_.confirm(exchange.slice, 1, fmt::format("exchange {}: {}", exchange.exchange_id, finding.detail));
+  }
+}
+
+/// The accounts carry what was accepted, so that later balances still compare.
+void StateJudge::accept(const Acceptance& acceptance, PostingFinding& finding) {
+  finding.verdict = Verdict::accepted_change;
+  finding.confirmed = false;
+  for (const auto& [name, drift] : acceptance.drift) {
+    for (auto& posting : finding.postings) {
+      if (posting.account != name) continue;
+      AccountState& account = book_.touch(name);
+      std::int64_t units = drift;
+      for (int scale = posting.scale; scale < account.scale; ++scale) units *= 10;
+      account.postings.carry = wrapping_add(account.postings.carry, units);
+      if (account.postings.carry == account.gap) account.differs_since.clear();
+    }
+  }
+}
+
+void StateJudge::revise(const PostingFinding& finding) {
+  DecidedExchange& decided = book_.decided.at(finding.exchange_id);
+  book_.changes.decided.insert(finding.exchange_id);
+  book_.revise(finding.exchange_id, decided, *finding.before, finding.verdict, finding.detail);
+  if (decided.confirmed != finding.confirmed) {
+    book_.confirm(decided.slice, finding.confirmed ? 1 : -1,
+                  fmt::format("exchange {}: {}", finding.exchange_id, finding.detail));
+  }
+  decided.confirmed = finding.confirmed;
+}
+
+}  // namespace phoenix::arbiter

@@ -1,0 +1,340 @@
+// Verdicts from both ledgers' change streams: each rule with a schedule that goes wrong without it.
+#include "tests/support/catch.hpp"
+#include "tests/unit/arbiter/state_streams.hpp"
+
+using namespace phoenix;
+using namespace phoenix::arbiter;
+using phoenix::test::exchange;
+using phoenix::test::StateStreams;
+using Verdicts = StateStreams::Verdicts;
+
+namespace {
+
+std::string body(const std::string& balance, const std::string& fee = "0.10") {
+  return R"({"fee":)" + fee + R"(,"balance":)" + balance + "}";
+}
+
+/// A deposit to account 7; `number` makes its id.
+ExchangeEvent deposit(std::uint64_t number, const std::string& legacy_balance, const std::string& modern_balance) {
+  return exchange(number, body(legacy_balance), body(modern_balance), {{"7", number}});
+}
+
+constexpr Side kLegacy = Side::legacy, kModern = Side::modern;
+
+}  // namespace
+
+TEST_CASE("a posting that both sides made alike is a match without any marker") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kLegacy, "8", "1", "2", deposit(2, "", "").exchange_id);  // the transactions of both are over
+  s.post(kModern, "8", "1", "2", deposit(2, "", "").exchange_id);
+  CHECK(s.apply(e).empty());
+  CHECK(s.count("match") == 1);
+  CHECK(s.core().open_count() == 0);
+  CHECK(s.account("7").gap == 0);
+}
+
+TEST_CASE("a transaction that is still coming in decides nothing") {
+  StateStreams s;
+  const auto e = deposit(1, "109.90", "109.90");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id, "t1");
+  s.post(kLegacy, "7", "110.00", "109.90", e.exchange_id, "t1");
+  s.post(kModern, "7", "100.00", "110.00", e.exchange_id, "t2");
+  CHECK(s.apply(e).empty());
+  CHECK(s.core().open_count() == 1);
+  s.post(kModern, "7", "110.00", "109.90", e.exchange_id, "t2");
+  CHECK(s.markers().empty());
+  CHECK(s.count("match") == 1);
+}
+
+TEST_CASE("postings in any order around their event: the same verdict") {
+  for (int order = 0; order < 6; ++order) {
+    INFO(order);
+    StateStreams s;
+    const auto e = deposit(1, "110.00", "110.05");
+    std::vector<int> steps{0, 1, 2};
+    for (int i = 0; i < order; ++i) std::next_permutation(steps.begin(), steps.end());
+    for (const int step : steps) {
+      if (step == 0) s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+      if (step == 1) s.post(kModern, "7", "100.00", "110.05", e.exchange_id);
+      if (step == 2) CHECK(s.apply(e).empty());
+    }
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::mismatch}});
+    CHECK_THAT(s.last.verdicts[0].event.detail, Catch::Contains("legacy posted 10.00, modern 10.05"));
+    CHECK(s.account("7").gap == 5);
+    CHECK(s.score().confirmed_balance_mismatches == 1);
+    REQUIRE(s.last.evidence.size() == 1);
+    REQUIRE(s.last.evidence[0].postings.size() == 1);
+    CHECK(s.last.evidence[0].postings[0].legs[1].delta == 1005);
+    CHECK(s.last.evidence[0].postings[0].legs[1].before == 10000);
+  }
+}
+
+TEST_CASE("a wrong posting is one mismatch: later postings and reads carry the gap (rule 14)") {
+  StateStreams s;
+  const auto wrong = deposit(1, "110.00", "110.05");
+  s.post_both("7", {"100.00", "110.00"}, {"100.00", "110.05"}, wrong.exchange_id);
+  s.apply(wrong);
+  CHECK(s.markers().size() == 1);
+  const auto right = deposit(2, "120.00", "120.05");
+  s.post_both("7", {"110.00", "120.00"}, {"110.05", "120.05"}, right.exchange_id);
+  s.apply(right);
+  auto read = deposit(3, "120.00", "120.05");
+  read.write = false;
+  CHECK(s.apply(read).empty());
+  CHECK(s.markers().empty());
+  CHECK(s.count("match") == 2);
+  CHECK(s.core().scores().front().drift_minor_units.at("EUR") == 5);
+}
+
+TEST_CASE("missing is what a marker of that side has overtaken, for legs answered 2xx (rule 15)") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  CHECK(s.apply(e).empty());
+  CHECK(s.marker(kLegacy).empty());
+  CHECK(s.marker(kModern, 0).empty());  // written before its event
+  CHECK(s.marker(kModern) == Verdicts{{e.exchange_id, Verdict::missing_modern}});
+  s.post(kModern, "7", "100.00", "100.00", "", "anything");
+  CHECK(s.account("7").gap == -1000);
+
+  SECTION("a later arrival supersedes it and corrects the counters (rule 14)") {
+    CHECK(s.count("missing_modern") == 1);
+    CHECK(s.score().writes.exchanges.mismatches == 1);
+    CHECK(s.score().confirmed_balance_mismatches == 1);
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+    CHECK(s.marker(kModern) == Verdicts{{e.exchange_id, Verdict::match_late}});
+    CHECK(s.count("missing_modern") == 0);
+    CHECK(s.count("match_late") == 1);
+    CHECK(s.score().writes.exchanges.mismatches == 0);
+    CHECK(s.score().writes.units.mismatches == 0);
+    CHECK(s.score().writes.exchanges.units == 1);
+    CHECK(s.score().confirmed_balance_mismatches == 0);
+    CHECK(s.account("7").gap == 0);
+  }
+  SECTION("and the account stays decidable") {
+    const auto next = deposit(2, "120.00", "110.00");
+    s.post_both("7", {"110.00", "120.00"}, {"100.00", "110.00"}, next.exchange_id);
+    s.apply(next);
+    CHECK(s.markers().empty());
+    CHECK(s.count("match") == 1);
+    CHECK(s.account("7").postings.aligned());
+  }
+}
+
+TEST_CASE("a leg that was not answered 2xx is never missing (rules 6, 15)") {
+  StateStreams s;
+  auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+
+  SECTION("a time-out that never committed: unknown, after the time in which it may") {
+    e.shadow = {};
+    e.shadow.outcome = LegOutcome::timeout;
+    e.shadow.uncertain = true;
+    s.apply(e);
+    CHECK(s.markers().empty());
+    CHECK(s.heartbeat(e.completed_at_us + 21'000'000) == Verdicts{{e.exchange_id, Verdict::unknown}});
+    CHECK(s.account("7").gap == -1000);
+    CHECK(s.score().trip_reason.empty());
+  }
+  SECTION("a time-out that committed: resolved by its posting") {
+    e.shadow = {};
+    e.shadow.outcome = LegOutcome::timeout;
+    e.shadow.uncertain = true;
+    s.apply(e);
+    CHECK(s.markers().empty());
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::match_late}});
+  }
+  SECTION("a time-out that committed something else: a mismatch") {
+    e.shadow = {};
+    e.shadow.outcome = LegOutcome::timeout;
+    e.shadow.uncertain = true;
+    s.apply(e);
+    s.post(kModern, "7", "100.00", "111.00", e.exchange_id);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::mismatch}});
+  }
+  SECTION("a leg that was dropped through us: unknown, and the gap is known") {
+    e.dropped = "queue_full";
+    e.shadow = {};
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::unknown}});
+    CHECK(s.account("7").gap == -1000);
+  }
+  SECTION("refused there: a mismatch of the answers, at once when covered") {
+    e.shadow.status = 409;
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::mismatch}});
+    CHECK(s.account("7").gap == -1000);
+  }
+}
+
+TEST_CASE("neither posted and both markers cover it: the answers alone decide") {
+  StateStreams s;
+  const auto e = deposit(1, "5.00", "5.00");
+  CHECK(s.apply(e).empty());
+  CHECK(s.core().open_count() == 1);
+  CHECK(s.markers().empty());
+  CHECK(s.count("match") == 1);
+}
+
+TEST_CASE("a posting twice is a duplicate, also after its exchange was a match") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+  SECTION("before") {
+    s.post(kModern, "7", "110.00", "120.00", e.exchange_id);
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::duplicate}});
+  }
+  SECTION("after") {
+    s.apply(e);
+    CHECK(s.markers().empty());
+    CHECK(s.count("match") == 1);
+    s.post(kModern, "7", "110.00", "120.00", e.exchange_id);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::duplicate}});
+    CHECK(s.count("match") == 0);
+  }
+  CHECK(s.count("duplicate") == 1);
+  CHECK(s.account("7").gap == 1000);
+  CHECK(s.account("7").postings.aligned());
+  const auto next = deposit(2, "120.00", "130.00");
+  s.post_both("7", {"110.00", "120.00"}, {"120.00", "130.00"}, next.exchange_id);
+  s.apply(next);
+  CHECK(s.markers().empty());
+}
+
+TEST_CASE("records of the log that come twice, or in another order, change nothing") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  const auto first = s.change(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  const auto second = s.change(kLegacy, "7", "110.00", "130.00", deposit(2, "", "").exchange_id);
+  s.apply(first);
+  s.apply(second);
+  s.apply(first);
+  s.apply(second);
+  CHECK(s.account("7").postings.chains[0].balance == 13000);
+  CHECK(s.account("7").postings.open.size() == 2);
+  const auto third = s.change(kLegacy, "7", "130.00", "131.00", deposit(3, "", "").exchange_id);
+  const auto fourth = s.change(kLegacy, "7", "131.00", "133.00", deposit(4, "", "").exchange_id);
+  s.apply(fourth);
+  CHECK(s.account("7").postings.breaks.size() == 1);
+  s.apply(third);
+  s.apply(third);
+  CHECK(s.account("7").postings.breaks.empty());
+  CHECK(s.markers().empty());
+  CHECK(s.account("7").postings.chains[0].balance == 13300);
+}
+
+TEST_CASE("a break of the chain is a discontinuity: the account is unknown until it is rebased (rules 14, 20)") {
+  StateStreams s;
+  const auto first = deposit(1, "110.00", "110.00");
+  s.post_both("7", {"100.00", "110.00"}, {"100.00", "110.00"}, first.exchange_id);
+  s.apply(first);
+  s.markers();
+  SECTION("a change is lost") {
+    s.post(kModern, "7", "115.00", "116.00", "", "x");
+  }
+  SECTION("a gap is told") {
+    s.apply(StateGap{kModern, "slot recreated"});
+    s.heartbeat(first.completed_at_us);
+  }
+  const auto lost = deposit(2, "120.00", "120.00");
+  s.post(kLegacy, "7", "110.00", "120.00", lost.exchange_id);
+  s.apply(lost);
+  const auto verdicts = s.markers();
+  REQUIRE_FALSE(verdicts.empty());
+  for (const auto& [id, verdict] : verdicts) CHECK(verdict == Verdict::unknown);
+  CHECK(s.score().trip_reason.empty());
+
+  s.core().rebase("7", {Decimal::parse("120.00").value(), Decimal::parse("121.00").value()});
+  CHECK(s.account("7").gap == 100);
+  auto read = deposit(3, "120.00", "121.00");
+  read.write = false;
+  CHECK(s.apply(read).empty());
+  const auto next = deposit(4, "130.00", "131.00");
+  s.post_both("7", {"120.00", "130.00"}, {"121.00", "131.00"}, next.exchange_id);
+  s.apply(next);
+  CHECK(s.markers().empty());
+}
+
+TEST_CASE("overlapping writes applied in another order: only with proof (rule 4)") {
+  StateStreams s;
+  const auto a = deposit(1, "110.00", "130.00");
+  auto b = deposit(2, "130.00", "120.00");
+  s.post(kLegacy, "7", "100.00", "110.00", a.exchange_id);
+  s.post(kLegacy, "7", "110.00", "130.00", b.exchange_id);
+  s.post(kModern, "7", "100.00", "120.00", b.exchange_id);
+  s.post(kModern, "7", "120.00", "130.00", a.exchange_id);
+  SECTION("each states what its posting left behind") {
+    s.apply(a);
+    s.apply(b);
+    CHECK(s.markers() ==
+          Verdicts{{a.exchange_id, Verdict::order_dependent}, {b.exchange_id, Verdict::order_dependent}});
+    CHECK(s.account("7").postings.aligned());
+  }
+  SECTION("one states something else") {
+    b = exchange(2, body("130.00"), body("125.00"), {{"7", 2}});
+    s.apply(a);
+    s.apply(b);
+    CHECK(s.markers() == Verdicts{{a.exchange_id, Verdict::order_dependent}, {b.exchange_id, Verdict::mismatch}});
+  }
+  CHECK(s.account("7").gap == 0);
+}
+
+TEST_CASE("a posting without its event is unknown once no event can come (rule 5)") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kModern, "7", "100.00", "100.00", "", "x");
+  CHECK(s.markers().empty());
+  CHECK(s.heartbeat(e.received_at_us + 500'000).empty());
+  const auto verdicts = s.heartbeat(e.received_at_us + 5'000'000);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].second == Verdict::unknown);
+  CHECK(s.last.verdicts[0].id == "posting/" + e.exchange_id + "/7");
+  CHECK(s.account("7").gap == -1000);
+  SECTION("its event comes all the same") {
+    s.apply(e);
+    CHECK(s.last.retracted == std::vector<std::string>{"posting/" + e.exchange_id + "/7"});
+    CHECK(s.count("unknown", "") == 0);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::missing_modern}});
+  }
+}
+
+TEST_CASE("a foreign change moves the gap and is never a mismatch (rule 16)") {
+  StateStreams s;
+  s.post(kLegacy, "7", "100.00", "101.00", "", "interest");
+  s.post(kModern, "7", "100.00", "100.00", "", "start");
+  CHECK(s.account("7").gap == -100);
+  auto read = deposit(1, "101.00", "100.00");
+  read.write = false;
+  CHECK(s.apply(read).empty());
+  CHECK(s.count("match") == 1);
+  s.post(kModern, "7", "100.00", "101.00", "", "interest");
+  CHECK(s.account("7").gap == 0);
+  CHECK(s.markers().empty());
+}
+
+TEST_CASE("a read whose difference is not the gap waits for what is on its way, then is judged") {
+  StateStreams s;
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kModern, "7", "100.00", "100.00", "", "start");
+  auto read = deposit(2, "110.00", "100.00");
+  read.write = false;
+  CHECK(s.apply(read).empty());
+  CHECK(s.core().open_count() == 1);
+  SECTION("the missing posting explains it") {
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::missing_modern}, {read.exchange_id, Verdict::match_late}});
+  }
+  SECTION("it was wrong") {
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{read.exchange_id, Verdict::mismatch}});
+  }
+}
