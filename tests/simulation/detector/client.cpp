@@ -16,7 +16,7 @@ Clients::Clients(World& world, GatewayModel& gateway) : world_(world), gateway_(
     if (world.scenario.faults.contains(fault)) single_faults_.push_back(fault);
   }
   for (int i = 0; i < world.scenario.clients; ++i) {
-    world.events.after(world.dice.below(world.scenario.think_us), [this] { next(); });
+    world.events.after(kFirstClientUs + world.dice.below(world.scenario.think_us), [this] { next(); });
   }
 }
 

@@ -31,7 +31,8 @@ Disturbances::Disturbances(World& world, GatewayModel& gateway) : world_(world),
 
 template <class What>
 void Disturbances::spread(int times, What what) {
-  for (int i = 0; i < times; ++i) world_.events.after(horizon_us_ / 20 + world_.dice.below(horizon_us_ * 9 / 10), what);
+  for (int i = 0; i < times; ++i)
+    world_.events.after(kFirstClientUs + horizon_us_ / 20 + world_.dice.below(horizon_us_ * 9 / 10), what);
 }
 
 /// One transaction a side, as often as the arbiter has something open; at the end for as long as it may wait.

@@ -23,6 +23,7 @@
 namespace phoenix::detector {
 
 inline constexpr std::int64_t kEpochUs = 1'772'000'000'000'000;  // Unix time at which every run begins
+inline constexpr std::int64_t kFirstClientUs = 30'000'000;  // of the run: both change streams have begun long before
 inline constexpr const char* kSlice = "payments";
 
 /// The log, as its reader meets it: exchanges of one partition and changes of another. Times of a run, µs.
