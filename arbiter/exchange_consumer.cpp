@@ -175,7 +175,9 @@ struct ExchangeConsumer::Impl {
     for (auto& [number, shard] : shards) anything = shard.step(at_end(shard)) || anything;
     if (!anything && !poll(kExchanges, kIdleWait)) pause(kIdleWait);
     if (reopen) return;  // the shards are others now
-    if (anything || clock.monotonic() >= next_tell) tell();
+    const bool settled =
+        std::all_of(shards.begin(), shards.end(), [](const auto& entry) { return entry.second.settled(); });
+    if ((anything && settled) || clock.monotonic() >= next_tell) tell();
   }
 
   [[nodiscard]] bool any_needs(Source source) const {
@@ -230,11 +232,12 @@ struct ExchangeConsumer::Impl {
     }
   }
 
-  /// After a commit: what others may know now.
+  /// After a commit, and every so often while a backlog is worked off: what others may know now.
   void tell() {
     next_tell = clock.monotonic() + kIdleTell;
     std::map<int, ShardStatus> now;
     for (auto& [number, shard] : shards) {
+      shard.settle();
       const ShardStatus& status = now[number] = shard.status();
       scores.offer(status.scores, status.positions);
       shard.request_readings();

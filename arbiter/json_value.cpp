@@ -4,83 +4,65 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <iterator>
-#include <nlohmann/json.hpp>
+
+#include "core/events/json_cursor.hpp"
 
 namespace phoenix::arbiter {
 namespace {
 
-/// Builds the document from parser callbacks; floating point arrives with its text, integers are exact by themselves.
-class Builder final : public nlohmann::json_sax<nlohmann::json> {
- public:
-  bool null() override { return put(JsonValue(JsonValue::Kind::null, "null")); }
-  bool boolean(bool value) override { return put(JsonValue(JsonValue::Kind::boolean, value ? "true" : "false")); }
-  bool number_integer(number_integer_t value) override { return put_number(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return put_number(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return put_number(text); }
-  bool string(string_t& value) override { return put(JsonValue(JsonValue::Kind::string, std::move(value))); }
-  bool binary(binary_t&) override { return fail("binary value"); }
-  bool start_object(std::size_t) override { return open(JsonValue::Kind::object); }
-  bool start_array(std::size_t) override { return open(JsonValue::Kind::array); }
-  bool end_array() override { return close(); }
-  bool key(string_t& name) override {
-    open_.back().names.push_back(std::move(name));
-    return true;
+/// A number that no binary floating point holds is one that most readers of JSON refuse.
+bool is_beyond_doubles(const std::string& number) {
+  constexpr std::size_t kAlwaysFits = 300;  // digits
+  if (number.size() <= kAlwaysFits && number.find_first_of("eE") == std::string::npos) return false;
+  return std::isinf(std::strtod(number.c_str(), nullptr));
+}
+
+// Recursion is bounded by kMaxJsonDepth.
+void read_value(JsonCursor& json, JsonValue& value, int depth);
+
+void read_object(JsonCursor& json, JsonValue& object, int depth) {
+  object.kind = JsonValue::Kind::object;
+  std::string name;
+  bool sorted = true;
+  for (json.enter('{'); json.next_member(name);) {
+    sorted = sorted && (object.members.empty() || object.members.back().first < name);
+    read_value(json, object.members.emplace_back(std::move(name), JsonValue()).second, depth);
   }
-  bool end_object() override {
-    auto& members = open_.back().value.members;
-    std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    const auto twice = std::adjacent_find(members.begin(), members.end(),
-                                          [](const auto& a, const auto& b) { return a.first == b.first; });
-    return twice == members.end() ? close() : fail("member given twice");
+  if (sorted) return;
+  auto& members = object.members;
+  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto twice = std::adjacent_find(members.begin(), members.end(),
+                                        [](const auto& a, const auto& b) { return a.first == b.first; });
+  if (twice != members.end()) json.fail("a member is given twice");
+}
+
+void read_value(JsonCursor& json, JsonValue& value, int depth) {
+  switch (json.peek()) {
+    case '{':
+    case '[':
+      if (depth == kMaxJsonDepth) json.fail("it is nested too deeply");
+      if (json.peek() == '{') return read_object(json, value, depth + 1);
+      value.kind = JsonValue::Kind::array;
+      for (json.enter('['); json.next_element();) read_value(json, value.items.emplace_back(), depth + 1);
+      return;
+    case '"':
+      value.kind = JsonValue::Kind::string;
+      return json.read(value.text);
+    case 't':
+    case 'f':
+    case 'n':
+      value.text = json.word();
+      value.kind = value.text == "null" ? JsonValue::Kind::null : JsonValue::Kind::boolean;
+      return;
+    default:
+      value.kind = JsonValue::Kind::number;
+      value.text = json.number();
+      if (is_beyond_doubles(value.text)) json.fail("a number is out of range");
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override {
-    return fail(e.what());
-  }
-
-  JsonValue root;
-  std::string error;
-
- private:
-  struct Open {
-    JsonValue value;
-    std::vector<std::string> names;  // of the member whose value comes next
-  };
-
-  bool put_number(std::string text) { return put(JsonValue(JsonValue::Kind::number, std::move(text))); }
-
-  bool put(JsonValue value) {
-    if (open_.empty()) {
-      root = std::move(value);
-    } else if (auto& parent = open_.back(); parent.value.kind == JsonValue::Kind::array) {
-      parent.value.items.push_back(std::move(value));
-    } else {
-      parent.value.members.emplace_back(std::move(parent.names.back()), std::move(value));
-      parent.names.pop_back();
-    }
-    return true;
-  }
-
-  bool open(JsonValue::Kind kind) {
-    if (open_.size() >= kMaxJsonDepth) return fail("nested too deeply");
-    open_.emplace_back();
-    open_.back().value.kind = kind;
-    return true;
-  }
-
-  bool close() {
-    JsonValue value = std::move(open_.back().value);
-    open_.pop_back();
-    return put(std::move(value));
-  }
-
-  bool fail(const std::string& why) {
-    if (error.empty()) error = why;
-    return false;
-  }
-
-  std::vector<Open> open_;
-};
+}
 
 std::string shortened(std::string_view text) {
   constexpr std::size_t kLongest = 80;
@@ -128,11 +110,17 @@ std::string one_line(std::string_view text) {
 }
 
 Result<JsonValue> parse_json(std::string_view text) {
-  // To this parser a NUL byte is the end of the input, so that what stands behind it would not be compared.
-  if (text.find('\0') != std::string_view::npos) return invalid_input("a NUL byte");
-  Builder builder;
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return invalid_input(builder.error);
-  return std::move(builder.root);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // not JSON, but common; RFC 8259 lets readers pass it
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  JsonCursor json(text);
+  JsonValue root;
+  try {
+    read_value(json, root, 0);
+    json.finish();
+  } catch (const Failure& failure) {
+    return invalid_input(failure.what());
+  }
+  return root;
 }
 
 JsonPath parse_json_path(std::string_view pointer) {

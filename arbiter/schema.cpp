@@ -3,8 +3,6 @@
 namespace phoenix::arbiter {
 
 const char* const kSchemaSql = R"sql(
-CREATE SCHEMA IF NOT EXISTS arbiter;
-
 -- ---- read interface: names and columns stay ----------------------------------------------------------------------
 
 -- Every verdict that is not a plain match. id: the exchange's id, or account/NAME/TIME for a verdict on an account alone
@@ -121,9 +119,17 @@ CREATE TABLE IF NOT EXISTS arbiter.accounts (
 CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.units (
   slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));
-CREATE TABLE IF NOT EXISTS arbiter.seen (
-  shard int NOT NULL, exchange_id text NOT NULL, at_us bigint NOT NULL, PRIMARY KEY (shard, exchange_id));
-CREATE INDEX IF NOT EXISTS seen_by_age ON arbiter.seen (shard, at_us);
+-- One row a commit: [at_us, exchange id, at_us, exchange id, …], oldest first; until_us: the last of them.
+CREATE TABLE IF NOT EXISTS arbiter.seen_ids (
+  shard int NOT NULL, version bigint NOT NULL, until_us bigint NOT NULL, ids text NOT NULL, PRIMARY KEY (shard, version));
+DO $$ BEGIN
+  IF to_regclass('arbiter.seen') IS NOT NULL THEN  -- of an older version: one row an exchange
+    INSERT INTO arbiter.seen_ids
+    SELECT shard, -1, max(at_us), '[' || string_agg(at_us || ',' || to_json(exchange_id), ',' ORDER BY at_us, exchange_id) || ']'
+    FROM arbiter.seen GROUP BY shard;
+    DROP TABLE arbiter.seen;
+  END IF;
+END $$;
 CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
   shard int NOT NULL,
   waiting boolean NOT NULL,

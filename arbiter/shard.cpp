@@ -17,7 +17,8 @@ config::Config Shard::with_own_slices(config::Config config, int number) {
   return config;
 }
 
-Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock)
+Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
+             Purpose purpose)
     : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
   CoreState state = store.load(number);
   positions_ = std::move(state.positions);
@@ -28,7 +29,7 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   core_ = std::make_unique<DecisionCore>(config_, std::move(state));
   const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
   // A partition without a slice has no accounts; its load on the ledgers would be for nothing.
-  if (!legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
+  if (purpose == Purpose::judge && !legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
 }
@@ -53,24 +54,33 @@ bool Shard::step(const std::vector<bool>& at_end) {
     positions_[{record.topic, record.partition}] = record.offset + 1;
   }
   const CoreChanges changes = core_->take_changes();
-  if (!changes.empty() || (positions_ != committed_ && clock_.monotonic() >= next_idle_commit_)) commit(changes);
+  if (!changes.empty() || (positions_ != committed_ && clock_.monotonic() >= next_idle_commit_)) begin_commit(changes);
+  if (records.size() < kBatch) settle();
   return !records.empty();
 }
 
-void Shard::commit(const CoreChanges& changes) {
+void Shard::begin_commit(const CoreChanges& changes) {
   Positions to;
   for (const auto& [partition, next] : positions_) {
     if (committed_.at(partition) != next) to.emplace(partition, next);
   }
-  if (!store_.commit(number_, *core_, changes, committed_, to)) {
-    throw Failure(ErrorCode::conflict, fmt::format("another arbiter has moved the positions of partition {}", number_));
-  }
+  PreparedCommit prepared = VerdictStore::prepare(number_, *core_, changes, committed_, std::move(to));
+  settle();
+  commit_ = std::async(std::launch::async, [this, prepared = std::move(prepared)] { return store_.commit(prepared); });
   committed_ = positions_;
-  next_idle_commit_ = clock_.monotonic() + kIdleCommitEvery;
   for (const auto& [id, event] : changes.verdicts) {
-    producer_.publish(topics::kVerdicts, event.account.empty() ? event.exchange_id : event.account, encode(event));
+    untold_.emplace_back(event.account.empty() ? event.exchange_id : event.account, encode(event));
   }
-  for (const auto& notice : changes.split_keys) producer_.publish(topics::kVerdicts, notice.key, encode(notice));
+  for (const auto& notice : changes.split_keys) untold_.emplace_back(notice.key, encode(notice));
+}
+
+void Shard::settle() {
+  if (!commit_.valid()) return;
+  if (!commit_.get())
+    throw Failure(ErrorCode::conflict, fmt::format("another arbiter has moved the positions of partition {}", number_));
+  next_idle_commit_ = clock_.monotonic() + kIdleCommitEvery;
+  for (auto& [key, value] : untold_) producer_.publish(topics::kVerdicts, std::move(key), std::move(value));
+  untold_.clear();
 }
 
 void Shard::note_lost_records(Source source, const std::string& why) {
@@ -80,7 +90,8 @@ void Shard::note_lost_records(Source source, const std::string& why) {
   const TopicPartition where = partition(source);
   changes.rejected.push_back({where.first, where.second, positions_.at(where), "lost to retention: " + why, ""});
   positions_[where] = ConsumerOptions::kBeginning;
-  commit(changes);
+  begin_commit(changes);
+  settle();
 }
 
 void Shard::request_readings() {

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <array>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "arbiter/event_merger.hpp"
 #include "arbiter/ledger_reader.hpp"
@@ -22,10 +25,15 @@ inline constexpr std::array<const char*, kSources> kSourceTopics{topics::kShadow
 
 class Shard {
  public:
-  static constexpr std::size_t kBatch = 500;  ///< records a transaction
+  static constexpr std::size_t kBatch = 2'000;  ///< records a transaction, at most
 
+  enum class Purpose {
+    judge,
+    recompute,  ///< from the log alone: nothing is read from the ledgers
+  };
   /// Takes up the state of the last commit; throws Failure like VerdictStore::load. Everything passed must outlive it.
-  Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock);
+  Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
+        Purpose purpose = Purpose::judge);
 
   [[nodiscard]] TopicPartition partition(Source source) const;
   /// Where reading continues.
@@ -38,17 +46,22 @@ class Shard {
 
   /// Decides what has been offered, up to a batch, and commits it. `at_end`: sources that have no more for now; a
   /// source without records holds the others back unless it is at its end. False when there was nothing to decide.
-  /// Throws Failure(conflict) when another arbiter has moved the positions, and Failure(unavailable).
+  /// Throws Failure(conflict) when another arbiter has moved the positions, and Failure(unavailable). With a backlog
+  /// the commit may still be under way: the next batch is decided meanwhile.
   bool step(const std::vector<bool>& at_end);
   /// Retention passed this shard: no account is trusted until it was seen whole again; then on from the start.
   void note_lost_records(Source source, const std::string& why);
 
   /// Tells the ledger reader what to read next.
   void request_readings();
+  /// Waits for the commit under way, if any, and tells its verdicts; throws like step().
+  void settle();
+  [[nodiscard]] bool settled() const { return !commit_.valid(); }
+  /// What was decided, which is what is committed once it is settled.
   [[nodiscard]] ShardStatus status() const;
 
  private:
-  void commit(const CoreChanges& changes);
+  void begin_commit(const CoreChanges& changes);
   static config::Config with_own_slices(config::Config config, int number);
 
   const config::Config config_;  // with the slices of this shard alone
@@ -59,7 +72,9 @@ class Shard {
   std::unique_ptr<DecisionCore> core_;
   EventMerger merger_{kSources};
   Positions positions_;  // as decided
-  Positions committed_;  // as in the database
+  Positions committed_;  // as in the database, or on their way there
+  std::future<bool> commit_;
+  std::vector<std::pair<std::string, std::string>> untold_;  // key and value on `verdicts`, once it is committed
   std::chrono::nanoseconds next_idle_commit_{0};
   std::unique_ptr<LedgerReader> readings_;
 };

@@ -86,9 +86,7 @@ const char* const kUnits = R"sql(
 INSERT INTO arbiter.units SELECT slice, rung, unit
 FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
 
-const char* const kSeen = R"sql(
-INSERT INTO arbiter.seen SELECT $2::int, exchange_id, at_us
-FROM json_to_recordset($1::json) AS r(exchange_id text, at_us bigint) ON CONFLICT DO NOTHING)sql";
+const char* const kSeen = "INSERT INTO arbiter.seen_ids VALUES ($1, $2, $3, $4)";
 
 const char* const kOpened = R"sql(
 INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame)
@@ -107,47 +105,22 @@ SELECT topic, partition, "offset", reason, decode(value, 'hex')
 FROM json_to_recordset($1::json) AS r(topic text, partition int, "offset" bigint, reason text, value text)
 ON CONFLICT DO NOTHING)sql";
 
-void put(pqxx::work& transaction, const char* sql, const std::string& rows) {
-  if (!rows.empty()) transaction.exec_params(sql, rows);
-}
-
-void put(pqxx::work& transaction, const char* sql, const std::string& rows, int shard) {
-  if (!rows.empty()) transaction.exec_params(sql, rows, shard);
-}
-
-bool advance(pqxx::work& transaction, int shard, const Positions& from, const Positions& to) {
-  for (const auto& [partition, next] : to) {
+template <class InSchema>
+bool advance(pqxx::work& transaction, const PreparedCommit& commit, const InSchema& in_schema) {
+  for (const auto& [partition, next] : commit.to) {
+    const std::int64_t from = commit.from.at(partition);
     const auto result = transaction.exec_params(
-        "UPDATE arbiter.positions SET next = $5 WHERE shard = $1 AND topic = $2 AND partition = $3 AND next = $4",
-        shard, partition.first, partition.second, from.at(partition), next);
+        in_schema(
+            "UPDATE arbiter.positions SET next = $5 WHERE shard = $1 AND topic = $2 AND partition = $3 AND next = $4"),
+        commit.shard, partition.first, partition.second, from, next);
     if (result.affected_rows() == 1) continue;
-    if (from.at(partition) != ConsumerOptions::kBeginning) return false;
-    const auto inserted =
-        transaction.exec_params("INSERT INTO arbiter.positions VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", shard,
-                                partition.first, partition.second, next);
+    if (from != ConsumerOptions::kBeginning) return false;
+    const auto inserted = transaction.exec_params(
+        in_schema("INSERT INTO arbiter.positions VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"), commit.shard,
+        partition.first, partition.second, next);
     if (inserted.affected_rows() != 1) return false;
   }
   return true;
-}
-
-void write_results(pqxx::work& transaction, int shard, const DecisionCore& core, const CoreChanges& changes) {
-  put(transaction, kSeen, rows::seen(changes), shard);
-  put(transaction, kVerdicts, rows::verdicts(changes));
-  if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
-  put(transaction, kEvidence, rows::evidence(changes));
-  if (!changes.split_keys.empty()) put(transaction, kSplitKeys, rows::split_keys(changes));
-  put(transaction, kCounters, rows::counters(changes));
-  put(transaction, kAccounts, rows::accounts(core, changes), shard);
-  put(transaction, kDrift, rows::drift(core, changes));
-  put(transaction, kNoDrift, rows::no_drift(core, changes));
-  put(transaction, kOpened, rows::opened(core, changes), shard);
-  put(transaction, kClosed, rows::closed(core, changes), shard);
-  const std::string windows = rows::windows(core, changes);
-  put(transaction, kWindows, windows);
-  if (!changes.units.empty()) put(transaction, kOldUnits, windows);
-  put(transaction, kUnits, rows::units(changes));
-  put(transaction, kScores, rows::scores(core, changes));
-  put(transaction, kRejected, rows::rejected(changes));
 }
 
 void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
@@ -165,11 +138,13 @@ void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
 
 }  // namespace
 
-VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of)
+VerdictStore::VerdictStore(std::string url, int shards, std::function<int(const std::string&)> owner_of,
+                           std::string schema)
     : impl_(std::make_unique<Impl>()) {
   impl_->url = std::move(url);
   impl_->shards = shards;
   impl_->owner_of = std::move(owner_of);
+  impl_->schema = std::move(schema);
 }
 VerdictStore::~VerdictStore() = default;
 
@@ -182,9 +157,11 @@ void VerdictStore::connect() {
     transaction.exec_params("SELECT pg_advisory_xact_lock($1)", kSchemaLock);
     transaction.exec("SET LOCAL client_min_messages = warning");
     refuse_older_schema(transaction, impl_->url);
-    transaction.exec(kSchemaSql);
-    transaction.exec_params("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING", impl_->shards);
-    const int built_on = transaction.exec1("SELECT partitions FROM arbiter.layout")[0].as<int>();
+    transaction.exec("CREATE SCHEMA IF NOT EXISTS " + impl_->schema);
+    transaction.exec(impl_->in_schema(kSchemaSql));
+    transaction.exec_params(impl_->in_schema("INSERT INTO arbiter.layout VALUES (true, $1) ON CONFLICT DO NOTHING"),
+                            impl_->shards);
+    const int built_on = transaction.exec1(impl_->in_schema("SELECT partitions FROM arbiter.layout"))[0].as<int>();
     if (built_on != impl_->shards) {
       throw Failure(
           ErrorCode::invalid_input,
@@ -196,25 +173,71 @@ void VerdictStore::connect() {
   });
 }
 
-bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges& changes, const Positions& from,
-                          const Positions& to) {
+PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const CoreChanges& changes, Positions from,
+                                     Positions to) {
+  PreparedCommit commit{shard,
+                        core.event_time_us(),
+                        core.exchange_time_us(),
+                        core.seen_since_us(),
+                        changes.seen.empty() ? 0 : changes.seen.back().first,
+                        rows::heartbeats(core),
+                        rows::seen(changes),
+                        {},
+                        std::move(from),
+                        std::move(to)};
+  const auto put = [&](const char* sql, std::string rows, bool of_shard = false) {
+    if (!rows.empty()) commit.statements.push_back({sql, std::move(rows), of_shard});
+  };
+  put(kVerdicts, rows::verdicts(changes));
+  if (!changes.retracted.empty()) put(kRetracted, rows::retracted(changes));
+  put(kEvidence, rows::evidence(changes));
+  put(kSplitKeys, rows::split_keys(changes));
+  put(kCounters, rows::counters(changes));
+  put(kAccounts, rows::accounts(core, changes), true);
+  put(kDrift, rows::drift(core, changes));
+  put(kNoDrift, rows::no_drift(core, changes));
+  put(kOpened, rows::opened(core, changes), true);
+  put(kClosed, rows::closed(core, changes), true);
+  const std::string windows = rows::windows(core, changes);
+  put(kWindows, windows);
+  if (!changes.units.empty()) put(kOldUnits, windows);
+  put(kUnits, rows::units(changes));
+  put(kScores, rows::scores(core, changes));
+  put(kRejected, rows::rejected(changes));
+  return commit;
+}
+
+bool VerdictStore::commit(const PreparedCommit& commit) {
   return impl_->guarded([&] {
     pqxx::work transaction(impl_->connected());
-    const auto known = impl_->versions.find(shard);
+    const auto in_schema = [this](const char* sql) { return impl_->in_schema(sql); };
+    const auto known = impl_->versions.find(commit.shard);
     const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
-    const auto fenced = transaction.exec_params(version == 0 ? kFirstProgress : kProgress, shard, version,
-                                                rows::heartbeats(core), core.event_time_us(), core.exchange_time_us());
-    if (fenced.affected_rows() != 1 || !advance(transaction, shard, from, to)) return false;
-    write_results(transaction, shard, core, changes);
-    std::int64_t& forgotten_until_us = impl_->forgotten_until_us[shard];
-    if (core.seen_since_us() > forgotten_until_us + kForgetEveryUs) {
-      transaction.exec_params("DELETE FROM arbiter.seen WHERE shard = $1 AND at_us < $2", shard, core.seen_since_us());
-      forgotten_until_us = core.seen_since_us();
+    const auto fenced =
+        transaction.exec_params(in_schema(version == 0 ? kFirstProgress : kProgress), commit.shard, version,
+                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us);
+    if (fenced.affected_rows() != 1 || !advance(transaction, commit, in_schema)) return false;
+    if (!commit.seen.empty())
+      transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.seen_until_us, commit.seen);
+    for (const auto& [sql, rows, of_shard] : commit.statements) {
+      of_shard ? transaction.exec_params(in_schema(sql), rows, commit.shard)
+               : transaction.exec_params(in_schema(sql), rows);
+    }
+    std::int64_t& forgotten_until_us = impl_->forgotten_until_us[commit.shard];
+    if (commit.seen_since_us > forgotten_until_us + kForgetEveryUs) {
+      transaction.exec_params(in_schema("DELETE FROM arbiter.seen_ids WHERE shard = $1 AND until_us < $2"),
+                              commit.shard, commit.seen_since_us);
+      forgotten_until_us = commit.seen_since_us;
     }
     transaction.commit();
-    impl_->versions[shard] = version + 1;
+    impl_->versions[commit.shard] = version + 1;
     return true;
   });
+}
+
+bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges& changes, const Positions& from,
+                          const Positions& to) {
+  return commit(prepare(shard, core, changes, from, to));
 }
 
 }  // namespace phoenix::arbiter

@@ -1,7 +1,9 @@
 // Shared by the store's two sources: the connection, and what its errors mean. Internal to the store.
 #pragma once
 
+#include <boost/algorithm/string/replace.hpp>
 #include <map>
+#include <mutex>
 #include <pqxx/pqxx>
 
 #include "arbiter/database_url.hpp"
@@ -10,12 +12,19 @@
 namespace phoenix::arbiter {
 
 struct VerdictStore::Impl {
+  std::mutex mutex;  // of all below
   std::string url;
   std::unique_ptr<pqxx::connection> connection;
   int shards = 1;
   std::function<int(const std::string&)> owner_of;
+  std::string schema;
   std::map<int, std::int64_t> forgotten_until_us;  // by shard
   std::map<int, std::int64_t> versions;            // by shard: the last commit seen; absent: none
+
+  /// Statements name the schema `arbiter`; here they are of this store's.
+  [[nodiscard]] std::string in_schema(const char* sql) const {
+    return schema == kSchema ? sql : boost::algorithm::replace_all_copy(std::string(sql), "arbiter.", schema + ".");
+  }
 
   pqxx::connection& connected() {
     if (!connection) throw Failure(ErrorCode::unavailable, "verdict store: not connected");
@@ -25,6 +34,7 @@ struct VerdictStore::Impl {
   /// Every error of Postgres ends the connection: what state it is in is not worth finding out.
   template <class Work>
   auto guarded(Work work) {
+    const std::lock_guard lock(mutex);
     try {
       return work();
     } catch (const pqxx::failure& e) {

@@ -226,8 +226,16 @@ std::string units(const CoreChanges& changes) {
 
 std::string seen(const CoreChanges& changes) {
   json list = json::array();
-  for (const auto& [at_us, id] : changes.seen) list.push_back({{"exchange_id", id}, {"at_us", at_us}});
+  for (const auto& [at_us, id] : changes.seen) {
+    list.push_back(at_us);
+    list.push_back(id);
+  }
   return dump(list);
+}
+
+void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen) {
+  const json list = json::parse(text);
+  for (std::size_t i = 0; i + 1 < list.size(); i += 2) seen.emplace_back(list[i], list[i + 1]);
 }
 
 std::string opened(const DecisionCore& core, const CoreChanges& changes) {

@@ -18,6 +18,7 @@ std::string windows(const DecisionCore& core, const CoreChanges& changes);
 std::string scores(const DecisionCore& core, const CoreChanges& changes);
 std::string units(const CoreChanges& changes);
 std::string seen(const CoreChanges& changes);
+void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);

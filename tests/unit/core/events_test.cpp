@@ -93,6 +93,41 @@ TEST_CASE("a damaged frame is refused by name, wherever it is damaged") {
   }
 }
 
+TEST_CASE("a frame's header may come from another writer: any order, unknown members, white space, escapes") {
+  const auto framed = [](const std::string& header) {
+    std::string frame(4, '\0');
+    frame[2] = static_cast<char>(header.size() >> 8);
+    frame[3] = static_cast<char>(header.size());
+    return frame + header;
+  };
+  const std::string leg =
+      R"({"outcome":"none","sent_at_us":0,"duration_us":0,"body_bytes":0,"body_hash":0,"captured":0})";
+  const std::string header = R"({ "shadow": )" + leg + R"(, "new": {"a": [1, -2.5e3, null, "\u20ac"]},
+    "target": "/\u00e9\/\ud83d\ude00", "v": 1, "exchange_id": "x", "request_id": "r", "gateway": "g", "incarnation": "i",
+    "sequence": 1, "received_at_us": -1, "completed_at_us": 2, "route": "r", "slice": "s", "method": "GET",
+    "keys": [ [ "k" , 3 ] ], "target_side": "legacy", "serving_side": "modern", "stage": "shadow", "policy_epoch": 0,
+    "rung": 18446744073709551615, "request": {"body_bytes":0,"body_hash":0,"captured":0}, "serving": )" +
+                             leg + "}";
+  const auto event = decode_exchange_event(framed(header)).value();
+  CHECK(event.target == "/\xe9/\xf0\x9f\x98\x80");
+  CHECK(event.received_at_us == -1);
+  CHECK(event.rung == UINT64_MAX);
+  CHECK(event.keys.at(0).sequence == 3);
+  for (const auto& [whole, broken, why] :
+       {std::tuple(R"("exchange_id": "x",)", "", "exchange_id is missing"),
+        std::tuple(R"("v": 1,)", "", "v is missing"),
+        std::tuple(R"("outcome":"none",)", "", "shadow.outcome is missing"),
+        std::tuple(R"("sequence": 1,)", R"("sequence": "1",)", "an integer is expected"),
+        std::tuple(R"("sequence": 1,)", R"("sequence": 01,)", "an integer is expected"),
+        std::tuple(R"("stage": "shadow")", R"("stage": "fast")", "unknown value 'fast'"),
+        std::tuple(R"(\ude00)", "", "surrogate"), std::tuple(R"([ "k" , 3 ])", R"([ "k" ])", "one element")}) {
+    INFO(why);
+    std::string odd = header;
+    odd.replace(odd.find(whole), std::string_view(whole).size(), broken);
+    CHECK_THAT(decode_exchange_event(framed(odd)).error().message, Catch::Contains(why));
+  }
+}
+
 TEST_CASE("policies, scores, balances, verdicts and heartbeats survive their JSON") {
   TrafficPolicy policy{7,
                        3,
