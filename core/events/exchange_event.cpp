@@ -153,6 +153,7 @@ void write_header(JsonWriter& json, const ExchangeEvent& event) {
   json.flag("overlap", event.overlap);
   json.flag("parachute", event.parachute);
   json.flag("forced", event.forced);
+  json.flag("calibration", event.calibration);
   json.optional_field("excluded", event.excluded);
   json.optional_field("dropped", event.dropped);
   json.open("request", '{');
