@@ -14,6 +14,7 @@
 #include "core/runtime/config.hpp"
 #include "gateway/accounting.hpp"
 #include "gateway/asio.hpp"
+#include "gateway/calibrator.hpp"
 #include "gateway/deadline.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/health_checker.hpp"
@@ -82,6 +83,7 @@ class EventLoop {
   std::array<UpstreamPtr, 2> shadow_upstream;  // apart, so that a slow shadow takes no serving connection
   std::array<std::unique_ptr<ShadowDispatcher>, 2> shadow;
   std::array<std::vector<std::weak_ptr<Upstream>>, 2> replaced;  // by reloads, and still in use by an exchange
+  Calibrator calibrator{*this};
   UnsettledList unsettled;
   std::uint64_t open_sessions = 0;
 

@@ -99,6 +99,7 @@ struct Exchange : Unsettled {
   bool fell_back = false;      // modern failed before the client saw anything, and legacy serves in its place
   bool shadow_before = false;  // choice.shadow before that
   LegOutcome failed_outcome = LegOutcome::none;  // how modern failed then
+  bool calibration = false;                      // legacy is asked once more: `shadow` is legacy, too
   std::string_view excluded;
   std::string_view dropped;
   Journaled journaled;

@@ -109,6 +109,7 @@ void ExchangePublisher::fill(ExchangeEventView& event, Exchange& exchange, Repla
   event.target_side = exchange.fell_back ? Side::modern : exchange.choice.target;
   event.parachute = exchange.fell_back;
   event.forced = exchange.forced;
+  event.calibration = exchange.calibration;
   event.serving_side = exchange.serving_side();
   event.stage = exchange.slice.stage;
   event.policy_epoch = exchange.policy_epoch;
@@ -162,6 +163,10 @@ bool ExchangePublisher::publish(Exchange& exchange, const EventCount& count) {
 
 void ExchangePublisher::publish_lost(Exchange& exchange) {
   exchange.dropped = kLost;
+  publish(exchange, EventCount{});
+}
+
+void ExchangePublisher::publish_repeat(Exchange& exchange) {
   publish(exchange, EventCount{});
 }
 

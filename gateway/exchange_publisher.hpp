@@ -25,6 +25,8 @@ class ExchangePublisher {
   void finish(Exchange& exchange, EventLoop& loop);
   /// An exchange that died with an earlier process and is counted as lost already: its event alone.
   void publish_lost(Exchange& exchange);
+  /// Two answers of legacy to one read: no exchange of a client, and in no account. Where there is no room it is lost.
+  void publish_repeat(Exchange& exchange);
 
  private:
   void publish(Exchange& exchange, Account& account, std::uint32_t loop);

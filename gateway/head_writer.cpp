@@ -123,6 +123,10 @@ std::string_view serving_leg_tail() {
   return "X-Phoenix-Leg: serving\r\n\r\n";
 }
 
+std::string_view calibration_leg_tail() {
+  return "X-Phoenix-Leg: calibration\r\n\r\n";
+}
+
 std::string_view expecting_leg_tail() {
   return "Expect: 100-continue\r\nX-Phoenix-Leg: serving\r\n\r\n";
 }

@@ -24,6 +24,8 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
                           std::optional<std::uint64_t> content_length, std::string& out);
 /// The lines that differ between the legs, and the empty line.
 std::string_view serving_leg_tail();
+/// Legacy is asked once more (calibrator.hpp).
+std::string_view calibration_leg_tail();
 std::string shadow_leg_tail(std::string_view assigned_id);
 /// Readies the exchange's head for a shadow leg that leaves at `now_us` (Unix time) and returns its last lines. More
 /// than a second behind the serving leg it says when that ended. More than `auth.after` behind it, `auth` stands in the

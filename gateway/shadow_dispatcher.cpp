@@ -257,6 +257,7 @@ void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
   held_bytes_ -= found->second.bytes;
   held_.erase(found);
   // Published before the next exchange of the key may run, so that events of a key enter the log in its order.
+  loop_.calibrator.consider(*keep);
   loop_.context.publisher.finish(*keep, loop_);
   release_order(*keep);
 }

@@ -213,6 +213,7 @@ void write_header(JsonWriter& json, const BasicExchangeEvent<Text>& event, bool 
   json.flag("overlap", event.overlap);
   json.flag("parachute", event.parachute);
   json.flag("forced", event.forced);
+  json.flag("calibration", event.calibration);
   json.optional_text("excluded", event.excluded);
   json.optional_text("dropped", event.dropped);
   json.open("request", '{');

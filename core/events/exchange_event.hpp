@@ -83,6 +83,9 @@ struct BasicExchangeEvent {
   std::uint64_t rung = 0;
   bool overlap = false;  ///< another write of one of its keys was in flight on the serving side at the same time
   bool parachute = false;
+  /// No exchange of a client: a compared read was sent to legacy once more. `serving` is legacy's answer to the
+  /// client's request (or to its shadow leg), `shadow` its answer to the repeat.
+  bool calibration = false;
   bool forced = false;  ///< a person forced the target side, to try it by hand
   Text excluded;  ///< reason decided before the outcome (overlap, key_unavailable, body_too_large, …); else empty
   Text dropped;   ///< reason for a shadow leg that was lost through us; else empty

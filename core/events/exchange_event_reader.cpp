@@ -171,6 +171,7 @@ constexpr Member<Header> kHeader[] = {
     {"overlap", kOptional, of_event<&E::overlap>},
     {"parachute", kOptional, of_event<&E::parachute>},
     {"forced", kOptional, of_event<&E::forced>},
+    {"calibration", kOptional, of_event<&E::calibration>},
     {"excluded", kOptional, of_event<&E::excluded>},
     {"dropped", kOptional, of_event<&E::dropped>},
     {"request", kRequired,

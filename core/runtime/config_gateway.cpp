@@ -57,6 +57,7 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     route.read_choice("shadow", config.shadow,
                       {{"off", ShadowMode::off}, {"reads", ShadowMode::reads}, {"dual", ShadowMode::dual}});
     if (route.has("shadow_sample")) route.read_weight("shadow_sample", config.shadow_sample_basis_points);
+    if (route.has("calibrate")) route.read_weight("calibrate", config.calibrate_basis_points);
     route.read_choice("ordering", config.ordering,
                       {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
     route.read("idempotent", config.idempotent);

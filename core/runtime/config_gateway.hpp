@@ -122,6 +122,7 @@ struct RouteConfig {
   std::string path;                  // template, or a prefix ending in /*
   KeyConfig key;
   ShadowMode shadow = ShadowMode::reads;
+  std::uint32_t calibrate_basis_points = 0;           // share of the compared reads that legacy is asked once more
   std::uint32_t shadow_sample_basis_points = 10'000;  // share of the reads that get a shadow leg
   Ordering ordering = Ordering::key;
   bool idempotent = false;

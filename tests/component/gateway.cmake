@@ -2,7 +2,7 @@ add_library(gateway_fixture STATIC gateway/fixture.cpp gateway/fake_backend.cpp)
 target_link_libraries(gateway_fixture PUBLIC phoenix_gateway_lib)
 phoenix_test(test_gateway component
   SOURCES gateway/forwarding_test.cpp gateway/streaming_test.cpp gateway/tunnel_test.cpp gateway/parachute_test.cpp gateway/tls_listener_test.cpp
-          gateway/clients_test.cpp gateway/refusal_test.cpp gateway/shadow_test.cpp
+          gateway/clients_test.cpp gateway/refusal_test.cpp gateway/calibration_test.cpp gateway/shadow_test.cpp
           gateway/shadow_outage_test.cpp gateway/spool_test.cpp gateway/canary_test.cpp gateway/kill_test.cpp gateway/drain_test.cpp
           gateway/metrics_test.cpp gateway/upstream_endpoints_test.cpp gateway/upstream_transport_test.cpp
           gateway/reload_test.cpp gateway/access_log_test.cpp

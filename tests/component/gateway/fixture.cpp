@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "core/runtime/config.hpp"
@@ -139,7 +140,10 @@ void World::check_accounts() {
     INFO(route.dump());
     CHECK(route["received"] == ended);
   }
-  CHECK(events().size() == published);
+  const auto all = events();
+  const auto repeats =
+      std::count_if(all.begin(), all.end(), [](const ExchangeEvent& event) { return event.calibration; });
+  CHECK(all.size() - static_cast<std::size_t>(repeats) == published);
 }
 
 }  // namespace phoenix::test
