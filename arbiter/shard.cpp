@@ -20,7 +20,7 @@ config::Config Shard::with_own_slices(config::Config config, int number) {
 Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock)
     : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
   CoreState state = store.load(number);
-  positions_ = std::move(state.positions);
+  positions_ = state.positions;
   for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
     positions_.try_emplace(partition(source), ConsumerOptions::kBeginning);
   }

@@ -15,10 +15,10 @@ constexpr std::int64_t kForgetEveryUs = 10'000'000;
 
 // Of two that hold a shard for its owner's, one is mistaken: the version tells, whichever positions a batch moves.
 const char* const kFirstProgress = R"sql(
-INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us)
-VALUES ($1, $2 + 1, $3, $4, $5) ON CONFLICT DO NOTHING)sql";
+INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us, streams)
+VALUES ($1, $2 + 1, $3, $4, $5, $6) ON CONFLICT DO NOTHING)sql";
 const char* const kProgress = R"sql(
-UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5
+UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5, streams = $6
 WHERE shard = $1 AND version = $2)sql";
 
 const char* const kVerdicts = R"sql(
@@ -87,14 +87,17 @@ INSERT INTO arbiter.units SELECT slice, rung, unit
 FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
 
 const char* const kSeen = R"sql(
-INSERT INTO arbiter.seen SELECT $2::int, exchange_id, at_us
-FROM json_to_recordset($1::json) AS r(exchange_id text, at_us bigint) ON CONFLICT DO NOTHING)sql";
+INSERT INTO arbiter.seen (shard, exchange_id, at_us, facts) SELECT $2::int, exchange_id, at_us, facts
+FROM json_to_recordset($1::json) AS r(exchange_id text, at_us bigint, facts text)
+ON CONFLICT (shard, exchange_id) DO UPDATE SET facts = excluded.facts)sql";
 
 const char* const kOpened = R"sql(
-INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame)
-SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex')
-FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text)
-ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us)sql";
+INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame, event_offset, mark)
+SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex'), event_offset, mark
+FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text,
+  event_offset bigint, mark bigint)
+ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us,
+  mark = excluded.mark)sql";
 
 const char* const kClosed = R"sql(
 DELETE FROM arbiter.open_exchanges
@@ -131,7 +134,7 @@ bool advance(pqxx::work& transaction, int shard, const Positions& from, const Po
 }
 
 void write_results(pqxx::work& transaction, int shard, const DecisionCore& core, const CoreChanges& changes) {
-  put(transaction, kSeen, rows::seen(changes), shard);
+  put(transaction, kSeen, rows::seen(core, changes), shard);
   put(transaction, kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(transaction, kRetracted, rows::retracted(changes));
   put(transaction, kEvidence, rows::evidence(changes));
@@ -203,7 +206,8 @@ bool VerdictStore::commit(int shard, const DecisionCore& core, const CoreChanges
     const auto known = impl_->versions.find(shard);
     const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
     const auto fenced = transaction.exec_params(version == 0 ? kFirstProgress : kProgress, shard, version,
-                                                rows::heartbeats(core), core.event_time_us(), core.exchange_time_us());
+                                                rows::heartbeats(core), core.event_time_us(), core.exchange_time_us(),
+                                                rows::streams(core));
     if (fenced.affected_rows() != 1 || !advance(transaction, shard, from, to)) return false;
     write_results(transaction, shard, core, changes);
     std::int64_t& forgotten_until_us = impl_->forgotten_until_us[shard];

@@ -17,10 +17,11 @@ void load_accounts(pqxx::work& transaction, int shard, CoreState& state) {
 
 void load_open(pqxx::work& transaction, int shard, CoreState& state) {
   for (const auto& row : transaction.exec_params(
-           "SELECT exchange_id, waiting, late, since_us, frame FROM arbiter.open_exchanges WHERE shard = $1", shard)) {
+           "SELECT exchange_id, waiting, late, since_us, frame, event_offset, mark FROM arbiter.open_exchanges WHERE shard = $1", shard)) {
     const pqxx::binarystring frame(row[4]);
     state.open.emplace(row[0].as<std::string>(),
-                       OpenExchange{row[1].as<bool>(), row[2].as<bool>(), row[3].as<std::int64_t>(), frame.str()});
+                       OpenExchange{row[1].as<bool>(), row[2].as<bool>(), row[3].as<std::int64_t>(), frame.str(),
+                                    row[5].as<std::int64_t>(), row[6].as<std::uint64_t>()});
   }
 }
 
@@ -56,8 +57,10 @@ void load_records(pqxx::work& transaction, int shard, CoreState& state) {
     state.rejected[row[0].as<std::string>()] = row[1].as<std::uint64_t>();
   }
   for (const auto& row : transaction.exec_params(
-           "SELECT at_us, exchange_id FROM arbiter.seen WHERE shard = $1 ORDER BY at_us, exchange_id", shard)) {
+           "SELECT at_us, exchange_id, facts FROM arbiter.seen WHERE shard = $1 ORDER BY at_us, exchange_id", shard)) {
     state.seen.emplace_back(row[0].as<std::int64_t>(), row[1].as<std::string>());
+    const auto facts = row[2].as<std::string>();
+    if (!facts.empty()) state.decided.emplace(row[1].as<std::string>(), decode_decided_exchange(facts).value());
   }
   for (const auto& row :
        transaction.exec_params("SELECT topic, partition, next FROM arbiter.positions WHERE shard = $1", shard)) {
@@ -74,13 +77,14 @@ CoreState VerdictStore::load(int shard) {
     const auto own = [&](const std::string& slice) { return impl_->owner_of(slice) == shard; };
     CoreState state;
     impl_->versions.erase(shard);
-    for (const auto& row : transaction.exec_params("SELECT event_time_us, exchange_time_us, version, heartbeats"
+    for (const auto& row : transaction.exec_params("SELECT event_time_us, exchange_time_us, version, heartbeats, streams"
                                                    " FROM arbiter.progress WHERE shard = $1",
                                                    shard)) {
       state.event_time_us = row[0].as<std::int64_t>();
       state.exchange_time_us = row[1].as<std::int64_t>();
       impl_->versions[shard] = row[2].as<std::int64_t>();
       state.heartbeats = rows::read_heartbeats(row[3].as<std::string>());
+      state.ledger = decode_ledger_state(row[4].as<std::string>()).value();
     }
     load_accounts(transaction, shard, state);
     load_open(transaction, shard, state);

@@ -2,6 +2,8 @@
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_set>
 
 #include "arbiter/clean_text.hpp"
 
@@ -248,9 +250,21 @@ std::string units(const CoreChanges& changes) {
   return dump(list);
 }
 
-std::string seen(const CoreChanges& changes) {
+std::string seen(const DecisionCore& core, const CoreChanges& changes) {
   json list = json::array();
-  for (const auto& [at_us, id] : changes.seen) list.push_back({{"exchange_id", id}, {"at_us", at_us}});
+  const auto facts = [&](const std::string& id) {
+    const DecidedExchange* decided = core.decided(id);
+    return decided == nullptr ? std::string() : clean_text(encode(*decided));
+  };
+  std::unordered_set<std::string_view> ids;
+  for (const auto& [at_us, id] : changes.seen) {
+    ids.insert(id);
+    list.push_back({{"exchange_id", id}, {"at_us", at_us}, {"facts", facts(id)}});
+  }
+  for (const auto& id : changes.decided) {
+    if (ids.contains(id) || core.decided(id) == nullptr) continue;
+    list.push_back({{"exchange_id", id}, {"at_us", core.seen_since_us()}, {"facts", facts(id)}});
+  }
   return dump(list);
 }
 
@@ -262,6 +276,8 @@ std::string opened(const DecisionCore& core, const CoreChanges& changes) {
                       {"waiting", open->waiting},
                       {"late", open->late},
                       {"since_us", open->since_us},
+                      {"event_offset", open->offset},
+                      {"mark", open->mark},
                       {"frame", hex(open->frame)}});
     }
   }
@@ -290,6 +306,11 @@ std::string rejected(const CoreChanges& changes) {
                     {"value", hex(r.value)}});
   }
   return dump(list);
+}
+
+std::string streams(const DecisionCore& core) {
+  const std::optional<LedgerState> ledger = core.ledger();
+  return ledger ? encode(*ledger) : "";
 }
 
 std::string heartbeats(const DecisionCore& core) {

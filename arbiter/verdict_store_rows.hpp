@@ -17,12 +17,14 @@ std::string drift(const DecisionCore& core, const CoreChanges& changes);
 std::string windows(const DecisionCore& core, const CoreChanges& changes);
 std::string scores(const DecisionCore& core, const CoreChanges& changes);
 std::string units(const CoreChanges& changes);
-std::string seen(const CoreChanges& changes);
+std::string seen(const DecisionCore& core, const CoreChanges& changes);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);
 std::string retracted(const CoreChanges& changes);
 std::string rejected(const CoreChanges& changes);
+/// Where both change streams stand; empty in query mode.
+std::string streams(const DecisionCore& core);
 std::string heartbeats(const DecisionCore& core);
 std::map<std::string, Heartbeat> read_heartbeats(const std::string& text);
 
