@@ -347,8 +347,9 @@ const DecidedExchange* DecisionCore::decided(const std::string& exchange_id) con
   return at == impl_->book.decided.end() ? nullptr : &at->second;
 }
 
-LedgerState DecisionCore::ledger() const {
-  return impl_->streams ? impl_->streams->ledger().state() : LedgerState{};
+std::optional<LedgerState> DecisionCore::ledger() const {
+  if (!impl_->streams) return std::nullopt;
+  return impl_->streams->ledger().state();
 }
 
 CoreChanges DecisionCore::take_changes() {

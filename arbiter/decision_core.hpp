@@ -164,8 +164,8 @@ class DecisionCore {
   [[nodiscard]] const WindowState& window(const std::string& slice) const;
   /// nullptr in query mode, and for what was not seen or is forgotten.
   [[nodiscard]] const DecidedExchange* decided(const std::string& exchange_id) const;
-  /// Where both change streams stand; the default in query mode.
-  [[nodiscard]] LedgerState ledger() const;
+  /// Where both change streams stand; nothing in query mode.
+  [[nodiscard]] std::optional<LedgerState> ledger() const;
   /// nullptr when it is no longer open.
   [[nodiscard]] const OpenExchange* open(const std::string& exchange_id) const;
   /// Event time of the earliest id still remembered.

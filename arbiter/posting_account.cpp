@@ -223,7 +223,10 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::s
   const std::int64_t gap = postings.gap();
   if (gap == account.gap) return false;
   postings.former.push_back({account.gap, event_time_us});
-  if (postings.former.size() > PostingState::kFormerKept) postings.former.erase(postings.former.begin());
+  if (postings.former.size() > PostingState::kFormerKept) {
+    postings.former_lost_us = postings.former.front().until_us;
+    postings.former.erase(postings.former.begin());
+  }
   account.gap = gap;
   if (gap == postings.carry) {
     account.differs_since.clear();

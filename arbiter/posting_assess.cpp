@@ -213,6 +213,9 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (postings.foreign_at_us != 0 && postings.foreign_at_us >= recent_us) {
     return wrong(Verdict::unknown, "; a change outside Phoenix came at that time");
   }
+  if (postings.former_lost_us != 0 && postings.former_lost_us >= recent_us) {
+    return wrong(Verdict::unknown, "; the account's gap changed too often at that time");
+  }
   const std::string gap_text = account.format(account.gap);
   if (!postings.known()) {  // nothing was posted yet: the answers alone tell
     postings.loose = account.gap = difference;

@@ -132,7 +132,8 @@ std::string encode(const PostingState& state) {
   for (const auto& step : state.former) out.numbers(step.gap, step.until_us);
   out.numbers(state.foreign.size());
   for (const auto& change : state.foreign) out.numbers(index(change.side), change.delta, change.at_us, change.due_us);
-  out.numbers(state.foreign_at_us, state.carry, state.loose, state.next_number, int{state.overflowed});
+  out.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number,
+              int{state.overflowed});
   return out.take();
 }
 
@@ -151,7 +152,7 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     read(in, state.open);
     read(in, state.sealed);
     read_lists(in, state);
-    in.numbers(state.foreign_at_us, state.carry, state.loose, state.next_number);
+    in.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number);
     state.overflowed = in.flag();
     return state;
   } catch (const Failure& failure) {

@@ -174,13 +174,15 @@ CREATE TABLE IF NOT EXISTS arbiter.accepted_rules (shard int PRIMARY KEY, state 
 CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.units (
   slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));
--- One row a commit: [at_us, exchange id, at_us, exchange id, …], oldest first; until_us: the last of them.
+-- One row a commit. ids: [at_us, exchange id, at_us, exchange id, …], oldest first; facts: [exchange id, facts, …], what
+-- a late posting needs to correct a verdict, the newest row of an exchange counts; until_us: event time of the commit.
 CREATE TABLE IF NOT EXISTS arbiter.seen_ids (
-  shard int NOT NULL, version bigint NOT NULL, until_us bigint NOT NULL, ids text NOT NULL, PRIMARY KEY (shard, version));
+  shard int NOT NULL, version bigint NOT NULL, until_us bigint NOT NULL, ids text NOT NULL, facts text NOT NULL,
+  PRIMARY KEY (shard, version));
 DO $$ BEGIN
   IF to_regclass('arbiter.seen') IS NOT NULL THEN  -- of an older version: one row an exchange
     INSERT INTO arbiter.seen_ids
-    SELECT shard, -1, max(at_us), '[' || string_agg(at_us || ',' || to_json(exchange_id), ',' ORDER BY at_us, exchange_id) || ']'
+    SELECT shard, -1, max(at_us), '[' || string_agg(at_us || ',' || to_json(exchange_id), ',' ORDER BY at_us, exchange_id) || ']', ''
     FROM arbiter.seen GROUP BY shard;
     DROP TABLE arbiter.seen;
   END IF;
@@ -196,7 +198,6 @@ CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
 
 -- Where change streams are read. streams: how far both stand; facts: what a late posting needs to correct a verdict.
 ALTER TABLE arbiter.progress ADD COLUMN IF NOT EXISTS streams text NOT NULL DEFAULT '';
-ALTER TABLE arbiter.seen ADD COLUMN IF NOT EXISTS facts text NOT NULL DEFAULT '';
 ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS event_offset bigint NOT NULL DEFAULT -1;
 ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS mark bigint NOT NULL DEFAULT 0;
 )sql";

@@ -28,7 +28,7 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
       clock_(clock),
       feed_(config_) {
   CoreState state = store.load(number);
-  positions_ = std::move(state.positions);
+  positions_ = state.positions;
   for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
     positions_.try_emplace(partition(source), ConsumerOptions::kBeginning);
   }

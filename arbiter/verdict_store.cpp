@@ -15,10 +15,10 @@ constexpr std::int64_t kForgetEveryUs = 10'000'000;
 
 // Of two that hold a shard for its owner's, one is mistaken: the version tells, whichever positions a batch moves.
 const char* const kFirstProgress = R"sql(
-INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us)
-VALUES ($1, $2 + 1, $3, $4, $5) ON CONFLICT DO NOTHING)sql";
+INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us, streams)
+VALUES ($1, $2 + 1, $3, $4, $5, $6) ON CONFLICT DO NOTHING)sql";
 const char* const kProgress = R"sql(
-UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5
+UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5, streams = $6
 WHERE shard = $1 AND version = $2)sql";
 
 const char* const kVerdicts = R"sql(
@@ -105,13 +105,15 @@ const char* const kUnits = R"sql(
 INSERT INTO arbiter.units SELECT slice, rung, unit
 FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
 
-const char* const kSeen = "INSERT INTO arbiter.seen_ids VALUES ($1, $2, $3, $4)";
+const char* const kSeen = "INSERT INTO arbiter.seen_ids VALUES ($1, $2, $3, $4, $5)";
 
 const char* const kOpened = R"sql(
-INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame)
-SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex')
-FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text)
-ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us)sql";
+INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame, event_offset, mark)
+SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex'), event_offset, mark
+FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text,
+  event_offset bigint, mark bigint)
+ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us,
+  mark = excluded.mark)sql";
 
 const char* const kClosed = R"sql(
 DELETE FROM arbiter.open_exchanges
@@ -206,9 +208,10 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
                         core.event_time_us(),
                         core.exchange_time_us(),
                         core.seen_since_us(),
-                        changes.seen.empty() ? 0 : changes.seen.back().first,
                         rows::heartbeats(core),
+                        rows::streams(core),
                         rows::seen(changes),
+                        rows::decided(core, changes),
                         {},
                         std::move(from),
                         std::move(to)};
@@ -244,10 +247,12 @@ bool VerdictStore::commit(const PreparedCommit& commit) {
     const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
     const auto fenced =
         transaction.exec_params(in_schema(version == 0 ? kFirstProgress : kProgress), commit.shard, version,
-                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us);
+                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us, commit.streams);
     if (fenced.affected_rows() != 1 || !advance(transaction, commit, in_schema)) return false;
-    if (!commit.seen.empty())
-      transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.seen_until_us, commit.seen);
+    if (!commit.seen.empty() || !commit.decided.empty()) {
+      transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.event_time_us, commit.seen,
+                              commit.decided);
+    }
     for (const auto& [sql, rows, of_shard] : commit.statements) {
       of_shard ? transaction.exec_params(in_schema(sql), rows, commit.shard)
                : transaction.exec_params(in_schema(sql), rows);

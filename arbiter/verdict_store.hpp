@@ -23,8 +23,8 @@ struct PreparedCommit {
     bool of_shard;     ///< the shard's number is its second
   };
   int shard = 0;
-  std::int64_t event_time_us = 0, exchange_time_us = 0, seen_since_us = 0, seen_until_us = 0;
-  std::string heartbeats, seen;
+  std::int64_t event_time_us = 0, exchange_time_us = 0, seen_since_us = 0;
+  std::string heartbeats, streams, seen, decided;
   std::vector<Statement> statements;
   Positions from, to;
 };

@@ -25,11 +25,13 @@ void load_accounts(Reader& reader, int shard, CoreState& state) {
 }
 
 void load_open(Reader& reader, int shard, CoreState& state) {
-  for (const auto& row : reader(
-           "SELECT exchange_id, waiting, late, since_us, frame FROM arbiter.open_exchanges WHERE shard = $1", shard)) {
+  for (const auto& row : reader("SELECT exchange_id, waiting, late, since_us, frame, event_offset, mark FROM "
+                                "arbiter.open_exchanges WHERE shard = $1",
+                                shard)) {
     const pqxx::binarystring frame(row[4]);
     state.open.emplace(row[0].as<std::string>(),
-                       OpenExchange{row[1].as<bool>(), row[2].as<bool>(), row[3].as<std::int64_t>(), frame.str()});
+                       OpenExchange{row[1].as<bool>(), row[2].as<bool>(), row[3].as<std::int64_t>(), frame.str(),
+                                    row[5].as<std::int64_t>(), row[6].as<std::uint64_t>()});
   }
 }
 
@@ -64,8 +66,9 @@ void load_records(Reader& reader, int shard, CoreState& state) {
        reader("SELECT topic, count(*) FROM arbiter.rejected WHERE partition = $1 GROUP BY topic", shard)) {
     state.rejected[row[0].as<std::string>()] = row[1].as<std::uint64_t>();
   }
-  for (const auto& row : reader("SELECT ids FROM arbiter.seen_ids WHERE shard = $1 ORDER BY version", shard)) {
+  for (const auto& row : reader("SELECT ids, facts FROM arbiter.seen_ids WHERE shard = $1 ORDER BY version", shard)) {
     rows::read_seen(row[0].as<std::string>(), state.seen);
+    rows::read_decided(row[1].as<std::string>(), state.decided);
   }
   for (const auto& row : reader("SELECT topic, partition, next FROM arbiter.positions WHERE shard = $1", shard)) {
     state.positions[{row[0].as<std::string>(), row[1].as<int>()}] = row[2].as<std::int64_t>();
@@ -104,13 +107,14 @@ CoreState VerdictStore::load(int shard) {
     const auto own = [&](const std::string& slice) { return impl_->owner_of(slice) == shard; };
     CoreState state;
     impl_->versions.erase(shard);
-    for (const auto& row : reader("SELECT event_time_us, exchange_time_us, version, heartbeats"
+    for (const auto& row : reader("SELECT event_time_us, exchange_time_us, version, heartbeats, streams"
                                   " FROM arbiter.progress WHERE shard = $1",
                                   shard)) {
       state.event_time_us = row[0].as<std::int64_t>();
       state.exchange_time_us = row[1].as<std::int64_t>();
       impl_->versions[shard] = row[2].as<std::int64_t>();
       state.heartbeats = rows::read_heartbeats(row[3].as<std::string>());
+      state.ledger = decode_ledger_state(row[4].as<std::string>()).value();
     }
     load_accounts(reader, shard, state);
     load_open(reader, shard, state);

@@ -2,6 +2,8 @@
 
 #include <boost/algorithm/string/case_conv.hpp>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_set>
 
 #include "arbiter/clean_text.hpp"
 
@@ -276,6 +278,26 @@ std::string groups(const CoreChanges& changes) {
   return dump(list);
 }
 
+std::string decided(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& id : changes.decided) {
+    const DecidedExchange* decided = core.decided(id);
+    if (decided == nullptr) continue;
+    list.push_back(id);
+    list.push_back(clean_text(encode(*decided)));
+  }
+  return dump(list);
+}
+
+void read_decided(const std::string& text, std::unordered_map<std::string, DecidedExchange>& decided) {
+  if (text.empty()) return;
+  const json list = json::parse(text);
+  for (std::size_t i = 0; i + 1 < list.size(); i += 2) {
+    decided.insert_or_assign(list[i].get<std::string>(),
+                             decode_decided_exchange(list[i + 1].get<std::string>()).value());
+  }
+}
+
 std::string seen(const CoreChanges& changes) {
   json list = json::array();
   for (const auto& [at_us, id] : changes.seen) {
@@ -286,6 +308,7 @@ std::string seen(const CoreChanges& changes) {
 }
 
 void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen) {
+  if (text.empty()) return;
   const json list = json::parse(text);
   for (std::size_t i = 0; i + 1 < list.size(); i += 2) seen.emplace_back(list[i], list[i + 1]);
 }
@@ -298,6 +321,8 @@ std::string opened(const DecisionCore& core, const CoreChanges& changes) {
                       {"waiting", open->waiting},
                       {"late", open->late},
                       {"since_us", open->since_us},
+                      {"event_offset", open->offset},
+                      {"mark", open->mark},
                       {"frame", hex(open->frame)}});
     }
   }
@@ -326,6 +351,11 @@ std::string rejected(const CoreChanges& changes) {
                     {"value", hex(r.value)}});
   }
   return dump(list);
+}
+
+std::string streams(const DecisionCore& core) {
+  const std::optional<LedgerState> ledger = core.ledger();
+  return ledger ? encode(*ledger) : "";
 }
 
 std::string heartbeats(const DecisionCore& core) {

@@ -21,11 +21,16 @@ std::string seen(const CoreChanges& changes);
 void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen);
 std::string cause_state(const CoreChanges& changes);
 std::string groups(const CoreChanges& changes);
+/// What a late posting needs to correct verdicts.
+std::string decided(const DecisionCore& core, const CoreChanges& changes);
+void read_decided(const std::string& text, std::unordered_map<std::string, DecidedExchange>& decided);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);
 std::string retracted(const CoreChanges& changes);
 std::string rejected(const CoreChanges& changes);
+/// Where both change streams stand; empty in query mode.
+std::string streams(const DecisionCore& core);
 std::string heartbeats(const DecisionCore& core);
 std::map<std::string, Heartbeat> read_heartbeats(const std::string& text);
 
