@@ -40,6 +40,7 @@ struct DecisionCore::Impl {
         heartbeats(std::move(state.heartbeats)) {
     // A shadow leg may be on its way for as long as the gateway waits for an answer; nothing is missing before that.
     times.absence_us = settle_us + microseconds_of(config.gateway.timeouts.response);
+    for (auto& [route, known] : state.noise) noise.restore(route, std::move(known));
     note_settled();
     if (config.arbiter.state_source != config::StateSource::query) {
       streams = std::make_unique<StateJudge>(settings, book, policy, times.absence_us, std::move(state.ledger),
@@ -115,6 +116,11 @@ struct DecisionCore::Impl {
     }
     book.advance(exchange->completed_at_us, record, true);
     if (!book.remember(exchange->exchange_id)) return;  // delivered twice
+    if (exchange->calibration) {
+      noise.take(*exchange, judge.compare_repeat(*exchange), judge.balance_path_of(exchange->route));
+      book.changes.noise.insert({exchange->slice, exchange->route});
+      return;
+    }
     book.receive(*exchange);
     book.note_writers(*exchange);
     if (streams) return streams->judge(*exchange, record.value, record.offset, moment(record));
@@ -315,6 +321,7 @@ struct DecisionCore::Impl {
   const std::int64_t settle_us;
   CoreBook book;
   ExchangeJudge judge;
+  NoiseBoard noise;
   AlignmentTimes times;
   std::map<std::string, Heartbeat> heartbeats;  // by gateway
   ExchangeOrder order;
@@ -420,6 +427,10 @@ const DriftEntry* DecisionCore::drift(const std::string& account) const {
 
 const std::map<std::string, bool>& DecisionCore::wanted_readings() const {
   return impl_->wanted;
+}
+
+const std::map<RouteName, RouteNoise>& DecisionCore::noise() const {
+  return impl_->noise.routes();
 }
 
 std::vector<ScoreEvent> DecisionCore::scores() const {

@@ -17,6 +17,7 @@
 #include "arbiter/accepted_change_policy.hpp"
 #include "arbiter/account_state.hpp"
 #include "arbiter/cause_state.hpp"
+#include "arbiter/noise_board.hpp"
 #include "arbiter/posting_facts.hpp"
 #include "arbiter/posting_ledger.hpp"
 #include "arbiter/response_differ.hpp"
@@ -86,13 +87,14 @@ struct CoreChanges {
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
   CauseChanges causes;
+  std::set<RouteName> noise;  ///< routes of which something new is known
   std::uint64_t records = 0;
 
   /// True when nothing but positions has to be written.
   [[nodiscard]] bool empty() const {
     return verdicts.empty() && retracted.empty() && evidence.empty() && split_keys.empty() && counters.empty() &&
            accounts.empty() && slices.empty() && seen.empty() && decided.empty() && open.empty() && units.empty() &&
-           rejected.empty();
+           rejected.empty() && noise.empty();
   }
 };
 
@@ -122,6 +124,7 @@ struct CoreState {
   std::unordered_map<std::string, DecidedExchange> decided;  ///< where change streams are read
   LedgerState ledger;
   CauseState causes;
+  std::map<RouteName, RouteNoise> noise;
   std::string accepted_rules;  ///< active rules and their counts (ActiveRules::stored); not the core's
 };
 
@@ -174,6 +177,8 @@ class DecisionCore {
 
   /// Accounts whose ledgers must be read (again); true: an exchange waits for it.
   [[nodiscard]] const std::map<std::string, bool>& wanted_readings() const;
+  /// What differs when legacy is asked twice.
+  [[nodiscard]] const std::map<RouteName, RouteNoise>& noise() const;
   /// One score per slice, without log positions.
   [[nodiscard]] std::vector<ScoreEvent> scores() const;
   [[nodiscard]] const std::map<CounterKey, std::int64_t>& counters() const;

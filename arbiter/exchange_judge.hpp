@@ -26,6 +26,13 @@ class ExchangeJudge {
 
   /// Whether any route states balances that have to be carried from one exchange to the next.
   [[nodiscard]] bool carries_balances() const { return carries_balances_; }
+  /// Two answers of one side, by the route's rules.
+  [[nodiscard]] ResponseDifference compare_repeat(const ExchangeEvent& event) const {
+    return compare_responses(event.serving, event.shadow, rules_of(event.route).compare);
+  }
+  [[nodiscard]] const std::string& balance_path_of(const std::string& route) const {
+    return rules_of(route).balance_path;
+  }
   void judge(const ExchangeEvent& exchange, const std::string& frame, bool late);
   /// Writes down what became known about an account and the exchanges that waited for it.
   void settle(const std::string& account, const Findings& findings);

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
+
+#include "arbiter/clean_text.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -40,10 +43,11 @@ std::string without_indices(std::string_view path) {
   return result;
 }
 
-void NoiseBoard::take(const ExchangeEvent& event, const ResponseDifference& found) {
+void NoiseBoard::take(const ExchangeEvent& event, const ResponseDifference& found, const std::string& balance_path) {
   if (found.outcome == ResponseDifference::Outcome::undecided) return;
   RouteNoise& noise = routes_[{event.slice, event.route}];
   ++noise.repeats;
+  noise.balance = balance_path;
   std::set<std::string> counted;  // an array's elements are one field
   for (const auto& difference : found.values) {
     const std::string place = place_of(difference);
@@ -61,6 +65,35 @@ void NoiseBoard::take(const ExchangeEvent& event, const ResponseDifference& foun
     field->second.first = difference.legacy;
     field->second.second = difference.modern;
   }
+}
+
+std::string encode_fields(const RouteNoise& noise) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [path, field] : noise.fields) {
+    list.push_back({{"path", clean_text(path)},
+                    {"kind", to_string(field.kind)},
+                    {"differing", field.differing},
+                    {"first", clean_text(field.first)},
+                    {"second", clean_text(field.second)},
+                    {"proposal", clean_text(proposal_for(path, field, noise.repeats, noise.balance))}});
+  }
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+RouteNoise decode_route_noise(std::uint64_t repeats, const std::string& fields) {
+  RouteNoise noise;
+  noise.repeats = repeats;
+  for (const auto& entry : nlohmann::json::parse(fields)) {
+    NoisyField& field = noise.fields[entry.at("path")];
+    for (int kind = 0; kind <= static_cast<int>(DifferenceKind::body); ++kind) {
+      if (to_string(static_cast<DifferenceKind>(kind)) == entry.at("kind"))
+        field.kind = static_cast<DifferenceKind>(kind);
+    }
+    entry.at("differing").get_to(field.differing);
+    entry.at("first").get_to(field.first);
+    entry.at("second").get_to(field.second);
+  }
+  return noise;
 }
 
 std::string proposal_for(const std::string& path, const NoisyField& field, std::uint64_t repeats,

@@ -96,8 +96,8 @@ struct PostingState {
   std::vector<FormerGap> former;  ///< newest last
   std::vector<ForeignChange> foreign;
   std::int64_t former_lost_us = 0;  ///< event time until which gaps were in force that are not kept any more
-  std::int64_t foreign_at_us = 0;  ///< event time of the latest foreign change
-  std::int64_t carry = 0;          ///< accepted drift: part of the gap that is intended
+  std::int64_t foreign_at_us = 0;   ///< event time of the latest foreign change
+  std::int64_t carry = 0;           ///< accepted drift: part of the gap that is intended
   std::int64_t loose =
       0;  ///< the gap while one side's balance is not known: what was learned, sealed or foreign so far
   std::uint64_t next_number = 1;

@@ -26,7 +26,10 @@ struct Compared {
   const char* columns;
 };
 constexpr Compared kCompared[] = {
-    {"verdicts", "id, exchange_id, account, slice, route, verdict, detail, event_time, rung"},
+    {"verdicts", "id, exchange_id, account, slice, route, verdict, detail, event_time, rung, cause, cause_detail"},
+    {"mismatch_groups",
+     "slice, route, cause, path, mismatches, first_time, last_time, first_exchange, last_exchange, sentence"},
+    {"noise", "slice, route, repeats, fields"},
     {"exchanges",
      "exchange_id, account, slice, route, method, target, serving_side, event_time, rung, header, request_body, "
      "legacy_status, legacy_body, modern_status, modern_body, legacy_balance, modern_balance"},
@@ -158,12 +161,17 @@ RebuildReport::Table compare(pqxx::work& transaction, const Compared& what) {
   return table;
 }
 
+/// What does not follow from the log moves with the name: what was swept, and what that found.
+constexpr const char* kMoved[] = {"sweep_accounts", "sweeps"};
+
 std::string swap_schemas(pqxx::work& transaction) {
   for (const auto& [table, _] : kCompared) transaction.exec(fmt::format("DROP TABLE {}.before_{}", kRebuilt, table));
   const std::string kept =
       "arbiter_" + transaction.exec1("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD_HH24MISS')")[0]
                        .as<std::string>();
   transaction.exec(fmt::format("ALTER SCHEMA arbiter RENAME TO {}; ALTER SCHEMA {} RENAME TO arbiter", kept, kRebuilt));
+  for (const auto* table : kMoved) transaction.exec(fmt::format("DROP TABLE arbiter.{}", table));
+  for (const auto* table : kMoved) transaction.exec(fmt::format("ALTER TABLE {}.{} SET SCHEMA arbiter", kept, table));
   return kept;
 }
 

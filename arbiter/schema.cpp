@@ -91,6 +91,15 @@ CREATE TABLE IF NOT EXISTS arbiter.mismatch_groups (
   state text NOT NULL,
   PRIMARY KEY (slice, route, cause, path));
 
+-- Which fields differ when legacy is asked twice (gateway.routes: calibrate). fields: [{path, kind, differing, first,
+-- second, proposal}, …]; a proposal is the configuration that would excuse it, for people to decide.
+CREATE TABLE IF NOT EXISTS arbiter.noise (
+  slice text NOT NULL,
+  route text NOT NULL,
+  repeats bigint NOT NULL,
+  fields jsonb NOT NULL,
+  PRIMARY KEY (slice, route));
+
 -- verdict: the name of a verdict, or received, excluded, dropped, split_key, cause_LABEL. route is empty for verdicts on accounts and
 -- for split_key.
 CREATE TABLE IF NOT EXISTS arbiter.counters (

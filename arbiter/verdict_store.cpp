@@ -35,6 +35,11 @@ const char* const kRules = R"sql(
 INSERT INTO arbiter.accepted_rules (state, shard) VALUES ($1, $2)
 ON CONFLICT (shard) DO UPDATE SET state = excluded.state)sql";
 
+const char* const kNoise = R"sql(
+INSERT INTO arbiter.noise (slice, route, repeats, fields)
+SELECT slice, route, repeats, fields FROM json_to_recordset($1::json) AS r(slice text, route text, repeats bigint, fields jsonb)
+ON CONFLICT (slice, route) DO UPDATE SET repeats = excluded.repeats, fields = excluded.fields)sql";
+
 const char* const kCauseState = R"sql(
 INSERT INTO arbiter.cause_state SELECT $2::int, name, state FROM json_to_recordset($1::json) AS r(name text, state text)
 ON CONFLICT (shard, name) DO UPDATE SET state = excluded.state)sql";
@@ -234,6 +239,7 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
   put(kUnits, rows::units(changes));
   put(kScores, rows::scores(core, changes));
   put(kRejected, rows::rejected(changes));
+  if (!changes.noise.empty()) put(kNoise, rows::noise(core, changes));
   if (!changes.causes.state.empty()) put(kCauseState, rows::cause_state(changes), true);
   if (!changes.causes.groups.empty()) put(kGroups, rows::groups(changes));
   return commit;

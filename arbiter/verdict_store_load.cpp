@@ -75,6 +75,15 @@ void load_records(Reader& reader, int shard, CoreState& state) {
   }
 }
 
+template <class Own>
+void load_noise(Reader& reader, const Own& own, CoreState& state) {
+  for (const auto& row : reader("SELECT slice, route, repeats, fields::text FROM arbiter.noise")) {
+    if (!own(row[0].as<std::string>())) continue;
+    state.noise.emplace(RouteName{row[0].as<std::string>(), row[1].as<std::string>()},
+                        decode_route_noise(row[2].as<std::uint64_t>(), row[3].as<std::string>()));
+  }
+}
+
 void load_rules(Reader& reader, int shard, CoreState& state) {
   for (const auto& row : reader("SELECT state FROM arbiter.accepted_rules WHERE shard = $1", shard))
     state.accepted_rules = row[0].as<std::string>();
@@ -121,6 +130,7 @@ CoreState VerdictStore::load(int shard) {
     load_windows(reader, own, state);
     load_counts(reader, own, state);
     load_records(reader, shard, state);
+    load_noise(reader, own, state);
     load_rules(reader, shard, state);
     load_causes(reader, shard, own, state);
     return state;

@@ -313,6 +313,18 @@ void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std:
   for (std::size_t i = 0; i + 1 < list.size(); i += 2) seen.emplace_back(list[i], list[i + 1]);
 }
 
+std::string noise(const DecisionCore& core, const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& route : changes.noise) {
+    const RouteNoise& known = core.noise().at(route);
+    list.push_back({{"slice", route.first},
+                    {"route", route.second},
+                    {"repeats", known.repeats},
+                    {"fields", json::parse(encode_fields(known))}});
+  }
+  return dump(list);
+}
+
 std::string opened(const DecisionCore& core, const CoreChanges& changes) {
   json list = json::array();
   for (const auto& id : changes.open) {

@@ -24,6 +24,7 @@ std::string groups(const CoreChanges& changes);
 /// What a late posting needs to correct verdicts.
 std::string decided(const DecisionCore& core, const CoreChanges& changes);
 void read_decided(const std::string& text, std::unordered_map<std::string, DecidedExchange>& decided);
+std::string noise(const DecisionCore& core, const CoreChanges& changes);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);

@@ -79,6 +79,10 @@ Response groups(const ApiParts& parts, const Request& request) {
   return rows("groups", parts.arbiter.groups(query_value(request, "slice"), *limit));
 }
 
+Response noise(const ApiParts& parts, const Request& request) {
+  return rows("noise", parts.arbiter.noise(query_value(request, "slice")));
+}
+
 Response sweeps(const ApiParts& parts, const Request& request) {
   const auto limit = limit_of(request, 20);
   if (!limit) return http::problem_of(limit.error());
@@ -189,6 +193,7 @@ http::Handler make_api(const ApiParts& parts) {
            })
       .add("POST", "/api/v1/sweep",
            [parts](const Request& request, const Params&) { return post_sweep(parts.config, request.body); })
+      .add("GET", "/api/v1/noise", [parts](const Request& request, const Params&) { return noise(parts, request); })
       .add("GET", "/api/v1/sweeps", [parts](const Request& request, const Params&) { return sweeps(parts, request); })
       .add("GET", "/api/v1/sweeps/{id}",
            [parts](const Request& request, const Params& params) { return sweep(parts, request, params.at("id")); })

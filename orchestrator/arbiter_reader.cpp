@@ -121,6 +121,17 @@ Result<std::string> ArbiterReader::groups(const std::string& slice, std::size_t 
   });
 }
 
+Result<std::string> ArbiterReader::noise(const std::string& slice) const {
+  return query(connection_, "[]", [&](pqxx::read_transaction& transaction) -> Result<std::string> {
+    return transaction
+        .exec_params1(
+            "SELECT coalesce(json_agg(n ORDER BY n.slice, n.route), '[]')::text FROM arbiter.noise n"
+            " WHERE $1 = '' OR n.slice = $1",
+            slice)[0]
+        .as<std::string>();
+  });
+}
+
 Result<std::string> ArbiterReader::sweeps(std::size_t limit) const {
   return query(connection_, "[]", [&](pqxx::read_transaction& transaction) -> Result<std::string> {
     return transaction

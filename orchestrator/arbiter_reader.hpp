@@ -27,6 +27,8 @@ class ArbiterReader {
   [[nodiscard]] Result<std::string> drift() const;
   /// Groups of mismatches, the largest first; `slice` empty: of all.
   [[nodiscard]] Result<std::string> groups(const std::string& slice, std::size_t limit) const;
+  /// Fields that differ when legacy is asked twice, by route, with the rules that would excuse them.
+  [[nodiscard]] Result<std::string> noise(const std::string& slice) const;
   /// The latest sweeps, newest first.
   [[nodiscard]] Result<std::string> sweeps(std::size_t limit) const;
   /// {"sweep": {...}, "accounts": [...]}; not_found.

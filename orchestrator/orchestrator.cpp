@@ -45,8 +45,9 @@ struct Orchestrator::Impl {
         loop(config, clock, *log, board, authority, kill_switch),
         actions(config, clock, board, authority, loop) {
     authority.start();
-    server = std::make_unique<http::Server>(http::ServerOptions{config.orchestrator.listen, kApiThreads},
-                                            make_api({config, clock, board, authority, loop, actions, arbiter, *producer}));
+    server =
+        std::make_unique<http::Server>(http::ServerOptions{config.orchestrator.listen, kApiThreads},
+                                       make_api({config, clock, board, authority, loop, actions, arbiter, *producer}));
     loop.start();
     log::info("API on {}", server->endpoint().to_string());
   }

@@ -55,6 +55,19 @@ std::string render_groups(const std::string& document) {
   return text.empty() ? "no mismatches\n" : text;
 }
 
+std::string render_noise(const std::string& document) {
+  const json parsed = json::parse(document, nullptr, false);
+  Table table({"SLICE", "ROUTE", "FIELD", "DIFFERS", "OF", "EXAMPLE", "PROPOSAL"});
+  for (const auto& route : member(parsed, "noise", json::array())) {
+    for (const auto& field : member(route, "fields", json::array())) {
+      table.add({text_of(route, "slice"), text_of(route, "route"), text_of(field, "path"), text_of(field, "differing"),
+                 text_of(route, "repeats"), text_of(field, "first") + " / " + text_of(field, "second"),
+                 or_dash(text_of(field, "proposal"))});
+    }
+  }
+  return table.empty() ? "legacy answers alike when it is asked twice, or no route says calibrate\n" : table.render();
+}
+
 std::string cause_lines(const std::string& document) {
   const json parsed = json::parse(document, nullptr, false);
   std::string text;

@@ -176,6 +176,14 @@ int causes(const Options& options, std::ostream& out) {
   return 0;
 }
 
+int noise(const Options& options, std::ostream& out) {
+  const std::string slice = options.value("slice");
+  const std::string answer =
+      ApiClient(options).get(slice.empty() ? "noise" : fmt::format("noise?slice={}", url_encoded(slice)));
+  out << (options.has("json") ? answer + "\n" : render_noise(answer));
+  return 0;
+}
+
 /// The route's ignore rules where a configuration is at hand; explaining works without.
 std::vector<std::string> ignore_rules(const Options& options, const std::string& document) {
   const auto config = config::load(config_path(options));
@@ -269,6 +277,7 @@ int run_command(const Options& options, std::ostream& out, std::ostream& err) {
     if (command == "kill") return kill(options, out, err);
     if (command == "verdicts") return verdicts(options, out);
     if (command == "causes") return causes(options, out);
+    if (command == "noise") return noise(options, out);
     if (command == "explain") return explain(options, out);
     if (command == "drift") return drift(options, out);
     if (command == "history") return history(options, out, err);

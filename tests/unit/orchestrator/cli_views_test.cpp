@@ -152,6 +152,14 @@ TEST_CASE("explain says what was posted, why it differs and how common that is, 
   for (const char* word : {"cause", "group", "POSTED", "rule", "gap"}) CHECK_THAT(bare, !Catch::Contains(word));
 }
 
+TEST_CASE("noise is a table of fields with the rule that would excuse each") {
+  const std::string page = render_noise(
+      R"({"noise":[{"slice":"payments","route":"account","repeats":40,"fields":[{"path":"/as_of","kind":"value","differing":40,"first":"\"1\"","second":"\"2\"","proposal":"compare: {ignore: [/as_of]}"},{"path":"/x","differing":1,"first":"1","second":"2","proposal":""}]}]})");
+  CHECK_THAT(page,
+             Catch::Contains("/as_of") && Catch::Contains("compare: {ignore: [/as_of]}") && Catch::Contains("40"));
+  CHECK_THAT(render_noise(R"({"noise":[]})"), Catch::Contains("alike"));
+}
+
 TEST_CASE("groups are sentences, each with an exchange to look at") {
   const nlohmann::json group{{"slice", "payments"},
                              {"sentence", "5 mismatches on `a` (status)"},
