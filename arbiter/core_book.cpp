@@ -1,5 +1,6 @@
 #include "arbiter/core_book.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace phoenix::arbiter {
@@ -50,6 +51,26 @@ bool may_have_written(const ExchangeEvent& exchange) {
 
 std::string cause_counter(Cause cause) {
   return std::string(kCauseCounter) += to_string(cause);
+}
+
+/// What the change streams say was posted, of the first account where the sides differ; without streams what the stated
+/// balances say.
+PostingFacts posted_facts(const CoreBook::Compared& compared) {
+  const auto differs = [](const AccountPosting& posting) {
+    const auto& [legacy, modern] = posting.legs;
+    return legacy.transactions != modern.transactions || legacy.delta != modern.delta;
+  };
+  if (compared.postings.empty()) return compared.facts;
+  auto at = std::find_if(compared.postings.begin(), compared.postings.end(), differs);
+  if (at == compared.postings.end()) at = compared.postings.begin();
+  PostingFacts facts;
+  facts.scale = at->scale;
+  facts.balance_moved = compared.facts.balance_moved;
+  for (std::size_t side = 0; side < at->legs.size(); ++side) {
+    const auto& leg = at->legs[side];
+    if (leg.transactions > 0) facts.posted[side] = {leg.before, leg.delta, static_cast<int>(leg.transactions)};
+  }
+  return facts;
 }
 
 }  // namespace
@@ -175,7 +196,7 @@ CoreBook::Counted CoreBook::count_decision(const ExchangeEvent& exchange, Verdic
     }
     changes.slices.insert(exchange.slice);
   }
-  const auto cause = causes.decided(exchange, verdict, compared.differences, compared.facts);
+  const auto cause = causes.decided(exchange, verdict, compared.differences, posted_facts(compared));
   if (verdict == Verdict::match) return counted;
   VerdictEvent event;
   event.exchange_id = exchange.exchange_id;
@@ -234,6 +255,10 @@ void CoreBook::revise(const std::string& exchange_id, const DecidedExchange& was
   event.detail = fmt::format("{} (was {})", detail, to_string(before));
   event.event_time_us = was.completed_at_us;
   event.rung = was.rung;
+  // The exchange is gone: what the verdicts themselves say of the cause. What a mismatch was labelled stays counted.
+  if (const auto cause = cause_of(before); cause && before != Verdict::mismatch)
+    count(was.slice, was.route, was.rung, cause_counter(*cause), -1);
+  if (const auto cause = cause_of(now)) note_cause(event, *cause);
   changes.verdicts.push_back({exchange_id, std::move(event)});
 }
 
