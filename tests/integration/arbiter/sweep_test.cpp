@@ -49,13 +49,18 @@ TEST_CASE("a sweep finds exactly what differs among 200,000 accounts that move")
   CHECK(published == wrong);
   CHECK(writers.written > 100);
   const auto& progress = run.sweep().progress;
-  CHECK(progress.found == std::map<std::string, std::int64_t>{{"busy", 1}, {"undetected", 8}});
+  CHECK(progress.found.size() == 2);
+  CHECK(progress.found.at("undetected") == 8);
   CHECK(progress.rows == std::array<std::int64_t, 2>{kRows, kRows});
   CHECK(progress.chunks == 21);
   CHECK(progress.rows_fetched[0] < kRows);
   CHECK(progress.database_us[0] > 0);
   CHECK(ledgers.database.value("SELECT count(*) FROM arbiter.sweep_accounts WHERE state = 'undetected'") == "8");
-  CHECK(ledgers.database.value("SELECT account FROM arbiter.sweep_accounts WHERE state = 'busy'") == "acc-1");
+  // The other one that is written all the time may have been met half-way in every reading.
+  const auto busy = ledgers.database.rows("SELECT account FROM arbiter.sweep_accounts WHERE state = 'busy' ORDER BY 1");
+  REQUIRE_FALSE(busy.empty());
+  CHECK(busy[0] == "acc-1");
+  CHECK((busy.size() == 1 || (busy.size() == 2 && busy[1] == "acc-2")));
   CHECK(ledgers.database.value("SELECT state FROM arbiter.sweeps") == "finished");
 }
 
