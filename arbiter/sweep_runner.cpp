@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{1'000};  // for sweeps that were asked for
 constexpr milliseconds kFirstRetry{1'000};
 constexpr milliseconds kLongestRetry{30'000};
-constexpr milliseconds kFlush{10'000};
+constexpr milliseconds kFlush{5'000};  // a shard that is handed over waits for it
 
 }  // namespace
 

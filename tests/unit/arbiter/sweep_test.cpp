@@ -272,6 +272,14 @@ TEST_CASE("the core: an account that lost records begins anew; a repaired one wi
   CHECK(findings.settled.back().verdict == Verdict::unknown);
   CHECK(findings.confirmed == 0);
 
+  // A repair is announced: what moves the account in the meantime proves nothing against either side.
+  AccountState announced = account_at(kSecond);
+  auto repair = comparison(kNone, kNone);
+  repair.cause = LedgerComparison::Cause::repair;
+  CHECK(take_comparison(announced, decode_ledger_comparison(encode(repair)).value(), false, findings).value() ==
+        ComparisonOutcome::consistent);
+  CHECK(announced.lost);
+
   auto repaired = comparison(holds("6"), holds("6"));
   repaired.cause = LedgerComparison::Cause::resync;
   Findings none;

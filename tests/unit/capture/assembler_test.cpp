@@ -65,6 +65,13 @@ TEST_CASE("a row carries the exchange of the last message before it in its trans
   CHECK(feed.take(commit(600, 610)).value().finished->foreign);
 }
 
+TEST_CASE("a repair by hand is no foreign transaction") {
+  Feed feed;
+  feed.all({begin(1, 1), accounts(), message(R"({"resync":"19a"})"), insert(kRow)});
+  CHECK(feed.values[0]["exchange_id"] == "resync/19a");
+  CHECK_FALSE(feed.take(commit(1, 2)).value().finished->foreign);
+}
+
 TEST_CASE("messages that name no exchange") {
   Feed feed;
   feed.all({begin(1, 1), accounts(), message(R"({"exchange_id":"a"})")});
