@@ -152,9 +152,9 @@ void EventSpool::failed_again(const Batch& batch) {
 void EventSpool::delivered(const Batch& batch) {
   position_ = batch.end;
   accounts_->set_events_delivered(position_.value);
+  cpu_us_ = thread_cpu_us() + producer_->stats().cpu_us;
   acknowledged_ += batch.events;
   acknowledged_bytes_ += batch.bytes;
-  cpu_us_ = thread_cpu_us();
   // Some stay: the next process looks there for what this one had just ended.
   constexpr std::uint32_t kKept = 2;
   if (position_.segment() > kKept) log_.drop_segments_before(position_.segment() - kKept);
@@ -223,7 +223,7 @@ ProducerStats EventSpool::stats() const {
   stats.accepted = std::max<std::uint64_t>(accepted_, stats.acknowledged);
   stats.refused = refused_;
   stats.failed = failed_;
-  stats.cpu_us = cpu_us_ + (producer_ != nullptr ? producer_->stats().cpu_us : 0);
+  stats.cpu_us = cpu_us_;
   stats.queued = stats.accepted - stats.acknowledged;
   const std::uint64_t bytes = acknowledged_bytes_;
   stats.queued_bytes = std::max<std::uint64_t>(accepted_bytes_, bytes) - bytes;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the gateway beside nginx and HAProxy and prints tables of ratios with their spread.
 
-  ./tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only cpu|rate|faults|memory|loops|syscalls]
+  ./tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only cpu|events|rate|faults|memory|loops|syscalls]
 
 Each proxy runs on one core, load and backends on the other. Rounds are interleaved: in each round every proxy is measured
 once, and ratios are taken within the round, so that what slows the machine for a while slows all alike."""
@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 from peers import BIN, LOAD_CORE, Backend, Haproxy, Nginx, Phoenix, pin
 
@@ -233,7 +234,36 @@ def syscalls(_rounds, seconds):
             print(f"| {peer.name} | {sum(calls.values()):.2f} | {most} | {others:.2f} |", flush=True)
 
 
-SECTIONS = {"cpu": cpu, "rate": rate, "faults": faults, "memory": memory, "loops": loops, "syscalls": syscalls}
+def counters(peer, *names):
+    with urllib.request.urlopen(f"http://{peer.admin}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return [float(re.search(rf"^phoenix_gateway_{name} (\S+)$", text, re.M)[1]) for name in names]
+
+
+def published(peer):
+    """Events that the log has, and the processor time of the threads that brought them there, once none waits."""
+    while counters(peer, "event_spool_bytes")[0] > 0:
+        time.sleep(0.05)
+    return counters(peer, "events_acknowledged_total", "event_publish_seconds_total")
+
+
+def events(_rounds, seconds):
+    print("\n### Publishing an event to the SQLite log: processor time of other threads than the event loop\n")
+    print("| exchanges | per second | µs for each event | µs of the whole gateway |\n|---|---:|---:|---:|")
+    for title, body, rates in (("GET, 200 B", 200, (500, 4000, 0)), ("GET, 16 KiB", 16384, (0,))):
+        for rate in rates:
+            with World(body) as world:
+                peer = world.start(Phoenix, "phoenix")
+                load(peer, 0.5)
+                count_before, seconds_before = published(peer)
+                cpu_before = peer.cpu_seconds()
+                result = load(peer, seconds, rate=rate)
+                count, spent = published(peer)
+                whole = (peer.cpu_seconds() - cpu_before) * 1e6 / result["requests"]
+                print(f"| {title} | {result['requests'] / result['seconds']:,.0f} | {(spent - seconds_before) * 1e6 / (count - count_before):.1f} | {whole:.1f} |", flush=True)
+
+
+SECTIONS = {"cpu": cpu, "events": events, "rate": rate, "faults": faults, "memory": memory, "loops": loops, "syscalls": syscalls}
 
 
 def main():

@@ -113,6 +113,7 @@ TEST_CASE("while the log is away events wait, also for the next process; once it
   fixture.put(50);
   REQUIRE(fixture.spool->flush(std::chrono::seconds(10)));
   CHECK(second.taken() == numbers(0, 51));
+  CHECK(fixture.spool->stats().cpu_us > 0);
   fixture.open();
   FakeLog third;
   fixture.spool->start(third, [] {});
