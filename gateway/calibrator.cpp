@@ -50,7 +50,7 @@ bool Calibrator::is_drawn(const Exchange& exchange) const {
 }
 
 ExchangePtr Calibrator::repeat_of(const Exchange& exchange) {
-  auto repeat = std::make_unique<Exchange>();
+  ExchangePtr repeat = make_exchange();
   repeat->received_at_us = unix_us();
   repeat->id = make_exchange_id(static_cast<std::uint64_t>(repeat->received_at_us / 1000), loop_.random.next(),
                                 loop_.random.next());
@@ -74,7 +74,8 @@ ExchangePtr Calibrator::repeat_of(const Exchange& exchange) {
   const Leg& legacy = exchange.serving_side() == Side::legacy ? exchange.serving : exchange.shadow;
   const bool whole = !parse_request_head(repeat->head_text, repeat->request) &&
                      copy_leg(legacy, repeat->request.method, repeat->serving);
-  return whole ? std::move(repeat) : nullptr;
+  if (!whole) repeat.reset();
+  return repeat;
 }
 
 Awaitable<void> Calibrator::run(ExchangePtr repeat) {

@@ -65,8 +65,10 @@ bool Responder::respond_whole(ExchangePtr& exchange, std::string_view content, S
   write_response_head(*exchange, exchange->serving.head,
                       {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()},
                       keep, head_);
-  record(exchange, started, content);
-  return client_.write_now(head_, content, unsent) && keep;
+  Exchange* due = record(exchange, started, content);
+  const bool client_there = client_.write_now(head_, content, unsent);
+  if (due != nullptr) unsent.empty() ? run_shadow_leg(*due, loop_) : post_shadow_leg(*due, loop_);
+  return client_there && keep;
 }
 
 Awaitable<bool> Responder::respond_streaming(ExchangePtr& exchange, Upstream& upstream, ResponseBody& body,
@@ -170,11 +172,13 @@ RouteCounters& Responder::counters_of(const Exchange& exchange) {
   return loop_.counters.routes[static_cast<std::size_t>(exchange.route->index)];
 }
 
-void Responder::record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
+// Returns the exchange whose shadow leg is due.
+Exchange* Responder::record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
   Exchange& held = *exchange;
   held.serving.duration_us = microseconds_since(started);  // for the journal
-  ExchangePtr kept = hold_for_shadow(exchange, content, loop_);
-  finish_serving(held, std::move(kept), started);
+  Settled settled = settle(exchange, content, loop_);
+  finish_serving(held, std::move(settled.ended), started);
+  return settled.due;
 }
 
 void Responder::finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {

@@ -38,7 +38,7 @@ class Responder {
                                     SteadyTime started);
   Awaitable<bool> tunnel(ExchangePtr& exchange, Upstream& upstream, UpstreamConnection& connection, SteadyTime started);
   RouteCounters& counters_of(const Exchange& exchange);
-  void record(ExchangePtr& exchange, SteadyTime started, std::string_view content);
+  Exchange* record(ExchangePtr& exchange, SteadyTime started, std::string_view content);
   void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started);
 
   EventLoop& loop_;

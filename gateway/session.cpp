@@ -41,7 +41,6 @@ class Session {
 
  private:
   // --- read ------------------------------------------------------------------------------------------------------
-
   Awaitable<bool> serve_one() {
     auto exchange = make_exchange();
     const ReadResult head = co_await client_.read_head(*exchange);

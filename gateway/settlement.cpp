@@ -108,7 +108,7 @@ void record_incomplete(const IntentRecord& intent, const ServedRecord* served, G
                     context);
 }
 
-ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, EventLoop& loop) {
+Settled settle(ExchangePtr& exchange, std::string_view content, EventLoop& loop) {
   ShadowDispatcher* dispatcher = loop.shadow[static_cast<std::size_t>(index(other(exchange->serving_side())))].get();
   adopt_assigned_id(*exchange, content);
   ShadowNeed need = shadow_need(*exchange, dispatcher);
@@ -121,12 +121,24 @@ ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, Eve
     }
   }
   put_on_record(*exchange, need, loop);
-  if (need != ShadowNeed::send) return std::move(exchange);
-  Exchange& held = *exchange;
+  if (need != ShadowNeed::send) return {std::move(exchange), nullptr};
+  Settled out{nullptr, run_now ? exchange.get() : nullptr};
   dispatcher->hold(std::move(exchange));
-  // Posted, so that the client's bytes leave first.
-  if (run_now) asio::post(loop.io, [dispatcher, &held] { dispatcher->run(held); });
-  return nullptr;
+  return out;
+}
+
+void run_shadow_leg(Exchange& exchange, EventLoop& loop) {
+  loop.shadow[static_cast<std::size_t>(index(other(exchange.serving_side())))]->run(exchange);
+}
+
+void post_shadow_leg(Exchange& exchange, EventLoop& loop) {
+  asio::post(loop.io, [&exchange, &loop] { run_shadow_leg(exchange, loop); });
+}
+
+ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, EventLoop& loop) {
+  Settled settled = settle(exchange, content, loop);
+  if (settled.due != nullptr) post_shadow_leg(*settled.due, loop);
+  return std::move(settled.ended);
 }
 
 }  // namespace phoenix::gateway

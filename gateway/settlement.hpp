@@ -25,8 +25,20 @@ void name_incomplete(const Exchange& exchange, Side side, GatewayContext& contex
 /// The same for an exchange of which only its record is at hand.
 void record_incomplete(const IntentRecord& intent, const ServedRecord* served, GatewayContext& context);
 
-/// Settles both, before the client can learn the outcome; `content` is the serving side's answer. Returns the exchange
-/// when no shadow leg will be sent; otherwise the dispatcher keeps it. On the exchange's own loop, once.
+/// One of the two, or neither: the dispatcher keeps the exchange until its turn has come.
+struct Settled {
+  ExchangePtr ended;        // no shadow leg will be sent
+  Exchange* due = nullptr;  // run_shadow_leg() may follow; the dispatcher keeps it
+};
+
+/// Settles both, before the client can learn the outcome; `content` is the serving side's answer. On the exchange's own
+/// loop, once.
+Settled settle(ExchangePtr& exchange, std::string_view content, EventLoop& loop);
+/// Sends the shadow leg that is due. To be called when the client's bytes have left.
+void run_shadow_leg(Exchange& exchange, EventLoop& loop);
+/// The same where they have not: from the loop, behind what is to be done now.
+void post_shadow_leg(Exchange& exchange, EventLoop& loop);
+/// settle() and post_shadow_leg() in one. Returns the exchange that ended.
 ExchangePtr hold_for_shadow(ExchangePtr& exchange, std::string_view content, EventLoop& loop);
 
 }  // namespace phoenix::gateway
