@@ -29,6 +29,8 @@ constexpr Target kTargets[] = {
     {"proxy_header", fuzz::proxy_header},
     {"redactor", fuzz::redactor},
     {"xml_value", fuzz::xml_value},
+    {"change_record", fuzz::change_record},
+    {"pgoutput", fuzz::pgoutput},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {
