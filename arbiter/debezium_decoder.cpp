@@ -88,13 +88,17 @@ Result<DebeziumRecord> read_message(const JsonSpan& payload, const JsonSpan& sou
   read.emitted = {*commit, *lsn};
   const auto content = decode_base64(member_of(message, "content").string());
   const std::string text = content.value_or(std::string());
-  JsonSpan id, marker;
+  JsonSpan id, marker, resync;
   JsonWalk walk(text);
   while (walk.next()) {
     if (walk.name().is("exchange_id")) id = walk.value();
     if (walk.name().is("marker")) marker = walk.value();
+    if (walk.name().is("resync")) resync = walk.value();
   }
   if (walk.error().empty() && id.kind == JsonSpan::Kind::string) read.exchange_id = clean_text(id.string());
+  // A repair is no foreign write: it bears a name of its own, as in phoenix-capture's records.
+  if (walk.error().empty() && resync.kind == JsonSpan::Kind::string)
+    read.exchange_id = "resync/" + clean_text(resync.string());
   if (read.exchange_id.size() > kMaxExchangeId) read.exchange_id.clear();
   if (walk.error().empty()) read.marker = clean_text(marker.string());
   read.malformed = read.exchange_id.empty() && !(walk.error().empty() && marker.present());

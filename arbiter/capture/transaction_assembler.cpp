@@ -74,8 +74,7 @@ Result<Step> TransactionAssembler::take(Lsn lsn, const Message& message,
   std::optional<Error> error;
   if (const auto* begin = std::get_if<Begin>(&message)) {
     if (transaction_) return nonsense("a transaction begins inside another");
-    transaction_.emplace();
-    transaction_->begin = *begin;
+    transaction_.emplace(*begin);
   } else if (const auto* commit = std::get_if<Commit>(&message)) {
     if (!transaction_) return nonsense("a commit without a transaction");
     step.finished = FinishedTransaction{commit->end_lsn, commit->commit_us, transaction_->changes,

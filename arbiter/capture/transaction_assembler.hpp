@@ -83,6 +83,7 @@ class TransactionAssembler {
     std::optional<std::size_t> key;  ///< index of the key column; none: the table is not captured
   };
   struct Transaction {
+    explicit Transaction(const Begin& its_begin) : begin(its_begin) {}
     Begin begin;
     std::string exchange_id;
     bool ours = false;

@@ -30,6 +30,8 @@ constexpr Target kTargets[] = {
     {"redactor", fuzz::redactor},
     {"xml_value", fuzz::xml_value},
     {"accepted_rules", fuzz::accepted_rules},
+    {"change_record", fuzz::change_record},
+    {"pgoutput", fuzz::pgoutput},
 };
 
 bool passes(const Target& target, const std::filesystem::path& file) {

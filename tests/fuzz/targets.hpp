@@ -26,4 +26,7 @@ void xml_value(std::string_view input);        // a response body
 void accepted_rules(std::string_view input);   // a rules file in Lua
 void response_differ(std::string_view input);  // a byte of switches, a response body, "\n---\n", the other body
 
+void change_record(std::string_view input);  // a letter for the form (C, D, B, N, M), a record of a change stream
+void pgoutput(std::string_view input);       // messages of the output plugin, each behind two bytes of length
+
 }  // namespace phoenix::fuzz
