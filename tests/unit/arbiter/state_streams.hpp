@@ -71,7 +71,7 @@ class StateStreams {
   }
   /// Covers every exchange applied so far.
   Verdicts marker(Side side) { return marker(side, offset_); }
-  Verdicts marker(Side side, std::int64_t covers) { return apply(arbiter::StateMarker{side, covers, {}}); }
+  Verdicts marker(Side side, std::int64_t covers) { return apply(arbiter::StateMarker{side, covers, {}, {}}); }
   Verdicts markers() {
     Verdicts both = marker(Side::legacy);
     arbiter::CoreChanges first = last;
