@@ -68,6 +68,19 @@ void verdict_metrics(const std::vector<std::string>& routes, const Totals& statu
   }
 }
 
+void cause_metrics(const Totals& status, telemetry::Page& page) {
+  std::map<std::pair<std::string, std::string>, double> totals;
+  for (const auto& [key, n] : status.counters) {
+    const auto& [slice, route, rung, what] = key;
+    if (what.starts_with(kCauseCounter)) totals[{route, what.substr(kCauseCounter.size())}] += static_cast<double>(n);
+  }
+  for (const auto& [of, n] : totals) {
+    page.counter("phoenix_arbiter_causes_total",
+                 "Labelled verdicts by route and cause; route is empty for verdicts on accounts.",
+                 {{"route", of.first}, {"cause", of.second}}, n);
+  }
+}
+
 void score_metrics(const Totals& status, telemetry::Page& page) {
   for (const auto& score : status.scores) {
     const telemetry::Labels labels{{"slice", score.slice}};
@@ -141,6 +154,7 @@ std::string metrics_text(const ArbiterStatus& status) {
   const Totals totals(status);
   telemetry::Page page;
   verdict_metrics(status.routes, totals, page);
+  cause_metrics(totals, page);
   score_metrics(totals, page);
   split_key_metrics(totals, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},

@@ -48,6 +48,10 @@ bool may_have_written(const ExchangeEvent& exchange) {
          (was_sent(exchange.serving) || was_sent(exchange.shadow) || exchange.dropped == kLostWithGateway);
 }
 
+std::string cause_counter(Cause cause) {
+  return std::string(kCauseCounter) += to_string(cause);
+}
+
 }  // namespace
 
 CoreBook::CoreBook(const config::Config& config, CoreState& state)
@@ -57,6 +61,7 @@ CoreBook::CoreBook(const config::Config& config, CoreState& state)
       counters(std::move(state.counters)),
       rejected(std::move(state.rejected)),
       decided(std::move(state.decided)),
+      causes(config, std::move(state.causes)),
       config_(config) {
   for (auto& [name, account] : state.accounts) {
     accounts.emplace(name, std::move(account));
@@ -170,6 +175,7 @@ CoreBook::Counted CoreBook::count_decision(const ExchangeEvent& exchange, Verdic
     }
     changes.slices.insert(exchange.slice);
   }
+  const auto cause = causes.decided(exchange, verdict, compared.differences, compared.facts);
   if (verdict == Verdict::match) return counted;
   VerdictEvent event;
   event.exchange_id = exchange.exchange_id;
@@ -180,6 +186,10 @@ CoreBook::Counted CoreBook::count_decision(const ExchangeEvent& exchange, Verdic
   event.detail = detail;
   event.event_time_us = exchange.completed_at_us;
   event.rung = exchange.rung;
+  if (cause) {
+    event.cause_detail = cause->detail();
+    note_cause(event, cause->cause);
+  }
   changes.verdicts.push_back({exchange.exchange_id, std::move(event)});
   if (counted.current && evidence.keep_evidence())
     changes.evidence.push_back({exchange, compared.legacy, compared.modern, compared.differences, compared.postings});
@@ -198,6 +208,7 @@ void CoreBook::decide_account(const std::string& account, const Finding& finding
   event.detail = finding.detail;
   event.event_time_us = finding.event_time_us;
   event.rung = rung;
+  if (const auto cause = cause_of(finding.verdict)) note_cause(event, *cause);
   changes.verdicts.push_back({finding.verdict_id, std::move(event)});
 }
 
@@ -237,7 +248,13 @@ void CoreBook::mark_open(const std::string& exchange_id, std::uint64_t mark) {
 
 void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung, Verdict verdict) {
   count(accounts[account].slice, "", rung, std::string(to_string(verdict)), -1);
+  if (const auto cause = cause_of(verdict)) count(accounts[account].slice, "", rung, cause_counter(*cause), -1);
   changes.retracted.push_back(verdict_id);
+}
+
+void CoreBook::note_cause(VerdictEvent& event, Cause cause) {
+  event.cause = to_string(cause);
+  count(event.slice, event.route, event.rung, cause_counter(cause));
 }
 
 void CoreBook::confirm(const std::string& slice, int count, const std::string& detail) {

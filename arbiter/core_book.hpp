@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "arbiter/alignment.hpp"
+#include "arbiter/cause_book.hpp"
 #include "arbiter/decision_core.hpp"
 
 namespace phoenix::arbiter {
@@ -39,6 +40,7 @@ class CoreBook {
     std::vector<ValueDifference> differences{};
     std::string undecided{};  ///< why something other than the balance could not be compared
     std::vector<AccountPosting> postings{};
+    PostingFacts facts{};  ///< what the cause is recomputed from beside the answers
   };
   struct Counted {
     bool current = false;  ///< the exchange is of the present rung
@@ -78,11 +80,13 @@ class CoreBook {
   std::unordered_map<std::string, DriftEntry> drift;
   std::map<std::pair<std::string, std::string>, std::int64_t> drift_sums;  ///< slice, currency -> Σ |gap|
   std::set<std::pair<std::int64_t, std::string>> open_by_age;
+  CauseBook causes;
   CoreChanges changes;
   std::vector<std::string> touched;  ///< by the current record
 
  private:
   void count(const std::string& slice, const std::string& route, std::uint64_t rung, std::string what, int by = 1);
+  void note_cause(VerdictEvent& event, Cause cause);
   void forget_old_ids();
   void note_split(const std::string& key, const KeyWriter& first, const KeyWriter& second);
   void update_drift(const std::string& name);

@@ -334,6 +334,7 @@ LedgerState DecisionCore::ledger() const {
 }
 
 CoreChanges DecisionCore::take_changes() {
+  impl_->book.changes.causes = impl_->book.causes.take_changes();
   return std::exchange(impl_->book.changes, {});
 }
 

@@ -16,6 +16,7 @@
 
 #include "arbiter/accepted_change_policy.hpp"
 #include "arbiter/account_state.hpp"
+#include "arbiter/cause_state.hpp"
 #include "arbiter/posting_facts.hpp"
 #include "arbiter/posting_ledger.hpp"
 #include "arbiter/response_differ.hpp"
@@ -41,7 +42,8 @@ struct Evidence {
   std::vector<AccountPosting> postings;  ///< of every account it touched, where change streams are read
 };
 
-/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key.
+/// (slice, route, rung, what): what is a verdict's name, or received, excluded, dropped, split_key, cause_LABEL.
+inline constexpr std::string_view kCauseCounter = "cause_";
 using CounterKey = std::tuple<std::string, std::string, std::uint64_t, std::string>;
 
 struct RejectedRecord {
@@ -83,6 +85,7 @@ struct CoreChanges {
   std::set<std::string> open;                                              ///< ids whose OpenExchange appeared or went
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
+  CauseChanges causes;
   std::uint64_t records = 0;
 
   /// True when nothing but positions has to be written.
@@ -118,6 +121,7 @@ struct CoreState {
   std::map<std::string, Heartbeat> heartbeats;               ///< by gateway
   std::unordered_map<std::string, DecidedExchange> decided;  ///< where change streams are read
   LedgerState ledger;
+  CauseState causes;
 };
 
 class DecisionCore {

@@ -123,10 +123,22 @@ void ExchangeJudge::judge_balances(Comparison& seen) {
   }
   AccountState& account = book_.touch(keys.front().key);
   const bool stated = seen.result.legacy_balance && seen.result.modern_balance;
+  const auto before = account.balance;
+  const int scale_before = account.scale;
   if (stated) seen.observation.difference = difference_of(account, seen);
   const auto& difference = seen.observation.difference;
   const bool moved = difference && *difference != account.gap;
   const std::string gap_before = account.format(account.gap);
+  PostingFacts& facts = seen.compared.facts;
+  facts.scale = account.scale;
+  if (difference) facts.balance_moved = *difference - account.gap;
+  if (difference && seen.observation.certain && scale_before == account.scale) {
+    facts.inferred = true;
+    for (const std::size_t side : {0, 1}) {
+      if (!before[side] || !account.balance[side]) continue;
+      facts.posted[side] = {before[side], *account.balance[side] - *before[side], std::nullopt};
+    }
+  }
 
   Findings findings;
   BalanceVerdict balance = judge_exchange(account, seen.observation, findings);

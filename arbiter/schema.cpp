@@ -20,6 +20,9 @@ CREATE TABLE IF NOT EXISTS arbiter.verdicts (
   event_time timestamptz NOT NULL,
   rung bigint NOT NULL,
   decided_at timestamptz NOT NULL DEFAULT now());
+-- Why the two sides differ: a label of docs/causes.md, empty where that is no question, and what was recomputed.
+ALTER TABLE arbiter.verdicts ADD COLUMN IF NOT EXISTS cause text NOT NULL DEFAULT '',
+  ADD COLUMN IF NOT EXISTS cause_detail text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS verdicts_by_time ON arbiter.verdicts (event_time);
 CREATE INDEX IF NOT EXISTS verdicts_by_account ON arbiter.verdicts (account);
 
@@ -74,7 +77,23 @@ CREATE TABLE IF NOT EXISTS arbiter.split_keys (
   event_time timestamptz NOT NULL,
   PRIMARY KEY (slice, rung, key));
 
--- verdict: the name of a verdict, or received, excluded, dropped, split_key. route is empty for verdicts on accounts and
+-- Mismatches of one cause at one field taken together; sentence says for people what they share. state is the arbiter's
+-- own and may change with any version. Never removed: they are of the whole migration, not of a rung.
+CREATE TABLE IF NOT EXISTS arbiter.mismatch_groups (
+  slice text NOT NULL,
+  route text NOT NULL,
+  cause text NOT NULL,
+  path text NOT NULL,
+  mismatches bigint NOT NULL,
+  first_time timestamptz NOT NULL,
+  last_time timestamptz NOT NULL,
+  first_exchange text NOT NULL,
+  last_exchange text NOT NULL,
+  sentence text NOT NULL,
+  state text NOT NULL,
+  PRIMARY KEY (slice, route, cause, path));
+
+-- verdict: the name of a verdict, or received, excluded, dropped, split_key, cause_LABEL. route is empty for verdicts on accounts and
 -- for split_key.
 CREATE TABLE IF NOT EXISTS arbiter.counters (
   slice text NOT NULL,
@@ -118,6 +137,9 @@ CREATE TABLE IF NOT EXISTS arbiter.progress (
 
 CREATE TABLE IF NOT EXISTS arbiter.accounts (
   shard int NOT NULL, account text NOT NULL, state text NOT NULL, PRIMARY KEY (shard, account));
+-- What is usual on a route, and what is known of accounts: name is route/SLICE/ROUTE, account/NAME or account names.
+CREATE TABLE IF NOT EXISTS arbiter.cause_state (
+  shard int NOT NULL, name text NOT NULL, state text NOT NULL, PRIMARY KEY (shard, name));
 CREATE TABLE IF NOT EXISTS arbiter.windows (slice text PRIMARY KEY, state text NOT NULL);
 CREATE TABLE IF NOT EXISTS arbiter.units (
   slice text NOT NULL, rung bigint NOT NULL, unit text NOT NULL, PRIMARY KEY (slice, rung, unit));

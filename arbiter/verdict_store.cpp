@@ -22,12 +22,27 @@ UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_u
 WHERE shard = $1 AND version = $2)sql";
 
 const char* const kVerdicts = R"sql(
-INSERT INTO arbiter.verdicts (id, exchange_id, account, slice, route, verdict, detail, event_time, rung)
-SELECT id, exchange_id, account, slice, route, verdict, detail, 'epoch'::timestamptz + us * interval '1 microsecond', rung
+INSERT INTO arbiter.verdicts (id, exchange_id, account, slice, route, verdict, detail, event_time, rung, cause, cause_detail)
+SELECT id, exchange_id, account, slice, route, verdict, detail, 'epoch'::timestamptz + us * interval '1 microsecond', rung,
+  cause, cause_detail
 FROM json_to_recordset($1::json) AS r(id text, exchange_id text, account text, slice text, route text, verdict text,
-  detail text, us bigint, rung bigint)
+  detail text, us bigint, rung bigint, cause text, cause_detail text)
 ON CONFLICT (id) DO UPDATE SET account = excluded.account, verdict = excluded.verdict, detail = excluded.detail,
-  event_time = excluded.event_time, rung = excluded.rung, decided_at = now())sql";
+  event_time = excluded.event_time, rung = excluded.rung, cause = excluded.cause, cause_detail = excluded.cause_detail,
+  decided_at = now())sql";
+
+const char* const kCauseState = R"sql(
+INSERT INTO arbiter.cause_state SELECT $2::int, name, state FROM json_to_recordset($1::json) AS r(name text, state text)
+ON CONFLICT (shard, name) DO UPDATE SET state = excluded.state)sql";
+
+const char* const kGroups = R"sql(
+INSERT INTO arbiter.mismatch_groups
+SELECT slice, route, cause, path, mismatches, 'epoch'::timestamptz + first_us * interval '1 microsecond',
+  'epoch'::timestamptz + last_us * interval '1 microsecond', first_exchange, last_exchange, sentence, state
+FROM json_to_recordset($1::json) AS r(slice text, route text, cause text, path text, mismatches bigint, first_us bigint,
+  last_us bigint, first_exchange text, last_exchange text, sentence text, state text)
+ON CONFLICT (slice, route, cause, path) DO UPDATE SET mismatches = excluded.mismatches, last_time = excluded.last_time,
+  last_exchange = excluded.last_exchange, sentence = excluded.sentence, state = excluded.state)sql";
 
 const char* const kEvidence = R"sql(
 INSERT INTO arbiter.exchanges
@@ -148,6 +163,8 @@ void write_results(pqxx::work& transaction, int shard, const DecisionCore& core,
   put(transaction, kUnits, rows::units(changes));
   put(transaction, kScores, rows::scores(core, changes));
   put(transaction, kRejected, rows::rejected(changes));
+  if (!changes.causes.state.empty()) put(transaction, kCauseState, rows::cause_state(changes), shard);
+  if (!changes.causes.groups.empty()) put(transaction, kGroups, rows::groups(changes));
 }
 
 void refuse_older_schema(pqxx::work& transaction, const std::string& url) {

@@ -65,6 +65,24 @@ void load_records(pqxx::work& transaction, int shard, CoreState& state) {
   }
 }
 
+template <class Own>
+void load_causes(pqxx::work& transaction, int shard, const Own& own, CoreState& state) {
+  for (const auto& row :
+       transaction.exec_params("SELECT name, state FROM arbiter.cause_state WHERE shard = $1", shard)) {
+    state.causes.state[row[0].as<std::string>()] = row[1].as<std::string>();
+  }
+  for (const auto& row : transaction.exec("SELECT slice, route, cause, path, state FROM arbiter.mismatch_groups")) {
+    if (!own(row[0].as<std::string>())) continue;
+    GroupRow group;
+    group.slice = row[0].as<std::string>();
+    group.route = row[1].as<std::string>();
+    group.cause = row[2].as<std::string>();
+    group.path = row[3].as<std::string>();
+    group.state = row[4].as<std::string>();
+    state.causes.groups.push_back(std::move(group));
+  }
+}
+
 }  // namespace
 
 CoreState VerdictStore::load(int shard) {
@@ -87,6 +105,7 @@ CoreState VerdictStore::load(int shard) {
     load_windows(transaction, own, state);
     load_counts(transaction, own, state);
     load_records(transaction, shard, state);
+    load_causes(transaction, shard, own, state);
     return state;
   });
 }

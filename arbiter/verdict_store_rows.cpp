@@ -137,7 +137,9 @@ std::string verdicts(const CoreChanges& changes) {
                     {"verdict", to_string(v.verdict)},
                     {"detail", clean_text(v.detail)},
                     {"us", v.event_time_us},
-                    {"rung", v.rung}});
+                    {"rung", v.rung},
+                    {"cause", v.cause},
+                    {"cause_detail", clean_text(v.cause_detail)}});
   }
   return dump(list);
 }
@@ -244,6 +246,32 @@ std::string units(const CoreChanges& changes) {
   json list = json::array();
   for (const auto& [slice, rung, unit] : changes.units) {
     list.push_back({{"slice", slice}, {"rung", rung}, {"unit", clean_text(unit)}});
+  }
+  return dump(list);
+}
+
+std::string cause_state(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [name, state] : changes.causes.state) {
+    list.push_back({{"name", clean_text(name)}, {"state", clean_text(state)}});
+  }
+  return dump(list);
+}
+
+std::string groups(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& group : changes.causes.groups) {
+    list.push_back({{"slice", group.slice},
+                    {"route", group.route},
+                    {"cause", group.cause},
+                    {"path", clean_text(group.path)},
+                    {"mismatches", group.mismatches},
+                    {"first_us", group.first_us},
+                    {"last_us", group.last_us},
+                    {"first_exchange", group.first_exchange},
+                    {"last_exchange", group.last_exchange},
+                    {"sentence", clean_text(group.sentence)},
+                    {"state", clean_text(group.state)}});
   }
   return dump(list);
 }

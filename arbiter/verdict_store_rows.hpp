@@ -18,6 +18,8 @@ std::string windows(const DecisionCore& core, const CoreChanges& changes);
 std::string scores(const DecisionCore& core, const CoreChanges& changes);
 std::string units(const CoreChanges& changes);
 std::string seen(const CoreChanges& changes);
+std::string cause_state(const CoreChanges& changes);
+std::string groups(const CoreChanges& changes);
 std::string opened(const DecisionCore& core, const CoreChanges& changes);
 std::string closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);

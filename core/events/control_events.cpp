@@ -177,15 +177,18 @@ Result<BalanceReading> decode_balance_reading(std::string_view text) {
 }
 
 std::string encode(const VerdictEvent& verdict) {
-  return dump({{"v", kVersion},
-               {"exchange_id", verdict.exchange_id},
-               {"account", verdict.account},
-               {"slice", verdict.slice},
-               {"route", verdict.route},
-               {"verdict", to_string(verdict.verdict)},
-               {"detail", verdict.detail},
-               {"event_time_us", verdict.event_time_us},
-               {"rung", verdict.rung}});
+  Json json{{"v", kVersion},
+            {"exchange_id", verdict.exchange_id},
+            {"account", verdict.account},
+            {"slice", verdict.slice},
+            {"route", verdict.route},
+            {"verdict", to_string(verdict.verdict)},
+            {"detail", verdict.detail},
+            {"event_time_us", verdict.event_time_us},
+            {"rung", verdict.rung}};
+  if (!verdict.cause.empty()) json["cause"] = verdict.cause;
+  if (!verdict.cause_detail.empty()) json["cause_detail"] = verdict.cause_detail;
+  return dump(json);
 }
 
 Result<VerdictEvent> decode_verdict_event(std::string_view text) {
@@ -198,6 +201,8 @@ Result<VerdictEvent> decode_verdict_event(std::string_view text) {
     json.at("detail").get_to(verdict.detail);
     json.at("event_time_us").get_to(verdict.event_time_us);
     json.at("rung").get_to(verdict.rung);
+    verdict.cause = json.value("cause", "");
+    verdict.cause_detail = json.value("cause_detail", "");
   });
 }
 

@@ -43,6 +43,8 @@ struct VerdictEvent {
   std::string detail;  ///< one line for people: "/fee: legacy 0.26, modern 0.21"
   std::int64_t event_time_us = 0;
   std::uint64_t rung = 0;
+  std::string cause{};         ///< why the two sides differ: a label of docs/causes.md; empty where that is no question
+  std::string cause_detail{};  ///< what was recomputed, in one line
 };
 std::string encode(const VerdictEvent& verdict);
 Result<VerdictEvent> decode_verdict_event(std::string_view text);

@@ -42,6 +42,11 @@ TEST_CASE("verdicts, evidence, counters and positions; scores and verdicts are p
   CHECK(database.value("SELECT count(*) FROM arbiter.exchanges WHERE header::text LIKE '%secret%'") == "0");
   CHECK(database.value("SELECT (header->'differences'->0->>'kind') || ' ' || (header->'differences'->0->>'path') FROM "
                        "arbiter.exchanges ORDER BY exchange_id LIMIT 1") == "value /fee");
+  CHECK(database.value("SELECT cause || ': ' || cause_detail FROM arbiter.verdicts ORDER BY id LIMIT 1") ==
+        "fee_tier: of /amount 10.00 legacy takes 1 %: 0.10, modern 0.5 %: 0.05");
+  CHECK(database.value("SELECT cause || ' ' || path || ' ' || mismatches || ': ' || sentence FROM "
+                       "arbiter.mismatch_groups") ==
+        "fee_tier /fee 10: 10 mismatches on `deposits` (/fee, fee_tier); legacy - modern = 0.05 always");
   CHECK(database.value("SELECT sum(gap_minor) FROM arbiter.drift") == "50");
   CHECK(database.value("SELECT score->>'received' FROM arbiter.scores WHERE slice = 'payments'") == "1000");
 
@@ -65,6 +70,7 @@ TEST_CASE("verdicts, evidence, counters and positions; scores and verdicts are p
   CHECK_THAT(get(service.endpoint(), "/status"), Contains("\"payments\""));
   const std::string metrics = get(service.endpoint(), "/metrics");
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_verdicts_total{route="deposits",kind="match"} 990)"));
+  CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_causes_total{route="deposits",cause="fee_tier"} 10)"));
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_drift_minor_units{slice="payments",currency="XXX"} 50)"));
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_coverage_ratio{slice="payments"} 1)"));
   CHECK_THAT(metrics, Contains(R"(phoenix_arbiter_split_keys_total{slice="payments"} 0)"));

@@ -75,6 +75,39 @@ TEST_CASE("a match writes no row, a mismatch a row with its evidence") {
   CHECK_FALSE(core.score().trip_reason.empty());
 }
 
+TEST_CASE("a mismatch says why, and is grouped; a match teaches what is usual") {
+  Core core;
+  core.apply(exchange(1, body("10.00"), body("10.00"), {{"7", 1}}));
+  CHECK(core.last.causes.groups.empty());
+  CHECK(core.last.causes.state.contains("route/payments/deposits"));
+  auto wrong = exchange(2, R"({"fee":2.50,"balance":20.00})", R"({"fee":2.00,"balance":20.50})", {{"7", 2}});
+  wrong.request_headers = {{"Content-Type", "application/json"}};
+  wrong.request_body = R"({"amount":100.00})";
+  core.apply(wrong);
+  REQUIRE(core.last.verdicts.size() == 1);
+  CHECK(core.last.verdicts[0].event.cause == "fee_tier");
+  CHECK(core.last.verdicts[0].event.cause_detail == "of /amount 100.00 legacy takes 2.5 %: 2.50, modern 2 %: 2.00");
+  CHECK(core.count("cause_fee_tier") == 1);
+  REQUIRE(core.last.causes.groups.size() == 1);
+  CHECK(core.last.causes.groups[0].sentence == "1 mismatch on `deposits` (/fee, fee_tier); legacy - modern = 0.50");
+}
+
+TEST_CASE("a posting that is there twice shows in the balances") {
+  Core core;
+  const auto deposit = [&](std::uint64_t number, const std::string& legacy, const std::string& modern) {
+    return core.apply(exchange(number, R"({"amount":5.00,"balance":)" + legacy + "}",
+                               R"({"amount":5.00,"balance":)" + modern + "}", {{"7", number}}));
+  };
+  deposit(1, "10.00", "10.00");
+  deposit(2, "15.00", "20.00");
+  REQUIRE(core.last.verdicts.size() == 1);
+  CHECK(core.last.verdicts[0].event.cause == "duplicate_posting");
+  CHECK(core.last.verdicts[0].event.cause_detail == "legacy posted 5.00, modern 10.00: 2 times as much on modern");
+  deposit(3, "20.00", "20.00");
+  REQUIRE(core.last.verdicts.size() == 1);
+  CHECK(core.last.verdicts[0].event.cause == "missing_posting");
+}
+
 TEST_CASE("an exchange delivered twice counts once") {
   Core core;
   const auto event = exchange(1, body("10.00"), body("11.00"), {{"7", 1}});
