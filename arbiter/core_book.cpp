@@ -53,26 +53,6 @@ std::string cause_counter(Cause cause) {
   return std::string(kCauseCounter) += to_string(cause);
 }
 
-/// What the change streams say was posted, of the first account where the sides differ; without streams what the stated
-/// balances say.
-PostingFacts posted_facts(const CoreBook::Compared& compared) {
-  const auto differs = [](const AccountPosting& posting) {
-    const auto& [legacy, modern] = posting.legs;
-    return legacy.transactions != modern.transactions || legacy.delta != modern.delta;
-  };
-  if (compared.postings.empty()) return compared.facts;
-  auto at = std::find_if(compared.postings.begin(), compared.postings.end(), differs);
-  if (at == compared.postings.end()) at = compared.postings.begin();
-  PostingFacts facts;
-  facts.scale = at->scale;
-  facts.balance_moved = compared.facts.balance_moved;
-  for (std::size_t side = 0; side < at->legs.size(); ++side) {
-    const auto& leg = at->legs[side];
-    if (leg.transactions > 0) facts.posted[side] = {leg.before, leg.delta, static_cast<int>(leg.transactions)};
-  }
-  return facts;
-}
-
 }  // namespace
 
 CoreBook::CoreBook(const config::Config& config, CoreState& state)
@@ -196,7 +176,7 @@ CoreBook::Counted CoreBook::count_decision(const ExchangeEvent& exchange, Verdic
     }
     changes.slices.insert(exchange.slice);
   }
-  const auto cause = causes.decided(exchange, verdict, compared.differences, posted_facts(compared));
+  const auto cause = causes.decided(exchange, verdict, compared.differences, compared.facts);
   if (verdict == Verdict::match) return counted;
   VerdictEvent event;
   event.exchange_id = exchange.exchange_id;
@@ -277,7 +257,7 @@ void CoreBook::mark_open(const std::string& exchange_id, std::uint64_t mark) {
 
 void CoreBook::retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung, Verdict verdict) {
   count(accounts[account].slice, "", rung, std::string(to_string(verdict)), -1);
-  if (verdict == Verdict::mismatch) count(accounts[account].slice, "", rung, cause_counter(Cause::unexplained), -1);
+  if (const auto cause = cause_of(verdict)) count(accounts[account].slice, "", rung, cause_counter(*cause), -1);
   changes.retracted.push_back(verdict_id);
 }
 

@@ -175,6 +175,7 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
   advance_chain(account, change, amounts, between, options, taken);
   if (change.exchange_id.empty()) {
     taken.kind = ChangeKind::foreign;
+    account.postings.through_us = true;
     std::int64_t& loose = account.postings.loose;
     loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);
     account.postings.foreign_at_us = std::max(account.postings.foreign_at_us, options.event_time_us);
@@ -228,7 +229,9 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::s
     postings.former.erase(postings.former.begin());
   }
   account.gap = gap;
+  postings.moved_at_us = std::max(postings.moved_at_us, event_time_us);
   if (gap == postings.carry) {
+    postings.through_us = false;
     account.differs_since.clear();
   } else if (account.differs_since.empty()) {
     account.differs_since = cause;

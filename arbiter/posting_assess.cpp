@@ -80,6 +80,7 @@ PostingLedger::Assessment PostingLedger::assess(const ExchangeFacts& facts, std:
       facts.answers == AnswerFact::different) {
     found.decide(Verdict::mismatch, found.detail);  // that much is certain
   }
+  excuse_balance(facts, touched, found);
   if (found.open()) assess_answers(facts, touched, covered, found);
   if (found.open()) assess_balance(facts, covered, mark, found);
   found.late = found.late || mark != 0;
@@ -146,6 +147,37 @@ void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& to
   found.decide(side == 0 ? Verdict::missing_legacy : Verdict::missing_modern, touched.detail, true);
 }
 
+/// An outcome that follows from the balance differs where the balance did: by an order of overlapping writes, or by a
+/// gap that is no proven fault. Where it is one, what it entails is a difference as any other.
+void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& touched, Assessment& found) const {
+  if (found.state != Assessment::State::decided || found.verdict != Verdict::mismatch) return;
+  if (facts.reads_balance == config::ReadsBalance::none || facts.accounts.empty()) return;
+  AccountState* account = accounts_.find(facts.accounts.front());
+  if (account == nullptr) return;
+  const auto excuse = [&](Verdict verdict, const char* why) {
+    found.decide(verdict, fmt::format("{}{}{}", touched.detail, touched.detail.empty() ? "" : "; ", why));
+    found.confirmed = false;
+  };
+  PostingState& postings = account->postings;
+  const bool differed = postings.through_us || postings.uncertain_at_us >= facts.received_at_us - options_.slack_us ||
+                        blocked(postings, postings.next_number, facts.exchange_id);
+  const auto refused = [&](std::size_t side) {
+    return facts.legs[side] == LegFact::refused && facts.legs[1 - side] == LegFact::done;
+  };
+  if (refused(0) || refused(1)) {
+    if (facts.overlap) return excuse(Verdict::order_dependent, "refused on one side, beside overlapping writes");
+    if (differed)
+      excuse(Verdict::unknown, "refused on one side, whose balance differs by a gap that is no proven fault");
+    return;
+  }
+  const Posting* own = postings.find_open(facts.exchange_id);
+  const bool amounts = facts.reads_balance == config::ReadsBalance::amount && touched.ledgers == Ledgers::unequal;
+  if (!amounts || !facts.both_done() || own == nullptr || own->legs[0].before == own->legs[1].before) return;
+  if (facts.overlap && !(own->legs[0].predecessors == own->legs[1].predecessors))
+    return excuse(Verdict::order_dependent, "computed from different balances, after different overlapping writes");
+  if (differed) excuse(Verdict::unknown, "computed from balances that differ by a gap that is no proven fault");
+}
+
 void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered,
                                    Assessment& found) const {
   if (!facts.compared) return found.decide(Verdict::unknown, "");  // its postings are settled, no more
@@ -205,6 +237,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (known && had_gap(postings, difference, recent_us)) return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (blocked(postings, mark, facts.exchange_id)) return found.wait();
+  if (facts.overlap && !facts.write) return wrong(Verdict::order_dependent, ": read beside a write of the account");
   if (ordered) {
     return wrong(Verdict::order_dependent,
                  ": each is what its side's posting left behind, both posted the same, after other exchanges");
@@ -215,6 +248,12 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   }
   if (postings.former_lost_us != 0 && postings.former_lost_us >= recent_us) {
     return wrong(Verdict::unknown, "; the account's gap changed too often at that time");
+  }
+  // A balance that is not what the own posting left behind, where the other side's is, is a wrong answer.
+  const bool one_errs = own != nullptr && own->on_both() && own->exact() &&
+                        (*legacy == own->legs[0].after) != (*modern == own->legs[1].after);
+  if (!one_errs && std::max(postings.moved_at_us, postings.uncertain_at_us) >= recent_us) {
+    return wrong(Verdict::unknown, "; the account's gap changed at that time");
   }
   const std::string gap_text = account.format(account.gap);
   if (!postings.known()) {  // nothing was posted yet: the answers alone tell

@@ -45,6 +45,7 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
     finding.verdict_id = fmt::format("posting/{}/{}", facts.exchange_id, name);
     findings_.push_back(std::move(finding));
   }
+  note_uncertain(facts, now);
   Waiting waiting{std::move(facts), 0};
   Assessment found = assess(waiting.facts, waiting.mark, now);
   if (!found.open() && found.state == Assessment::State::decided) {
@@ -120,7 +121,14 @@ void PostingLedger::evaluate(const std::string& id, const Moment& now) {
   conclude(facts, std::move(found), now);
 }
 
+/// Nearby answers may have been given before or after its posting.
+void PostingLedger::note_uncertain(const ExchangeFacts& facts, const Moment& now) {
+  if (!facts.write || !facts.any_uncertain()) return;
+  for (const auto& name : facts.accounts) accounts_.touch(name).postings.uncertain_at_us = latest(now);
+}
+
 void PostingLedger::conclude(const ExchangeFacts& facts, Assessment found, const Moment& now) {
+  note_uncertain(facts, now);
   PostingFinding finding;
   finding.exchange_id = facts.exchange_id;
   finding.verdict = found.verdict == Verdict::match && found.late ? Verdict::match_late : found.verdict;
@@ -165,6 +173,7 @@ void PostingLedger::settle(const std::string& id, PostingFinding& finding, Decid
         decided.posted |= static_cast<std::uint8_t>(1 << side);
     }
     if (!posting->on_both()) ++decided.lacking;
+    if (posting->difference() != 0 && !is_inconsistent(finding.verdict)) account.postings.through_us = true;
     refresh_gap(account, latest(now), id);
     wake(name);
     AccountPosting evidence = evidence_of(name, account, &*posting);
@@ -185,6 +194,7 @@ void PostingLedger::evaluate_late(const std::string& id, DecidedExchange& decide
     const Posting* posting = account.postings.find_open(id);
     if (posting == nullptr) continue;
     if (!complete(*posting)) return;
+    account.postings.uncertain_at_us = latest(now);
     if (posting->on_both()) {
       if (!posting->exact()) {
         lacking = true;

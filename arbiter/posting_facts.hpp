@@ -11,6 +11,7 @@
 #include "core/model/decimal.hpp"
 #include "core/model/result.hpp"
 #include "core/model/verdict.hpp"
+#include "core/runtime/config_gateway.hpp"
 
 namespace phoenix::arbiter {
 
@@ -34,6 +35,8 @@ struct ExchangeFacts {
   bool compared = true;  ///< false: excluded beforehand, gets no verdict
   AnswerFact answers = AnswerFact::equal;
   bool same_apart_from_order = false;
+  bool overlap = false;  ///< beside another write of its keys
+  config::ReadsBalance reads_balance = config::ReadsBalance::none;
   std::array<LegFact, 2> legs{};                 ///< by side
   std::array<std::optional<Decimal>, 2> stated;  ///< balances of the first key in the answers
   bool async = false;                            ///< postings may come up to async_max_us after the answers

@@ -149,11 +149,13 @@ class PostingLedger {
   void assess_postings(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found,
                        const Moment& now) const;
   void assess_lacking(const ExchangeFacts& facts, const Touched& touched, Assessment& found, const Moment& now) const;
+  void excuse_balance(const ExchangeFacts& facts, const Touched& touched, Assessment& found) const;
   void assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found) const;
   void assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found);
   void conclude(const ExchangeFacts& facts, Assessment found, const Moment& now);
   void settle(const std::string& exchange_id, PostingFinding& finding, DecidedExchange& decided, const Moment& now);
   void evaluate_late(const std::string& exchange_id, DecidedExchange& decided, const Moment& now);
+  void note_uncertain(const ExchangeFacts& facts, const Moment& now);
   void make_room(const Moment& now);
   void give_up_orphans(std::int64_t settled_until_us, const Moment& now);
   void seal_orphan(const std::string& exchange_id, const Moment& now);

@@ -133,7 +133,7 @@ std::string encode(const PostingState& state) {
   out.numbers(state.foreign.size());
   for (const auto& change : state.foreign) out.numbers(index(change.side), change.delta, change.at_us, change.due_us);
   out.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number,
-              int{state.overflowed});
+              int{state.overflowed}, state.moved_at_us, state.uncertain_at_us, int{state.through_us});
   return out.take();
 }
 
@@ -154,6 +154,8 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     read_lists(in, state);
     in.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number);
     state.overflowed = in.flag();
+    in.numbers(state.moved_at_us, state.uncertain_at_us);
+    state.through_us = in.flag();
     return state;
   } catch (const Failure& failure) {
     return invalid_input(failure.what());

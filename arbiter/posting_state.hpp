@@ -95,9 +95,12 @@ struct PostingState {
   std::vector<ChainBreak> breaks;
   std::vector<FormerGap> former;  ///< newest last
   std::vector<ForeignChange> foreign;
-  std::int64_t former_lost_us = 0;  ///< event time until which gaps were in force that are not kept any more
-  std::int64_t foreign_at_us = 0;   ///< event time of the latest foreign change
-  std::int64_t carry = 0;           ///< accepted drift: part of the gap that is intended
+  std::int64_t former_lost_us = 0;   ///< event time until which gaps were in force that are not kept any more
+  std::int64_t foreign_at_us = 0;    ///< event time of the latest foreign change
+  std::int64_t moved_at_us = 0;      ///< event time of the gap's latest change
+  std::int64_t uncertain_at_us = 0;  ///< of the latest exchange whose posting was uncertain, or turned up late
+  bool through_us = false;  ///< part of the gap is no proven fault: a lost leg, a foreign change, an order of commits
+  std::int64_t carry = 0;   ///< accepted drift: part of the gap that is intended
   std::int64_t loose =
       0;  ///< the gap while one side's balance is not known: what was learned, sealed or foreign so far
   std::uint64_t next_number = 1;

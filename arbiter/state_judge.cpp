@@ -58,6 +58,27 @@ std::string joined(const std::string& first, const std::string& second) {
   return first + "; " + second;
 }
 
+/// Of the account that the answers speak of; of another one where that was not posted to.
+PostingFacts facts_for_cause(const ExchangeEvent& exchange, const PostingFinding& finding) {
+  PostingFacts facts;
+  if (finding.verdict == Verdict::order_dependent) facts.order_proof = finding.detail;
+  const AccountPosting* of = nullptr;
+  for (const auto& posting : finding.postings) {
+    const bool first_key = !exchange.keys.empty() && posting.account == exchange.keys.front().key;
+    if (of == nullptr || first_key) of = &posting;
+  }
+  if (of == nullptr) return facts;
+  facts.scale = of->scale;
+  for (std::size_t side = 0; side < 2; ++side) {
+    const auto& leg = of->legs[side];
+    facts.posted[side].transactions = static_cast<int>(leg.transactions);
+    if (leg.transactions == 0) continue;
+    facts.posted[side].before = leg.before;
+    facts.posted[side].delta = leg.delta;
+  }
+  return facts;
+}
+
 }  // namespace
 
 StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy,
@@ -70,7 +91,7 @@ StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedCha
               book.decided, std::move(state)) {
   for (const auto& route : config.gateway.routes) {
     RouteRules rules{CompareRules::from_config(route.compare), route.posting == config::Posting::async,
-                     microseconds_of(route.async_max)};
+                     microseconds_of(route.async_max), route.reads_balance};
     if (rules.compare.balance && !rules.compare.balance->empty()) {
       running_balances_[route.slice].push_back(name_of(*rules.compare.balance));
     }
@@ -131,6 +152,8 @@ ExchangeFacts StateJudge::facts_of(const ExchangeEvent& exchange, const Response
   facts.same_apart_from_order = responses.same_apart_from_order;
   for (const Side side : {Side::legacy, Side::modern}) facts.legs[index(side)] = leg_fact(exchange, exchange.leg(side));
   facts.stated = {responses.legacy_balance, responses.modern_balance};
+  facts.overlap = exchange.overlap;
+  facts.reads_balance = rules.reads_balance;
   facts.async = rules.async;
   facts.async_max_us = rules.async_max_us;
   return facts;
@@ -236,6 +259,7 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (responses.legacy_balance) compared.legacy = responses.legacy_balance->to_string();
   if (responses.modern_balance) compared.modern = responses.modern_balance->to_string();
   compared.differences = responses.values;
+  compared.facts = facts_for_cause(exchange, finding);
   compared.postings = std::move(finding.postings);
   const auto counted = book_.count_decision(exchange, finding.verdict, detail, compared);
   decided.current = counted.current;

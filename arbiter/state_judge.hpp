@@ -31,6 +31,7 @@ class StateJudge {
     CompareRules compare;
     bool async = false;
     std::int64_t async_max_us = 0;
+    config::ReadsBalance reads_balance = config::ReadsBalance::none;
   };
   struct Judged {
     const ExchangeEvent* exchange = nullptr;

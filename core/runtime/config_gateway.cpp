@@ -61,6 +61,9 @@ void read_routes(Section& gateway, GatewayConfig& out, const Config& all) {
     route.read_choice("ordering", config.ordering,
                       {{"none", Ordering::none}, {"key", Ordering::key}, {"strict", Ordering::strict}});
     route.read("idempotent", config.idempotent);
+    route.read_choice(
+        "reads_balance", config.reads_balance,
+        {{"none", ReadsBalance::none}, {"refusal", ReadsBalance::refusal}, {"amount", ReadsBalance::amount}});
     route.read_choice("parachute", config.parachute,
                       {{"off", Parachute::off}, {"safe", Parachute::safe}, {"writes", Parachute::writes}});
     route.read("creates", config.creates);

@@ -115,6 +115,9 @@ struct CompareConfig {
 /// When a backend's ledger has what its answer promises: with the answer, or some time after it.
 enum class Posting { sync, async };
 
+/// What of a write's outcome follows from the balance that it finds: another order of overlapping writes may change it.
+enum class ReadsBalance { none, refusal, amount };
+
 struct RouteConfig {
   std::string name;
   std::string slice = "default";
@@ -127,6 +130,7 @@ struct RouteConfig {
   Ordering ordering = Ordering::key;
   bool idempotent = false;
   Parachute parachute = Parachute::safe;
+  ReadsBalance reads_balance = ReadsBalance::none;
   std::string creates;  // JSON pointer of the id that the serving side assigns
   Posting posting = Posting::sync;
   milliseconds async_max{

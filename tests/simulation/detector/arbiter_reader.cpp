@@ -10,32 +10,6 @@ namespace {
 constexpr std::int64_t kReadEveryUs = 50'000;
 constexpr std::int64_t kLookEveryUs = 5'000;
 
-/// As long as decision cores exist that cannot take changes.
-template <class Core>
-void give_state(Core& core, const arbiter::StateRecord& state, const LogRecord& record) {
-  if constexpr (requires { core.apply_state(state, record); }) core.apply_state(state, record);
-}
-
-/// As long as verdicts exist that carry no cause.
-template <class Decided>
-std::string cause_of(const Decided& verdict) {
-  if constexpr (requires { verdict.event.cause; }) return verdict.event.cause;
-  return "";
-}
-template <class Decided>
-std::string cause_detail_of(const Decided& verdict) {
-  if constexpr (requires { verdict.cause_detail; }) return verdict.cause_detail;
-  return "";
-}
-
-template <class Config>
-void read_streams(Config& config) {
-  if constexpr (requires { config.arbiter.state_source; }) {
-    config.arbiter.state_source = decltype(config.arbiter.state_source)::capture;
-    config.arbiter.jobs.push_back({"interest run"});
-  }
-}
-
 config::Config make_config(StateSource source) {
   config::Config config;
   config.slices = {{kSlice, Stage::shadow, 0}};
@@ -49,9 +23,14 @@ config::Config make_config(StateSource source) {
     const bool posting = route.name != "account" && route.name != "openings";
     route.compare.balance = posting ? "/balance_after" : "/balance";
     if (route.name == "openings") route.creates = "/account_id";
+    if (route.name == "interest") route.reads_balance = config::ReadsBalance::amount;
+    if (route.name == "withdrawals" || route.name == "transfers") route.reads_balance = config::ReadsBalance::refusal;
     config.gateway.routes.push_back(route);
   }
-  if (source == StateSource::capture) read_streams(config);
+  if (source == StateSource::capture) {
+    config.arbiter.state_source = config::StateSource::capture;
+    config.arbiter.jobs.push_back({.name = "interest run"});
+  }
   if (source == StateSource::query)
     config.arbiter.legacy_db.url = config.arbiter.modern_db.url = "postgresql:///simulated";
   return config;
@@ -76,7 +55,7 @@ void ArbiterReader::exchange(std::int64_t now_us, const std::string& key, const 
 
 void ArbiterReader::state(std::int64_t now_us, const arbiter::StateRecord& record) {
   if (source_ != StateSource::capture) return;
-  give_state(core_, record, {topics::kDbStateUpdates, 0, states_end_++, (kEpochUs + now_us) / 1'000, "", ""});
+  core_.apply_state(record, {topics::kDbStateUpdates, 0, states_end_++, (kEpochUs + now_us) / 1'000, "", ""});
   take(now_us);
 }
 
@@ -91,9 +70,7 @@ void ArbiterReader::take(std::int64_t now_us) {
   for (const auto& id : changes.retracted) rows_.erase(id);
   for (auto& verdict : changes.verdicts) {
     trace(verdict);
-    Row row{{}, cause_of(verdict), cause_detail_of(verdict), now_us};
-    row.event = std::move(verdict.event);
-    rows_.insert_or_assign(std::move(verdict.id), std::move(row));
+    rows_.insert_or_assign(std::move(verdict.id), Row{std::move(verdict.event), now_us});
   }
 }
 

@@ -30,8 +30,6 @@ class ArbiterReader : public LogReader {
 
   struct Row {
     VerdictEvent event;
-    std::string cause;   ///< label; empty: none
-    std::string detail;  ///< of the cause: names the labels that one exchange alone cannot tell apart
     std::int64_t decided_us = 0;
   };
   /// Verdicts that stand, without the plain matches.

@@ -101,7 +101,7 @@ class Judge {
     if (accused) {
       note_found(of, fate, row);
     } else {
-      if (row.event.verdict == Verdict::unknown) ++of.undecided;
+      if (!is_decided(row.event.verdict) || row.event.verdict == Verdict::order_dependent) ++of.undecided;
       offend(fmt::format("missed: exchange {} of account {} ({}) is {}: {}", number, fate.account, name_of(fate.fault),
                          to_string(row.event.verdict), row.event.detail));
     }
@@ -110,10 +110,11 @@ class Judge {
   static void note_found(ClassFigures& of, const Truth::Fate& fate, const ArbiterReader::Row& row) {
     ++of.found;
     of.delays_us.push_back(row.decided_us - fate.completed_us);
-    ++of.labels[row.cause];
+    ++of.labels[row.event.cause];
     const auto expected = expected_cause(fate.kind == Truth::Kind::order ? Fault::ordering : fate.fault);
-    if (row.cause == expected) ++of.labelled;
-    if (row.cause != expected && row.detail.find(expected) != std::string::npos) ++of.among_alternatives;
+    if (row.event.cause == expected) ++of.labelled;
+    if (row.event.cause != expected && row.event.cause_detail.find(expected) != std::string::npos)
+      ++of.among_alternatives;
   }
 
   void judge_reordered(std::uint64_t number, const Truth::Fate& fate, const ArbiterReader::Row& row, bool accused) {

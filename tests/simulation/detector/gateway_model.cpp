@@ -92,7 +92,7 @@ void GatewayModel::receive(const Operation& operation, Reply reply) {
   }
   exchange->waiting = true;
   world_.events.after(kGateWaitUs, [this, exchange, life = lives_.size()] {
-    if (life != lives_.size() || !exchange->waiting || !lives_.back()->cancel_wait(exchange->ticket)) return;
+    if (down_ || life != lives_.size() || !exchange->waiting || !lives_.back()->cancel_wait(exchange->ticket)) return;
     exchange->waiting = false;
     exchange->excluded = "gate_wait";
     this->reply(*exchange, {LegOutcome::ok, 503, 0, ""});
