@@ -239,9 +239,21 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::s
   return true;
 }
 
-bool had_gap(const PostingState& postings, std::int64_t gap, std::int64_t since_us) {
-  return std::any_of(postings.former.begin(), postings.former.end(),
-                     [&](const auto& step) { return step.gap == gap && step.until_us >= since_us; });
+bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us) {
+  std::array<std::int64_t, PostingState::kFormerKept> steps{};
+  std::size_t count = 0;
+  for (std::size_t i = postings.former.size(); i-- > 0 && postings.former[i].until_us >= since_us;) {
+    const std::int64_t next = i + 1 < postings.former.size() ? postings.former[i + 1].gap : now;
+    steps[count++] = wrapping_sub(next, postings.former[i].gap);
+  }
+  for (std::uint32_t chosen = 1; chosen < (1U << count); ++chosen) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if ((chosen >> i & 1) != 0) sum = wrapping_add(sum, steps[i]);
+    }
+    if (wrapping_sub(now, sum) == gap) return true;
+  }
+  return false;
 }
 
 bool blocked(const PostingState& postings, std::uint64_t most, const std::string& except) {

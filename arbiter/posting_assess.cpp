@@ -222,7 +222,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   }
   const bool known = trusted(account);
   if (difference == account.gap && known) return found.decide(good, "");
-  if (same && !known) return found.decide(good, "");
+  if (same && !(known && postings.known())) return found.decide(good, "");
 
   const Posting* own = postings.find_open(facts.exchange_id);
   const bool own_states = own != nullptr && own->on_both() && own->exact() &&
@@ -234,11 +234,11 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (!covered) return found.wait();
   found.late = true;
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  if (known && had_gap(postings, difference, recent_us)) return found.decide(good, "");
+  if (known && had_gap(postings, account.gap, difference, recent_us)) return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (blocked(postings, mark, facts.exchange_id)) return found.wait();
   if (facts.overlap && !facts.write) return wrong(Verdict::order_dependent, ": read beside a write of the account");
-  if (ordered) {
+  if (own_states) {
     return wrong(Verdict::order_dependent,
                  ": each is what its side's posting left behind, both posted the same, after other exchanges");
   }
@@ -256,11 +256,6 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
     return wrong(Verdict::unknown, "; the account's gap changed at that time");
   }
   const std::string gap_text = account.format(account.gap);
-  if (!postings.known()) {  // nothing was posted yet: the answers alone tell
-    postings.loose = account.gap = difference;
-    account.differs_since = facts.exchange_id;
-    found.confirmed = facts.write;
-  }
   wrong(Verdict::mismatch, fmt::format(" (known gap {})", gap_text));
 }
 

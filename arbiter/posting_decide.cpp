@@ -185,7 +185,11 @@ void PostingLedger::settle(const std::string& id, PostingFinding& finding, Decid
 /// A posting came after its exchange had been decided: what had been said is said again, better.
 void PostingLedger::evaluate_late(const std::string& id, DecidedExchange& decided, const Moment& now) {
   const auto at = accounts_of_.find(id);
-  if (at == accounts_of_.end() || decided.offset >= covered_to()) return;
+  if (at == accounts_of_.end()) return;
+  if (decided.offset >= covered_to()) {  // it was decided early
+    uncovered_.emplace(decided.offset, id);
+    return;
+  }
   bool duplicate = false, unequal = false, lacking = false;
   int paired = 0;
   PostingFinding finding;
@@ -235,6 +239,7 @@ void PostingLedger::evaluate_late(const std::string& id, DecidedExchange& decide
     finding.verdict = decided.answers == AnswerFact::undecided ? Verdict::unknown : Verdict::match_late;
     finding.detail = "both ledgers posted the same, one of them late";
   }
+  marked_.push_back(id);
   const std::uint8_t lacking_before = decided.lacking;
   settle(id, finding, decided, now);
   if (duplicate) decided.lacking = lacking_before;  // nothing that a later posting could make good

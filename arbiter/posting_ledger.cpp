@@ -97,7 +97,8 @@ void PostingLedger::end_transaction(Side side, const Moment&) {
 
 void PostingLedger::index_posting(const std::string& exchange_id, const std::string& account) {
   ++open_postings_;
-  accounts_of_[exchange_id].push_back(account);
+  auto& names = accounts_of_[exchange_id];  // in one order, also after a restart
+  names.insert(std::upper_bound(names.begin(), names.end(), account), account);
 }
 
 void PostingLedger::take(const StateMarker& marker, const Moment& now) {
@@ -123,6 +124,7 @@ void PostingLedger::note_applied(const std::string& partition, std::int64_t next
 
 void PostingLedger::accept(const StateMarker& marker, const Moment& now) {
   StreamState& stream = state_.streams[index(marker.side)];
+  if (marker.covers < stream.covers) return;  // comes again: transactions after it may still be coming in
   end_transaction(marker.side, now);
   tell_breaks(marker.side, now);
   stream.covers = std::max(stream.covers, marker.covers);
@@ -321,6 +323,7 @@ void PostingLedger::restore(const std::string& name, AccountState& account) {
                           posting.exchange_id);
     }
     if (decided != decided_.end()) {
+      if (decided->second.offset >= covered_to()) uncovered_.emplace(decided->second.offset, posting.exchange_id);
       deadlines_.emplace(posting.since_us + options_.absence_us, posting.exchange_id);
     } else if (waiting == open_.end()) {
       const std::int64_t minted = accounts_.minted_us(posting.exchange_id);

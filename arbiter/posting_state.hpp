@@ -109,7 +109,7 @@ struct PostingState {
   static constexpr std::size_t kOpenKept = 512;
   static constexpr std::size_t kSealedKept = 16;
   static constexpr std::size_t kBreaksKept = 8;
-  static constexpr std::size_t kFormerKept = 8;
+  static constexpr std::size_t kFormerKept = 12;
   static constexpr std::size_t kForeignKept = 64;
 
   [[nodiscard]] bool known() const { return chains[0].known && chains[1].known; }

@@ -206,7 +206,10 @@ void StateJudge::pass_time(const Moment& now, std::int64_t settled_until_us) {
 
 /// Writes down what became known. `present`: the exchange of the current record, which needs no decoding.
 void StateJudge::settle(const Judged& present) {
-  for (const auto& id : ledger_.take_marked()) book_.mark_open(id, ledger_.mark(id));
+  for (const auto& id : ledger_.take_marked()) {
+    book_.mark_open(id, ledger_.mark(id));
+    if (book_.decided.contains(id)) book_.changes.decided.insert(id);
+  }
   for (auto& finding : ledger_.take_findings()) {
     switch (finding.kind) {
       case PostingFinding::Kind::exchange:

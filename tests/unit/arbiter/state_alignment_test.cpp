@@ -338,3 +338,144 @@ TEST_CASE("a read whose difference is not the gap waits for what is on its way, 
     CHECK(s.markers() == Verdicts{{read.exchange_id, Verdict::mismatch}});
   }
 }
+
+TEST_CASE("a foreign change that stays alone is counted after its job's window, a pair is not (rule 16)") {
+  auto config = phoenix::test::state_config();
+  config.arbiter.jobs = {{"interest", {"7*"}, std::chrono::milliseconds(10'000), false}};
+  StateStreams s(config);
+  const std::int64_t t = deposit(1, "", "").received_at_us;
+  s.heartbeat(t);
+  s.post(kLegacy, "77", "100.00", "101.00", "", "interest");
+  s.post(kModern, "77", "100.00", "101.01", "", "interest");  // any amount
+  s.post(kLegacy, "8", "100.00", "101.00", "", "interest");   // no job: a minute, the same amount
+  s.post(kModern, "8", "100.00", "101.01", "", "interest");
+  CHECK(s.heartbeat(t + 59'000'000).empty());
+  CHECK(s.count("foreign_unpaired", "") == 0);
+  CHECK(s.heartbeat(t + 61'000'000).empty());
+  CHECK(s.count("foreign_unpaired", "") == 2);
+  CHECK(s.count("mismatch", "") == 0);
+}
+
+TEST_CASE("a route that posts after its answer is pending up to async_max, then unknown (rule 15)") {
+  auto config = phoenix::test::state_config();
+  config.gateway.routes[0].posting = config::Posting::async;
+  config.gateway.routes[0].async_max = std::chrono::milliseconds(30'000);
+  StateStreams s(config);
+  const auto e = deposit(1, "110.00", "110.00");
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.apply(e);
+  CHECK(s.markers().empty());
+  SECTION("it comes in time") {
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+    CHECK(s.markers().size() <= 1);
+    CHECK(s.count("match") + s.count("match_late") == 1);
+  }
+  SECTION("it does not") {
+    CHECK(s.heartbeat(e.completed_at_us + 29'000'000).empty());
+    CHECK(s.heartbeat(e.completed_at_us + 30'000'000) == Verdicts{{e.exchange_id, Verdict::unknown}});
+  }
+}
+
+namespace {
+
+/// Accepts that modern posts five cents more.
+struct FiveCents : AcceptedChangePolicy {
+  std::optional<Acceptance> judge(const DifferenceFacts& facts) override {
+    ++asked;
+    if (facts.postings.size() != 1) return std::nullopt;
+    const auto& legs = facts.postings[0].legs;
+    carried = facts.postings[0].carry;
+    if (legs[1].delta - legs[0].delta != 5) return std::nullopt;
+    return Acceptance{"five-cents", "modern rounds up", {{facts.postings[0].account, 5}}};
+  }
+  int asked = 0;
+  std::int64_t carried = -1;
+};
+
+}  // namespace
+
+TEST_CASE("an accepted difference is carried: later balances still compare, and it is no drift") {
+  FiveCents policy;
+  StateStreams s(phoenix::test::state_config(), &policy);
+  const auto e = deposit(1, "110.00", "110.05");
+  s.post_both("7", {"100.00", "110.00"}, {"100.00", "110.05"}, e.exchange_id);
+  s.apply(e);
+  CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::accepted_change}});
+  CHECK_THAT(s.last.verdicts[0].event.detail, Catch::Contains("five-cents"));
+  CHECK(s.account("7").gap == 5);
+  CHECK(s.account("7").gap_minor() == 0);
+  CHECK(s.score().confirmed_balance_mismatches == 0);
+  auto read = deposit(2, "110.00", "110.05");
+  read.write = false;
+  CHECK(s.apply(read).empty());
+  const auto again = deposit(3, "120.00", "120.10");
+  s.post_both("7", {"110.00", "120.00"}, {"110.05", "120.10"}, again.exchange_id);
+  s.apply(again);
+  CHECK(s.markers() == Verdicts{{again.exchange_id, Verdict::accepted_change}});
+  CHECK(policy.carried == 5);
+  CHECK(s.account("7").gap_minor() == 0);
+  const auto wrong = deposit(4, "130.00", "130.16");
+  s.post_both("7", {"120.00", "130.00"}, {"120.10", "130.16"}, wrong.exchange_id);
+  s.apply(wrong);
+  CHECK(s.markers() == Verdicts{{wrong.exchange_id, Verdict::mismatch}});
+  CHECK(s.account("7").gap_minor() == 6);
+}
+
+TEST_CASE("too many open postings, or an amount beyond all reason: unknown, never a mismatch") {
+  StateStreams s;
+  s.post(kModern, "7", "0", "0", "", "start");
+  SECTION("postings") {
+    for (std::size_t i = 0; i <= PostingState::kOpenKept; ++i) {
+      const auto text = std::to_string(i);
+      s.post(kLegacy, "7", text, std::to_string(i + 1), "exchange-" + text);
+    }
+    CHECK(s.account("7").postings.open.size() == PostingState::kOpenKept);
+  }
+  SECTION("amount") {
+    s.post(kLegacy, "7", "0", "9000000000000000", "huge");
+  }
+  CHECK(s.core().ledger()->postings_given_up == 1);
+  const auto e = deposit(1, "5.00", "4.00");
+  s.post(kModern, "7", "0", "4.00", e.exchange_id);
+  s.apply(e);
+  const auto verdicts = s.markers();
+  REQUIRE_FALSE(verdicts.empty());
+  for (const auto& [id, verdict] : verdicts) CHECK(verdict == Verdict::unknown);
+}
+
+TEST_CASE("a marker counts only when the partitions that it names have been read (Debezium)") {
+  StateStreams s(phoenix::test::state_config(config::StateSource::debezium));
+  const auto e = deposit(1, "110.00", "110.00");
+  const auto change = s.change(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  const auto late = s.change(kModern, "7", "100.00", "110.00", e.exchange_id);
+  s.core().apply_state(change, {"legacy.public.accounts", 0, 0, 0, "", ""});
+  s.apply(e);
+  s.marker(kLegacy);
+  s.apply(StateMarker{kModern, 1, {{"modern.public.accounts/0", 1}}});
+  CHECK(s.last.verdicts.empty());
+  s.core().apply_state(late, {"modern.public.accounts", 0, 0, 0, "", ""});
+  CHECK(s.core().take_changes().verdicts.empty());
+  CHECK(s.count("match") == 1);
+}
+
+TEST_CASE("an exchange that was excluded has no verdict, but its postings move the gap") {
+  StateStreams s;
+  auto e = deposit(1, "110.00", "110.00");
+  e.excluded = "key_unavailable";
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.post(kModern, "7", "100.00", "100.00", "", "start");
+  CHECK(s.apply(e).empty());
+  CHECK(s.markers().empty());
+  CHECK(s.core().open_count() == 0);
+  CHECK(s.account("7").gap == -1000);
+}
+
+TEST_CASE("answers that differ are a mismatch whatever the ledgers say, told when it is covered") {
+  StateStreams s;
+  const auto e = exchange(1, body("110.00", "0.10"), body("110.00", "0.20"), {{"7", 1}});
+  s.post_both("7", {"100.00", "110.00"}, {"100.00", "110.00"}, e.exchange_id);
+  CHECK(s.apply(e).empty());
+  CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::mismatch}});
+  CHECK(s.score().confirmed_balance_mismatches == 0);
+  CHECK_THAT(s.last.verdicts[0].event.detail, Catch::Contains("/fee"));
+}
