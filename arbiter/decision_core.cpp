@@ -70,6 +70,8 @@ struct DecisionCore::Impl {
       take_exchange(record);
     } else if (record.topic == topics::kGatewayStatus) {
       take_gateway_status(record);
+    } else if (streams && is_ledger_comparison(record.value)) {
+      take_resync(record);
     } else if (streams) {
       book.reject(record, "a record that nobody decoded (arbiter.state_source)");
     } else {
@@ -259,6 +261,15 @@ struct DecisionCore::Impl {
     if (!outcome) return book.reject(record, outcome.error().message);
     judge.settle(comparison->account, findings);
     if (*outcome == ComparisonOutcome::undetected) book.count_undetected(account.slice);
+  }
+
+  /// Where change streams are read a repaired account begins anew with what both streams tell; sweeps are not offered.
+  void take_resync(const LogRecord& record) {
+    auto comparison = decode_ledger_comparison(record.value);
+    if (!comparison) return book.reject(record, comparison.error().message);
+    book.advance(comparison->high_us, record, false);
+    if (comparison->cause == LedgerComparison::Cause::resync)
+      streams->rebase(clean_text(comparison->account), {}, moment(record));
   }
 
   void take_balance_reading(const LogRecord& record) {

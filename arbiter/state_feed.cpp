@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "arbiter/clean_text.hpp"
+#include "core/events/ledger_comparison.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -11,16 +12,6 @@ namespace {
 using config::StateSource;
 
 constexpr std::size_t kMaxHeldMarkers = 10'000;  // newer ones say all that older ones say
-
-/// The core takes balance readings as records until it takes state of every kind.
-template <class Core>
-void give(Core& core, const StateRecord& state, const LogRecord& record) {
-  if constexpr (requires { core.apply_state(state, record); }) {
-    core.apply_state(state, record);
-  } else if (std::holds_alternative<BalanceReading>(state)) {
-    core.apply(record);
-  }
-}
 
 bool reached(const StateMarker& marker, const Positions& read) {
   return std::all_of(marker.after.begin(), marker.after.end(), [&](const auto& wanted) {
@@ -60,6 +51,7 @@ void StateFeed::take(const LogRecord& record, const Positions& read, DecisionCor
 }
 
 void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
+  if (is_ledger_comparison(record.value)) return core.apply(record);
   auto state = decoder_.decode(record);
   if (source_ == StateSource::query) {
     // Somebody may capture although nobody asked for it; the rest is the core's, readings and what cannot be read.
@@ -72,7 +64,7 @@ void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
     markers_.push_back({std::move(*marker), without_value(record)});
     return;
   }
-  give(core, *state, record);
+  core.apply_state(*state, record);
 }
 
 void StateFeed::take_debezium(const LogRecord& record, DecisionCore& core) {
@@ -80,7 +72,7 @@ void StateFeed::take_debezium(const LogRecord& record, DecisionCore& core) {
   if (!decoded) return set_aside(record, decoded.error().message, core);
   if (std::holds_alternative<StateIgnored>(*decoded)) return;
   const Side side = debezium_.side_of(record.topic);
-  if (auto* gap = std::get_if<StateGap>(&*decoded)) return give(core, *gap, record);
+  if (auto* gap = std::get_if<StateGap>(&*decoded)) return core.apply_state(*gap, record);
   StreamJoiner& joiner = joiners_[index(side)];
   if (const auto* message = std::get_if<DebeziumMessage>(&*decoded)) {
     joiner.message(*message, record);
@@ -102,7 +94,7 @@ void StateFeed::feed_joined(Side side, DecisionCore& core) {
   StreamJoiner& joiner = joiners_[index(side)];
   LogRecord last;
   for (auto& joined : joiner.take_joined()) {
-    give(core, StateRecord(std::move(joined.change)), joined.record);
+    core.apply_state(StateRecord(std::move(joined.change)), joined.record);
     last = std::move(joined.record);
   }
   if (joiner.take_overflow())
@@ -122,7 +114,7 @@ void StateFeed::feed_markers(const Positions& read, DecisionCore& core) {
     joiners_[index(marker.side)].passed(marker.id);
     feed_joined(marker.side, core);
     marker.after.clear();
-    give(core, StateRecord(std::move(marker)), record);
+    core.apply_state(StateRecord(std::move(marker)), record);
   }
 }
 
@@ -137,7 +129,7 @@ void StateFeed::set_aside(const LogRecord& record, const std::string& reason, De
 
 void StateFeed::feed_gap(Side side, std::string reason, std::string account, const LogRecord& record,
                          DecisionCore& core) {
-  give(core, StateRecord(StateGap{side, std::move(reason), std::move(account)}), without_value(record));
+  core.apply_state(StateRecord(StateGap{side, std::move(reason), std::move(account)}), without_value(record));
 }
 
 void StateFeed::note_lost_records(const TopicPartition& where, DecisionCore& core) {
