@@ -8,3 +8,5 @@ add_executable(detector_bench detector/main.cpp detector/arbiter_reader.cpp dete
 target_sources(detector_bench PRIVATE ${PROJECT_SOURCE_DIR}/gateway/sequencer.cpp
   ${PROJECT_SOURCE_DIR}/gateway/lagging_keys.cpp)
 target_link_libraries(detector_bench PRIVATE phoenix_arbiter_lib)
+add_test(NAME detector_bench COMMAND detector_bench --clean 40000 --exchanges 2000)
+set_tests_properties(detector_bench PROPERTIES LABELS simulation TIMEOUT 120)

@@ -7,6 +7,8 @@
 namespace phoenix::detector {
 namespace {
 
+constexpr std::int64_t kLeastFoundPercent = 75;  // the rest are undecided, by an order or a lost leg
+
 std::string share(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? "-" : fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
@@ -78,6 +80,14 @@ std::string fault_table(const std::vector<ScenarioResult>& runs) {
     }
     out += fault_line(fmt::format("{}: {}", scenario.name, scenario.what), sum, wrong);
   }
+  out += "\nOther labels than expected:\n\n";
+  for (const auto& [scenario, figures] : runs) {
+    if (scenario.faults.size() > 1) continue;
+    for (const auto& [fault, of] : figures.classes) {
+      for (const auto& [label, count] : of.labels)
+        if (label != expected_cause(fault)) out += fmt::format("- {}: {} × {}\n", name_of(fault), count, label);
+    }
+  }
   return out;
 }
 
@@ -92,16 +102,23 @@ std::vector<std::string> missed_goals(const std::vector<ScenarioResult>& control
     const RunFigures& run = control.figures;
     if (run.false_mismatches + run.consequences_flagged + run.account_verdicts + run.reordered_flagged > 0)
       miss(control, "false mismatches");
+    const auto compared = static_cast<double>(run.received - run.excluded);
+    if (static_cast<double>(run.unknown) * 100 > control.scenario.unknown_percent * compared)
+      miss(control, fmt::format("more than {} % are unknown", control.scenario.unknown_percent));
     if (run.open > 0) miss(control, "exchanges were left open");
   }
   for (const auto& result : runs) {
     bool all_found = true, any = false;
+    std::int64_t found = 0, injected = 0;
     for (const auto& [fault, of] : result.figures.classes) {
       all_found = all_found && of.found + of.undecided == of.injected;
       any = any || of.injected > 0;
+      found += of.found;
+      injected += of.injected;
     }
     if (!any) miss(result, "nothing was injected, so that the run proves nothing");
     if (!all_found) miss(result, "not every fault was found");
+    if (found * 100 < injected * kLeastFoundPercent) miss(result, "too many faults are undecided");
     if (result.figures.false_mismatches > 0) miss(result, "false mismatches");
   }
   return missed;

@@ -30,27 +30,35 @@ void stress_everything(Scenario& all) {
 std::vector<Scenario> clean_scenarios() {
   std::vector<Scenario> list;
   list.push_back(make("concurrency", "32 clients on 20 accounts, answers overtake each other"));
+  list.back().unknown_percent = 1;
   list.back().accounts = 20;
   list.back().think_us = 500;
   list.back().answer_jitter_us = 1'500;
   list.push_back(make("reordering", "events up to 20 ms late, changes up to 200 ms"));
+  list.back().unknown_percent = 0.1;
   list.back().late_percent = 50;
   list.back().late_us = 20'000;
   list.back().capture_us = 200'000;
   list.push_back(make("duplicates", "one event in ten comes twice, capture restarts and repeats itself"));
+  list.back().unknown_percent = 0.1;
   list.back().repeated_percent = 10;
   list.back().capture_restarts = 10;
   list.push_back(make("crashes", "the gateway is killed under load"));
+  list.back().unknown_percent = 4;
   list.back().crashes = 10;
   list.push_back(make("foreign_jobs", "interest runs on both sides, corrections on one"));
+  list.back().unknown_percent = 0.5;
   list.back().jobs_both = 5;
   list.back().jobs_one = 20;
   list.push_back(make("timeouts", "one request in 200 times out or is reset, committed or not, some later"));
+  list.back().unknown_percent = 4;
   list.back().failed_in = 200;
   list.push_back(make("canary", "weight moves between 0 and 100 %, either side serves"));
+  list.back().unknown_percent = 0.5;
   list.back().weight_percent = 50;
   list.back().weight_moves = true;
   list.push_back(make("everything", "all of these at once"));
+  list.back().unknown_percent = 4;
   stress_everything(list.back());
   return list;
 }

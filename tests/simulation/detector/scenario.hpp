@@ -13,8 +13,9 @@ namespace phoenix::detector {
 struct Scenario {
   std::string name;
   std::string what;
-  Faults faults{};       ///< what the rewrite does differently; missing_legacy is legacy's
-  int injected_in = 40;  ///< one eligible exchange in so many, for faults that befall single exchanges
+  double unknown_percent = 100;  ///< at most, of the compared exchanges; checked for identical banks
+  Faults faults{};               ///< what the rewrite does differently; missing_legacy is legacy's
+  int injected_in = 40;          ///< one eligible exchange in so many, for faults that befall single exchanges
 
   int accounts = 200, clients = 32;
   std::int64_t balance_minor = 1'000'000'00;
