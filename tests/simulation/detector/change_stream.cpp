@@ -41,7 +41,7 @@ void ChangeStream::commit(const std::vector<RowChange>& rows, const std::string&
 
 void ChangeStream::mark(std::int64_t covers) {
   lsn_ += 64;
-  append(arbiter::StateMarker{side_, covers, {}});
+  append(arbiter::StateMarker{side_, covers, {}, {}});
 }
 
 void ChangeStream::append(arbiter::StateRecord record) {

@@ -380,6 +380,7 @@ namespace {
 
 /// Accepts that modern posts five cents more.
 struct FiveCents : AcceptedChangePolicy {
+  void note(const ExchangeEvent&) override {}
   std::optional<Acceptance> judge(const DifferenceFacts& facts) override {
     ++asked;
     if (facts.postings.size() != 1) return std::nullopt;
@@ -451,7 +452,7 @@ TEST_CASE("a marker counts only when the partitions that it names have been read
   s.core().apply_state(change, {"legacy.public.accounts", 0, 0, 0, "", ""});
   s.apply(e);
   s.marker(kLegacy);
-  s.apply(StateMarker{kModern, 1, {{"modern.public.accounts/0", 1}}});
+  s.apply(StateMarker{kModern, 1, {{"modern.public.accounts/0", 1}}, {}});
   CHECK(s.last.verdicts.empty());
   s.core().apply_state(late, {"modern.public.accounts", 0, 0, 0, "", ""});
   CHECK(s.core().take_changes().verdicts.empty());
