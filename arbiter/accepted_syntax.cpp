@@ -86,7 +86,7 @@ class Scanner {
     at_ += 2;
     const int level = at_ < text_.size() && text_[at_] == '[' ? long_bracket() : -1;
     if (level >= 0) return skip_long(level);
-    skip_to(text_.find('\n', at_));
+    skip_to(text_.find_first_of("\r\n", at_));  // Lua ends a line at either
   }
 
   void skip_quoted(char quote) {

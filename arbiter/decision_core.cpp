@@ -120,7 +120,8 @@ struct DecisionCore::Impl {
     if (!book.remember(exchange->exchange_id)) return;  // delivered twice
     if (exchange->calibration) {
       noise.take(*exchange, judge.compare_repeat(*exchange), judge.balance_path_of(exchange->route));
-      book.changes.noise.insert({exchange->slice, exchange->route});
+      if (noise.routes().contains({exchange->slice, exchange->route}))
+        book.changes.noise.insert({exchange->slice, exchange->route});
       return;
     }
     book.receive(*exchange);

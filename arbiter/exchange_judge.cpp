@@ -142,7 +142,9 @@ void ExchangeJudge::accept(Comparison& seen) {
   };
   if (!accounts.empty() && seen.result.legacy_balance && seen.result.modern_balance) {
     AccountState& account = book_.touch(accounts.front().account);
+    const auto balance = account.balance;
     const auto difference = difference_of(account, seen);
+    account.balance = balance;  // judge_balances() takes it
     const bool as_said = difference && account.scale == accounts.front().scale &&
                          *difference == wrapping_add(account.gap, drift_of(accounts.front().account));
     if (!as_said) return;
@@ -153,6 +155,9 @@ void ExchangeJudge::accept(Comparison& seen) {
     AccountState& account = book_.touch(known.account);
     account.gap = wrapping_add(account.gap, drift);
     account.postings.carry = wrapping_add(account.postings.carry, drift);
+    // What was read of it before proves nothing now.
+    account.disturbed_at_us = std::max(account.disturbed_at_us, seen.exchange.completed_at_us);
+    account.suspicion.reset();
   }
   seen.observation.known_mismatch = false;
   seen.accepted = fmt::format("{}: {}", acceptance->rule_id, acceptance->detail);

@@ -48,8 +48,8 @@ bool reopen_posting(AccountState& account, const std::string& exchange_id);
 /// Brings the account's gap up to date after any of the above. True when it changed. `cause` names what moved it.
 bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::string& cause);
 
-/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the changes
-/// since. They became known in another order than they were made, so any of them may have been still to come.
+/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the
+/// changes since. They became known in another order than they were made, so any of them may have been still to come.
 bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us);
 
 /// A posting that lacks its counterpart, other than that of `except`, with a number up to `most`.

@@ -18,9 +18,6 @@ CREATE TABLE IF NOT EXISTS arbiter.verdicts (
   event_time timestamptz NOT NULL,
   rung bigint NOT NULL,
   decided_at timestamptz NOT NULL DEFAULT now());
--- Why the two sides differ: a label of docs/causes.md, empty where that is no question, and what was recomputed.
-ALTER TABLE arbiter.verdicts ADD COLUMN IF NOT EXISTS cause text NOT NULL DEFAULT '',
-  ADD COLUMN IF NOT EXISTS cause_detail text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS verdicts_by_time ON arbiter.verdicts (event_time);
 CREATE INDEX IF NOT EXISTS verdicts_by_account ON arbiter.verdicts (account);
 
@@ -190,7 +187,7 @@ CREATE TABLE IF NOT EXISTS arbiter.seen_ids (
   PRIMARY KEY (shard, version));
 DO $$ BEGIN
   IF to_regclass('arbiter.seen') IS NOT NULL THEN  -- of an older version: one row an exchange
-    INSERT INTO arbiter.seen_ids
+    INSERT INTO arbiter.seen_ids (shard, version, until_us, ids, facts)
     SELECT shard, -1, max(at_us), '[' || string_agg(at_us || ',' || to_json(exchange_id), ',' ORDER BY at_us, exchange_id) || ']', ''
     FROM arbiter.seen GROUP BY shard;
     DROP TABLE arbiter.seen;
@@ -205,10 +202,31 @@ CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
   frame bytea NOT NULL,
   PRIMARY KEY (shard, exchange_id));
 
--- Where change streams are read. streams: how far both stand; facts: what a late posting needs to correct a verdict.
-ALTER TABLE arbiter.progress ADD COLUMN IF NOT EXISTS streams text NOT NULL DEFAULT '';
-ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS event_offset bigint NOT NULL DEFAULT -1;
-ALTER TABLE arbiter.open_exchanges ADD COLUMN IF NOT EXISTS mark bigint NOT NULL DEFAULT 0;
+-- Columns that older versions did not have. Only where they are missing, for adding one locks the table.
+-- cause: why the two sides differ, a label of docs/causes.md, empty where that is no question; cause_detail: what was
+-- recomputed. streams: how far both change streams stand; event_offset, mark: what an open exchange waits for.
+DO $$
+DECLARE
+  missing CONSTANT text := 'SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2)';
+  needed boolean;
+BEGIN
+  EXECUTE missing INTO needed USING 'arbiter.verdicts', 'cause';
+  IF needed THEN
+    ALTER TABLE arbiter.verdicts ADD COLUMN cause text NOT NULL DEFAULT '', ADD COLUMN cause_detail text NOT NULL DEFAULT '';
+  END IF;
+  EXECUTE missing INTO needed USING 'arbiter.seen_ids', 'facts';
+  IF needed THEN
+    ALTER TABLE arbiter.seen_ids ADD COLUMN facts text NOT NULL DEFAULT '';
+  END IF;
+  EXECUTE missing INTO needed USING 'arbiter.progress', 'streams';
+  IF needed THEN
+    ALTER TABLE arbiter.progress ADD COLUMN streams text NOT NULL DEFAULT '';
+  END IF;
+  EXECUTE missing INTO needed USING 'arbiter.open_exchanges', 'mark';
+  IF needed THEN
+    ALTER TABLE arbiter.open_exchanges ADD COLUMN event_offset bigint NOT NULL DEFAULT -1, ADD COLUMN mark bigint NOT NULL DEFAULT 0;
+  END IF;
+END $$;
 )sql";
 
 }  // namespace phoenix::arbiter

@@ -46,6 +46,14 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   }
 }
 
+Shard::~Shard() {
+  try {
+    settle();
+  } catch (const std::exception& error) {
+    log::warn("partition {}: {}", number_, error.what());
+  }
+}
+
 TopicPartition Shard::partition(Source source) const {
   return {kSourceTopics[source], source == kHeartbeats ? 0 : number_};
 }
@@ -95,7 +103,11 @@ void Shard::apply(const LogRecord& record) {
 }
 
 ActiveRules Shard::restored_rules(const std::string& stored) {
-  return stored.empty() ? ActiveRules() : ActiveRules::restored(stored).value();
+  if (stored.empty()) return {};
+  auto rules = ActiveRules::restored(stored);
+  if (rules) return std::move(*rules);
+  log::error("the stored rules of accepted changes cannot be used, and nothing is accepted: {}", rules.error().message);
+  return {};
 }
 
 void Shard::take_rules(const LogRecord& record) {

@@ -38,6 +38,11 @@ class Shard {
   Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
         Purpose purpose = Purpose::judge);
 
+  /// Waits for the commit under way and tells its verdicts.
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
   [[nodiscard]] TopicPartition partition(Source source) const;
   /// Where reading continues.
   [[nodiscard]] std::int64_t position(Source source) const;

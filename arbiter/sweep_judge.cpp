@@ -48,6 +48,11 @@ void begin_anew(AccountState& account, std::int64_t difference, const LedgerComp
   account.lost = false;
   account.suspicion.reset();
   account.unaligned_since_us = 0;
+  // Positions begin anew with the next readings.
+  account.rebased = account.aligned_once = false;
+  account.base = {};
+  account.readings = {};
+  if (difference == 0 || comparison.cause == LedgerComparison::Cause::resync) account.postings.carry = 0;
   if (difference == 0) {
     account.differs_since.clear();
   } else if (account.differs_since.empty()) {

@@ -40,6 +40,10 @@ struct SweepRunner::Impl {
         if (failure.code() == ErrorCode::conflict) continue;
         wait = retry;
         retry = std::min(retry * 2, kLongestRetry);
+      } catch (const std::exception& error) {  // must not end the program
+        note_problem(error.what());
+        wait = retry;
+        retry = std::min(retry * 2, kLongestRetry);
       }
     }
   }

@@ -110,7 +110,8 @@ const char* const kUnits = R"sql(
 INSERT INTO arbiter.units SELECT slice, rung, unit
 FROM json_to_recordset($1::json) AS r(slice text, rung bigint, unit text) ON CONFLICT DO NOTHING)sql";
 
-const char* const kSeen = "INSERT INTO arbiter.seen_ids VALUES ($1, $2, $3, $4, $5)";
+const char* const kSeen =
+    "INSERT INTO arbiter.seen_ids (shard, version, until_us, ids, facts) VALUES ($1, $2, $3, $4, $5)";
 
 const char* const kOpened = R"sql(
 INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame, event_offset, mark)

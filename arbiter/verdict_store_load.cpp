@@ -1,4 +1,6 @@
 #include <pqxx/pqxx>
+#include <string_view>
+#include <unordered_set>
 
 #include "arbiter/verdict_store_impl.hpp"
 #include "arbiter/verdict_store_rows.hpp"
@@ -70,6 +72,9 @@ void load_records(Reader& reader, int shard, CoreState& state) {
     rows::read_seen(row[0].as<std::string>(), state.seen);
     rows::read_decided(row[1].as<std::string>(), state.decided);
   }
+  std::unordered_set<std::string_view> known;
+  for (const auto& [at_us, id] : state.seen) known.insert(id);
+  std::erase_if(state.decided, [&](const auto& entry) { return !known.contains(entry.first); });
   for (const auto& row : reader("SELECT topic, partition, next FROM arbiter.positions WHERE shard = $1", shard)) {
     state.positions[{row[0].as<std::string>(), row[1].as<int>()}] = row[2].as<std::int64_t>();
   }

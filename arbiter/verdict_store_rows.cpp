@@ -130,7 +130,10 @@ std::string dump(const json& list) {
 
 std::string verdicts(const CoreChanges& changes) {
   json list = json::array();
+  std::unordered_map<std::string_view, const VerdictEvent*> last;  // a verdict may have been corrected in one batch
+  for (const auto& [id, v] : changes.verdicts) last[id] = &v;
   for (const auto& [id, v] : changes.verdicts) {
+    if (last.at(id) != &v) continue;
     list.push_back({{"id", id},
                     {"exchange_id", v.exchange_id},
                     {"account", v.account},

@@ -55,7 +55,7 @@ ExchangePtr Calibrator::repeat_of(const Exchange& exchange) {
   repeat->id = make_exchange_id(static_cast<std::uint64_t>(repeat->received_at_us / 1000), loop_.random.next(),
                                 loop_.random.next());
   repeat->id_text = repeat->id.to_string();
-  repeat->request_id = exchange.request_id;
+  repeat->request_id = exchange.request_id == exchange.id_text ? repeat->id_text : exchange.request_id;
   repeat->settings = exchange.settings;
   repeat->route = exchange.route;
   repeat->slice = exchange.slice;

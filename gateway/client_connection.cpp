@@ -26,9 +26,9 @@ ClientConnection::ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop&
       peer_(std::move(peer)),
       settings_(loop.settings) {}
 
-Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout) {
+Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout, SocketReader::Place place) {
   deadline_.arm(timeout);
-  const boost::system::error_code error = co_await stream_->read(buffer_);
+  const boost::system::error_code error = co_await stream_->read(buffer_, place);
   deadline_.disarm();
   co_return !error;
 }
@@ -38,7 +38,7 @@ Awaitable<bool> ClientConnection::wait_for_request() {
   if (!buffer_.empty()) co_return true;
   settings_ = loop_.settings;
   deadline_.mark_idle(used_);
-  co_return co_await fill(settings_->gateway.timeouts.keep_alive);
+  co_return co_await fill(settings_->gateway.timeouts.keep_alive, SocketReader::Place::between_messages);
 }
 
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
@@ -68,7 +68,8 @@ Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {
     const bool idle = buffer_.empty();
     if (!idle && until == SteadyTime{}) until = std::chrono::steady_clock::now() + timeouts.request_head;
     if (idle) deadline_.mark_idle(used_);
-    if (co_await fill(idle ? timeouts.keep_alive : left_until(until))) continue;
+    const auto place = idle ? SocketReader::Place::between_messages : SocketReader::Place::within_message;
+    if (co_await fill(idle ? timeouts.keep_alive : left_until(until), place)) continue;
     if (!idle && deadline_.expired()) co_return ReadResult{false, 408, "the request head did not arrive in time"};
     co_return ReadResult{};
   }
@@ -112,7 +113,7 @@ Awaitable<ReadResult> ClientConnection::read_body(Exchange& exchange) {
 
 Awaitable<ReadResult> ClientConnection::read_more_body(std::string& out) {
   const auto& config = settings_->gateway;
-  if (buffer_.empty() && !co_await fill(config.timeouts.idle)) {
+  if (buffer_.empty() && !co_await fill(config.timeouts.idle, SocketReader::Place::within_message)) {
     if (deadline_.expired()) co_return ReadResult{false, 408, "the request body did not arrive in time"};
     co_return ReadResult{};
   }

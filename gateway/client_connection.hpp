@@ -31,7 +31,8 @@ class ClientConnection {
   /// Waits for the next request, however long it is until `timeouts.keep_alive`. False when there is none: nobody waits
   /// for an answer.
   Awaitable<bool> wait_for_request();
-  /// Reads the request that has begun to come and parses its head into `exchange`, with the settings of the moment it was complete.
+  /// Reads the request that has begun to come and parses its head into `exchange`, with the settings of the moment it
+  /// was complete.
   Awaitable<ReadResult> read_head(Exchange& exchange);
   /// After the head: how the body is framed. Refuses one that says it is too large.
   ReadResult begin_body(const Exchange& exchange);
@@ -60,7 +61,7 @@ class ClientConnection {
   std::string take_unread() { return buffer_.take(); }
 
  private:
-  Awaitable<bool> fill(std::chrono::milliseconds timeout);
+  Awaitable<bool> fill(std::chrono::milliseconds timeout, SocketReader::Place place);
   bool send_now(std::array<asio::const_buffer, 2>& parts);
 
   InputBuffer buffer_;

@@ -86,7 +86,7 @@ Awaitable<bool> HealthChecker::ask(Check& check) {
       const std::string text = std::string(connection.buffer.view().substr(0, end.length));
       co_return !parse_response_head(text, "GET", head) && head.status >= 200 && head.status < 400;
     }
-    if (co_await connection.stream.read(connection.buffer)) break;
+    if (co_await connection.stream.read(connection.buffer, SocketReader::Place::within_message)) break;
   }
   co_return false;
 }

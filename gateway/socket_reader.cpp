@@ -21,16 +21,18 @@ struct Received {
   bool may_be_more;
 };
 
-Received receive(int socket, asio::mutable_buffer into) {
+Received receive(int socket, bool tells_unread, asio::mutable_buffer into) {
   iovec part{into.data(), into.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  if (tells_unread) {  // elsewhere file descriptors might come
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+  }
   const ssize_t bytes = ::recvmsg(socket, &message, MSG_DONTWAIT);
-  const cmsghdr* told = bytes > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  const cmsghdr* told = bytes > 0 && tells_unread ? CMSG_FIRSTHDR(&message) : nullptr;
   if (told == nullptr || told->cmsg_level != SOL_TCP || told->cmsg_type != TCP_CM_INQ) return {bytes, true};
   int unread = 0;  // the end of the stream counts as a byte
   std::memcpy(&unread, CMSG_DATA(told), sizeof unread);
@@ -47,14 +49,20 @@ class SocketReader::Operation : public asio::detail::reactor_op {
         reader_(&reader),
         reactor_(asio::use_service<asio::detail::reactor>(reader.socket_.get_executor().context())) {}
 
-  void start(InputBuffer& into) {
+  void start(InputBuffer& into, Place where) {
     constexpr bool kContinuation = false;
     constexpr bool kAtOnceUnlessExhausted = true;
     into_ = &into;
     ec_ = {};
-    queued_ = true;
     auto& place = reader_->socket_.reactor_place();
     socket_ = place.socket_;
+    tells_unread_ = reader_->tells_unread_;
+    if (where == Place::within_message && perform(this) != not_done) {
+      reader_->error_ = ec_;
+      reader_->state_ = State::over;
+      return;
+    }
+    queued_ = true;
     reactor_.start_op(asio::detail::reactor::read_op, socket_, place.reactor_data_, this, kContinuation,
                       kAtOnceUnlessExhausted);
   }
@@ -68,7 +76,7 @@ class SocketReader::Operation : public asio::detail::reactor_op {
   static status perform(reactor_op* base) {
     auto& self = *static_cast<Operation*>(base);
     while (true) {
-      const Received received = receive(self.socket_, self.into_->prepare());
+      const Received received = receive(self.socket_, self.tells_unread_, self.into_->prepare());
       self.into_->commit(received.bytes > 0 ? static_cast<std::size_t>(received.bytes) : 0);
       if (received.bytes < 0 && errno == EINTR) continue;
       if (received.bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return not_done;
@@ -99,6 +107,7 @@ class SocketReader::Operation : public asio::detail::reactor_op {
   SocketReader* reader_;
   asio::detail::reactor& reactor_;
   int socket_ = -1;
+  bool tells_unread_ = false;
   InputBuffer* into_ = nullptr;
   bool queued_ = false;
 };
@@ -107,7 +116,7 @@ SocketReader::~SocketReader() {
   if (operation_ != nullptr) operation_->leave();
 }
 
-void SocketReader::start(InputBuffer& into) {
+void SocketReader::start(InputBuffer& into, Place place) {
   if (state_ != State::none) return;
   if (operation_ == nullptr) {
     operation_ = new Operation(*this);
@@ -115,13 +124,13 @@ void SocketReader::start(InputBuffer& into) {
   }
   state_ = State::under_way;
   heard_ = false;
-  operation_->start(into);
+  operation_->start(into, place);
 }
 
 // Other sockets than those of TCP do not know it: each read of theirs is tried at once.
 void SocketReader::know_how_much() {
   const int yes = 1;
-  static_cast<void>(::setsockopt(socket_.native_handle(), SOL_TCP, TCP_INQ, &yes, sizeof yes));
+  tells_unread_ = ::setsockopt(socket_.native_handle(), SOL_TCP, TCP_INQ, &yes, sizeof yes) == 0;
 }
 
 }  // namespace phoenix::gateway

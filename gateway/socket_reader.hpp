@@ -32,8 +32,11 @@ class SocketReader {
   SocketReader& operator=(const SocketReader&) = delete;
   ~SocketReader();
 
+  /// Where a read stands. The kernel's word that nothing more is there (TCP_INQ) leaves out a reset that came with the
+  /// bytes, so it is only believed between messages, where nobody waits for more.
+  enum class Place { between_messages, within_message };
   /// Begins to read what comes next into `into`, unless a read has begun already.
-  void start(InputBuffer& into);
+  void start(InputBuffer& into, Place place);
   /// A read has begun, and nothing has come.
   [[nodiscard]] bool is_listening() const { return state_ == State::under_way && !heard_; }
   /// What came of the read that start() began; `eof` at the end of the stream. Cancelling the socket ends it.
@@ -59,7 +62,8 @@ class SocketReader {
   Socket& socket_;
   Operation* operation_ = nullptr;
   State state_ = State::none;
-  bool heard_ = false;  // the kernel has answered; finished() follows
+  bool tells_unread_ = false;  // a socket that knows TCP_INQ
+  bool heard_ = false;         // the kernel has answered; finished() follows
   boost::system::error_code error_;
   Resumption waiting_;
 };

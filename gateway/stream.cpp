@@ -7,9 +7,9 @@
 
 namespace phoenix::gateway {
 
-Awaitable<boost::system::error_code> Stream::read(InputBuffer& into) {
+Awaitable<boost::system::error_code> Stream::read(InputBuffer& into, SocketReader::Place place) {
   if (is_plain()) {
-    reader_.start(into);
+    reader_.start(into, place);
     co_return co_await reader_.finished();
   }
   const auto [error, bytes] = co_await async_read_some(into.prepare(), kAwait);

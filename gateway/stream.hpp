@@ -58,10 +58,10 @@ class Stream {
 
   /// Reads what comes next; `eof` at the end of the stream, and over TLS only if the peer has said that this is the
   /// end.
-  Awaitable<boost::system::error_code> read(InputBuffer& into);
+  Awaitable<boost::system::error_code> read(InputBuffer& into, SocketReader::Place place);
   /// The same ahead of a read() into the same buffer, where waiting costs nothing: on a plain socket.
   void listen(InputBuffer& into) {
-    if (is_plain()) reader_.start(into);
+    if (is_plain()) reader_.start(into, SocketReader::Place::between_messages);
   }
   /// Sends what the kernel takes at once and returns how much that was: nothing but over a plain socket. What is left,
   /// async_write_some() sends.

@@ -20,6 +20,7 @@ ResponseBody::ResponseBody(UpstreamConnection& connection, const ResponseHead& h
       chunked_(head.framing.chunked),
       close_delimited_(head.close_delimited),
       head_closes_(head.connection_close || (head.minor_version == 0 && !head.connection_keep_alive)) {
+  connection.bodiless = request_method == "HEAD" || head.status == 204 || head.status == 304;
   if (!head.allows_body(request_method)) {
     state_ = State::done;
   } else if (!chunked_ && !close_delimited_) {
@@ -64,7 +65,8 @@ Awaitable<ResponseBody::State> ResponseBody::read_some(std::string& out, std::ch
     if (!connection_.buffer.empty()) take_buffered(out);
     if (state_ != State::more || out.size() > before) break;
     connection_.deadline.arm(idle);
-    const boost::system::error_code error = co_await connection_.stream.read(connection_.buffer);
+    const boost::system::error_code error =
+        co_await connection_.stream.read(connection_.buffer, SocketReader::Place::within_message);
     connection_.deadline.disarm();
     if (!error) continue;
     // Only an orderly end completes such a body: a reset may have cut it.
@@ -143,7 +145,9 @@ ConnectionPtr Upstream::take_idle(Pool& pool, SteadyTime now, bool only_once) {
   while (!pool.idle.empty()) {
     ConnectionPtr connection = std::move(pool.idle.back());
     pool.idle.pop_back();
-    if (now - connection->idle_since >= backend_->config.keep_idle || !connection->stream.is_quiet(only_once)) continue;
+    if (now - connection->idle_since >= backend_->config.keep_idle ||
+        !connection->stream.is_quiet(only_once || connection->bodiless))
+      continue;
     connection->reused = true;
     return connection;
   }
@@ -191,18 +195,16 @@ Awaitable<LegOutcome> Upstream::write(UpstreamConnection& connection, std::array
     buffers = {asio::buffer(joined)};
   }
   boost::system::error_code error;
+  bool late = false;
   const std::size_t sent = connection.stream.send_now(buffers, error);
   if (!error && sent < asio::buffer_size(buffers)) {
     drop_front(buffers, sent);
     connection.deadline.arm(options_.timeouts.idle);
     error = std::get<0>(co_await asio::async_write(connection.stream, buffers, kAwait));
+    late = connection.deadline.expired();
     connection.deadline.disarm();
   }
-  co_return note(connection,
-                 !error                          ? LegOutcome::ok
-                 : connection.deadline.expired() ? LegOutcome::timeout
-                                                 : LegOutcome::reset,
-                 0);
+  co_return note(connection, !error ? LegOutcome::ok : late ? LegOutcome::timeout : LegOutcome::reset, 0);
 }
 
 Awaitable<LegOutcome> Upstream::send_request(UpstreamConnection& connection, std::string_view head,
@@ -235,6 +237,7 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
                                           Interim interim, std::optional<std::chrono::milliseconds> within) {
   std::size_t scanned = 0;
   connection.deadline.arm(within.value_or(options_.timeouts.response));
+  auto place = SocketReader::Place::between_messages;
   while (true) {
     const HeadEnd end = find_head_end(connection.buffer.view(), scanned);
     const std::size_t size = end.state == HeadEnd::State::complete ? end.length : connection.buffer.size();
@@ -244,7 +247,9 @@ Awaitable<LegOutcome> Upstream::read_head(UpstreamConnection& connection, std::s
     }
     if (end.state == HeadEnd::State::incomplete) {
       // What came at the last moment came too late all the same.
-      if (!co_await connection.stream.read(connection.buffer) && !connection.deadline.expired()) continue;
+      const boost::system::error_code error = co_await connection.stream.read(connection.buffer, place);
+      place = SocketReader::Place::within_message;
+      if (!error && !connection.deadline.expired()) continue;
       const bool late = connection.deadline.expired();
       connection.deadline.disarm();
       if (late && within) co_return LegOutcome::timeout;  // nothing is wrong yet

@@ -17,6 +17,7 @@ struct UpstreamConnection {
   Stream stream;
   Deadline deadline;
   bool reused = false;
+  bool bodiless = false;  // the last answer had none by rule (HEAD, 204, 304): one that comes all the same is nobody's
   std::size_t endpoint = 0;  // its place in the configuration
   SteadyTime idle_since;     // while it is in the pool
   Lease lease;               // while it is out of the pool

@@ -79,7 +79,7 @@ struct Pair {
 };
 
 Awaitable<void> read_once(Pair& pair, boost::system::error_code& error, bool& done) {
-  error = co_await pair.ours->read(pair.buffer);
+  error = co_await pair.ours->read(pair.buffer, SocketReader::Place::between_messages);
   done = true;
 }
 
@@ -137,7 +137,7 @@ TEST_CASE("coroutines that wait when their loop goes away are destroyed with all
     };
     const auto read_on = [](Pair& from, bool& gone) -> Awaitable<void> {
       const Witness witness(gone);
-      co_await from.ours->read(from.buffer);
+      co_await from.ours->read(from.buffer, SocketReader::Place::within_message);
     };
     const auto outer = [](Awaitable<void> inner) -> Awaitable<void> { co_await std::move(inner); };
     spawn(io, outer(wait(timer_gone)));
