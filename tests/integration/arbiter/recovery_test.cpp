@@ -12,7 +12,8 @@ using namespace phoenix::arbiter_test;
 namespace {
 
 const char* const kPosition = "SELECT next FROM arbiter.positions WHERE topic = 'shadow-requests'";
-const char* const kCounts = "SELECT verdict, sum(n) FROM arbiter.counters GROUP BY 1 ORDER BY 1";
+const char* const kCounts =
+    "SELECT verdict, sum(n) FROM arbiter.counters WHERE verdict NOT LIKE 'cause%' GROUP BY 1 ORDER BY 1";
 const char* const kVerdictRows = "SELECT id, verdict, detail FROM arbiter.verdicts ORDER BY id";
 
 }  // namespace

@@ -55,6 +55,17 @@ TEST_CASE("what the rules excuse is no news, and money and statuses are never pr
   CHECK(proposal_for("/a", {DifferenceKind::value, 5, "1", "2"}, 1'000, "").empty());  // five of a thousand
 }
 
+TEST_CASE("answers that cannot be compared say nothing, and no route appears for them") {
+  NoiseBoard board;
+  auto event = test::exchange(1, R"({"a":1})", R"({"a":2})");
+  event.serving.cut = event.shadow.cut = true;
+  CompareRules rules;
+  const auto found = compare_responses(event.serving, event.shadow, rules);
+  REQUIRE(found.outcome == ResponseDifference::Outcome::undecided);
+  board.take(event, found);
+  CHECK(board.routes().empty());
+}
+
 TEST_CASE("the number of fields of a route is bounded") {
   NoiseBoard board;
   for (int i = 0; i < 100; ++i)

@@ -1,0 +1,77 @@
+"""Both ledgers are followed by their change streams: nothing is found that is not there, everything that is there is
+found, and programs that die on the way lose nothing."""
+import unittest
+
+from support import StackTest, http, wait_until
+
+ACCOUNTS = 20
+TRAFFIC = ("--concurrency", "32", "--mix", "read=40,deposit=25,withdrawal=10,transfer=25", "--final-check")
+
+
+class Capture(StackTest):
+    def start(self, modern_options=("--bug-compatible",)):
+        stack = self.make_stack(state_source="capture")
+        stack.start_banks(ACCOUNTS, modern_options)
+        return stack, stack.start_phoenix()
+
+    def verdicts(self, stack, condition="true"):
+        return stack.control.query("phoenix", f"SELECT verdict, exchange_id, account, detail FROM arbiter.verdicts WHERE {condition} ORDER BY event_time")
+
+    def run_traffic(self, stack, requests, seed):
+        client = stack.run_traffic(ACCOUNTS, *TRAFFIC, "--requests", str(requests), "--seed", str(seed))
+        self.assertEqual((client["errors"], client["wrong_answers"]), (0, 0), client.get("wrong"))
+        return client
+
+    def drift(self, stack):
+        return {row[0]: int(row[1]) for row in stack.control.query("phoenix", "SELECT account, gap_minor FROM arbiter.drift")}
+
+    def true_gaps(self):
+        legacy = dict(self.postgres.query("legacy_bank", "SELECT id, (balance * 100)::bigint FROM accounts"))
+        modern = dict(self.postgres.query("modern_bank", "SELECT id, balance_minor FROM ledger_accounts"))
+        gaps = {account: int(modern[account]) - int(legacy[account]) for account in legacy}
+        return {account: gap for account, gap in gaps.items() if gap}
+
+    def test_identical_backends_with_programs_killed_on_the_way(self):
+        stack, programs = self.start()
+        self.run_traffic(stack, 1000, 21)
+        for name in ("phoenix-capture", "phoenix-arbiter"):
+            stack.programs.kill(programs[name])
+        self.run_traffic(stack, 600, 22)  # while nobody captures
+        stack.start_phoenix("phoenix-capture", "phoenix-arbiter")
+        self.run_traffic(stack, 600, 23)
+        sums, counts = self.wait_all_decided(stack)
+        print(f"\n  gateway: {sums}; verdicts: {counts}")
+        self.assertEqual(set(counts) - {"match", "match_late", "order_dependent"}, set(), self.verdicts(stack)[:5])
+        self.assertEqual(self.drift(stack), {})
+
+    def test_wrong_missing_and_duplicate_postings_are_named(self):
+        stack, _ = self.start()
+        http("PUT", stack.urls["MODERN"] + "/_sim/faults", {"wrong_fee_every": 400, "wrong_fee_amount": 0.01, "duplicate_every": 350, "drop_every": 300})
+        self.run_traffic(stack, 3000, 24)
+        http("PUT", stack.urls["MODERN"] + "/_sim/faults", {"wrong_fee_every": 0, "duplicate_every": 0, "drop_every": 0})
+        sums, counts = self.wait_all_decided(stack)
+        injected = {kind: set(http("GET", f"{stack.urls['MODERN']}/_sim/{path}")["exchange_ids"])
+                    for kind, path in (("mismatch", "wrong-fees"), ("duplicate", "duplicates"), ("missing_modern", "drops"))}
+        found = {kind: {row[1] for row in self.verdicts(stack, f"verdict = '{kind}' AND exchange_id <> ''")} for kind in injected}
+        print(f"\n  injected: { {kind: len(ids) for kind, ids in injected.items()} }; verdicts: {counts}; gateway: {sums}")
+        self.assertTrue(all(len(ids) >= 2 for ids in injected.values()), injected)
+        self.assertEqual(found["duplicate"], injected["duplicate"])
+        self.assertEqual(found["missing_modern"], injected["missing_modern"])
+        # One that is duplicated or dropped and charged too much has one verdict.
+        self.assertEqual(found["mismatch"], injected["mismatch"] - injected["duplicate"] - injected["missing_modern"], self.verdicts(stack, "verdict = 'mismatch'")[:8])
+        self.assertEqual(self.drift(stack), self.true_gaps())
+
+    def test_a_change_from_elsewhere_is_no_mismatch(self):
+        stack, _ = self.start()
+        self.run_traffic(stack, 300, 25)
+        self.wait_all_decided(stack)
+        self.postgres.query("legacy_bank", "UPDATE accounts SET balance = balance + 5 WHERE id = 3")
+        wait_until("the change to be known", lambda: self.drift(stack) == {"3": -500}, 20)
+        self.run_traffic(stack, 600, 26)
+        _, counts = self.wait_all_decided(stack)
+        self.assertEqual(set(counts) - {"match", "match_late", "order_dependent"}, set(), self.verdicts(stack)[:5])
+        self.assertEqual(self.drift(stack), self.true_gaps())
+
+
+if __name__ == "__main__":
+    unittest.main()
