@@ -264,5 +264,5 @@ class Stack:
     def verdict_counts(self):
         """Verdicts on exchanges, by kind (verdicts on accounts alone carry no route and are left out)."""
         return {verdict: int(count) for verdict, count in self.control.query(
-            "phoenix", "SELECT verdict, sum(n) FROM arbiter.counters WHERE route <> '' AND verdict NOT IN ('received', 'excluded', 'dropped')"
+            "phoenix", "SELECT verdict, sum(n) FROM arbiter.counters WHERE route <> '' AND verdict NOT IN ('received', 'excluded', 'dropped') AND verdict NOT LIKE 'cause%'"
                        " GROUP BY verdict HAVING sum(n) <> 0 ORDER BY 1")}
