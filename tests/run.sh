@@ -78,7 +78,7 @@ if [ "$full" = yes ]; then
 fi
 if [ "$fuzz" = yes ]; then
   step "fuzzers"
-  if [ "$full" = yes ]; then ./tests/fuzz/run.sh 600; else ./tests/fuzz/run.sh 30; fi
+  if [ "$full" = yes ]; then ./tests/fuzz/run.sh 600; else ./tests/fuzz/run.sh 8; fi
 fi
 step "done"
 printf '%s' "$times"
