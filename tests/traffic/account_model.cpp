@@ -56,8 +56,25 @@ std::vector<AccountModel::Touch> AccountModel::expected_touches(const Operation&
 AccountModel::Range AccountModel::possible_balance(const Touch& touch) const {
   Range balance{touch.settled_minor + touch.overlap.low, touch.settled_minor + touch.overlap.high};
   // Each on top of all that can be there, and a cent for where a sum is rounded and not its parts.
-  for (const int days : touch.overlapping_interest) balance.high += right_interest(model_, balance.high, days) + 1;
+  std::int64_t paid = 0;
+  for (const auto& interest : touch.overlapping_interest) {
+    const std::int64_t most = std::max(balance.high, interest.most_before_minor + touch.overlap.high + paid);
+    const std::int64_t more = right_interest(model_, most, interest.days) + 1;
+    balance.high += more;
+    paid += more;
+  }
   return balance;
+}
+
+/// Interest that is still in flight is everybody's own to count.
+std::int64_t AccountModel::most_without_present_interest(const Touch& touch) const {
+  std::int64_t most = touch.settled_minor + touch.overlap.high;
+  for (const auto& interest : touch.overlapping_interest) {
+    if (interest.of == nullptr)
+      most +=
+          right_interest(model_, std::max(most, interest.most_before_minor + touch.overlap.high), interest.days) + 1;
+  }
+  return most;
 }
 
 AccountModel::Ticket AccountModel::begin(const Operation& operation, TimePoint now) {
@@ -73,8 +90,9 @@ AccountModel::Ticket AccountModel::begin(const Operation& operation, TimePoint n
       Touch* theirs = other->touch(mine.account);
       mine.overlap.add(theirs->effect);
       theirs->overlap.add(mine.effect);
-      if (operation.kind == Kind::interest) theirs->overlapping_interest.push_back(operation.days);
-      if (other->operation.kind == Kind::interest) mine.overlapping_interest.push_back(other->operation.days);
+      if (operation.kind == Kind::interest) theirs->overlapping_interest.push_back({operation.days, 0, &op});
+      if (other->operation.kind == Kind::interest)
+        mine.overlapping_interest.push_back({other->operation.days, most_without_present_interest(*theirs), other});
       mine.overlapped |= is_write(other->operation.kind);
       theirs->overlapped |= writes;
     }
@@ -216,6 +234,14 @@ void AccountModel::forget(std::int64_t account, TimePoint since) {
 }
 
 void AccountModel::remove(Ticket ticket) {
+  const InFlight* const ended = &in_flight_.at(ticket);
+  for (const Touch& mine : ended->touches) {
+    for (InFlight* other : accounts_[mine.account].in_flight) {
+      for (auto& interest : other->touch(mine.account)->overlapping_interest) {
+        if (interest.of == ended) interest.of = nullptr;
+      }
+    }
+  }
   const auto at = in_flight_.find(ticket);
   for (const Touch& touch : at->second.touches) {
     auto& list = accounts_.at(touch.account).in_flight;

@@ -60,13 +60,20 @@ class AccountModel {
     TimePoint unknown_since{};
     std::vector<InFlight*> in_flight;
   };
+  /// Interest that was under way at the same time as an operation. It may have been paid on what was there before this
+  /// operation began, and is there no more: a withdrawal that was answered sooner.
+  struct Interest {
+    int days = 0;
+    std::int64_t most_before_minor = 0;
+    const void* of = nullptr;  // the operation, while it is in flight
+  };
   /// What one operation sees of, and does to, one account.
   struct Touch {
     std::int64_t account = 0;
     Range effect;  // not applied, or applied
     std::int64_t settled_minor = 0;
     Range overlap;  // of the writes that were in flight at any time while it was, interest apart
-    std::vector<int> overlapping_interest;  // of these the interest, in days
+    std::vector<Interest> overlapping_interest;
     bool overlapped = false;
     std::uint64_t generation = 0;
   };
@@ -79,6 +86,7 @@ class AccountModel {
 
   /// What the account may hold when the operation takes effect.
   [[nodiscard]] Range possible_balance(const Touch& touch) const;
+  [[nodiscard]] std::int64_t most_without_present_interest(const Touch& touch) const;
   [[nodiscard]] std::optional<Difference> check_interest(const Operation& operation, const ParsedAnswer& answer) const;
   [[nodiscard]] bool beyond_limit(const InFlight& op) const;
   std::vector<Touch> expected_touches(const Operation& operation) const;
