@@ -118,10 +118,11 @@ void write(const config::Config& config, std::uint64_t exchanges, std::uint64_t 
       out.put(topics::kDbStateUpdates, key, change_of(deposit, "modern", "ledger_accounts", 100'000 + n * 200));
     }
     out.put(topics::kShadowRequests, key, encode(event_of(deposit)));
-    if (state && n % kMarkerEvery == kMarkerEvery - 1) {
+    const bool last = n + 1 == exchanges;
+    if (state && (last || n % kMarkerEvery == kMarkerEvery - 1)) {
       for (const char* side : {"legacy", "modern"}) {
         out.put(topics::kDbStateUpdates, "",
-                marker_of(side, n / kMarkerEvery, static_cast<std::int64_t>(n), deposit.at_us()));
+                marker_of(side, n / kMarkerEvery, static_cast<std::int64_t>(n + 1), deposit.at_us()));
       }
     }
   }
