@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "arbiter/accepted_rules_record.hpp"
+#include "core/runtime/sha256.hpp"
 
 namespace phoenix::arbiter {
 
@@ -66,7 +67,7 @@ std::optional<std::string> AcceptedRulesPublisher::take_up() {
   auto text = read_rules_file(path);
   if (!text) return text.error().message + "; the rules that are active stay";
   if (const auto why = check_rules(*text, path, config_)) return *why + "; the rules that are active stay";
-  sha256_ = sha256_of(*text);
+  sha256_ = sha256_hex(*text);
   text_ = std::move(*text);
   return std::nullopt;
 }
@@ -79,7 +80,7 @@ std::optional<std::string> AcceptedRulesPublisher::look(std::chrono::nanoseconds
   if (path.empty()) {  // the configuration no longer names any: what is active ends
     if (first) {
       text_.emplace();
-      sha256_ = sha256_of("");
+      sha256_ = sha256_hex("");
     }
     return std::nullopt;
   }

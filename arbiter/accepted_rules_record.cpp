@@ -1,25 +1,13 @@
 #include "arbiter/accepted_rules_record.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "arbiter/accepted_changes.hpp"
+#include "core/runtime/sha256.hpp"
 
 namespace phoenix::arbiter {
-
-std::string sha256_of(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw Failure(ErrorCode::internal, "SHA-256 is not available");
-  }
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 Result<std::string> encode(const AcceptedRulesRecord& record) {
   if (record.text.size() > AcceptedChanges::kMaxTextBytes) {
@@ -30,7 +18,7 @@ Result<std::string> encode(const AcceptedRulesRecord& record) {
                                 {"op", "rules"},
                                 {"file", record.file},
                                 {"text", record.text},
-                                {"sha256", sha256_of(record.text)},
+                                {"sha256", sha256_hex(record.text)},
                                 {"activated_by", record.activated_by}};
   try {
     return document.dump();
@@ -53,7 +41,8 @@ Result<AcceptedRulesRecord> decode_accepted_rules_record(std::string_view value)
     return invalid_input(fmt::format("accepted changes: {}", e.what()));
   }
   if (record.text.size() > AcceptedChanges::kMaxTextBytes) return invalid_input("accepted changes: text too long");
-  if (sha256_of(record.text) != record.sha256) return invalid_input("accepted changes: the text is not the hashed one");
+  if (sha256_hex(record.text) != record.sha256)
+    return invalid_input("accepted changes: the text is not the hashed one");
   return record;
 }
 

@@ -20,9 +20,6 @@ struct AcceptedRulesRecord {
   std::string activated_by;  ///< which arbiter took the file up
 };
 
-/// Lower case hexadecimal.
-std::string sha256_of(std::string_view text);
-
 /// `limit` for text longer than AcceptedChanges::kMaxTextBytes, `invalid_input` for text that is not UTF-8. Sets the
 /// hash itself.
 Result<std::string> encode(const AcceptedRulesRecord& record);

@@ -242,9 +242,8 @@ void CoreBook::revise(const std::string& exchange_id, const DecidedExchange& was
   changes.verdicts.push_back({exchange_id, std::move(event)});
 }
 
-void CoreBook::note_unpaired(const std::string& account, const std::string& detail) {
+void CoreBook::note_unpaired(const std::string& account) {
   const AccountState& state = accounts[account];
-  (void)detail;
   count(state.slice, "", window(state.slice).state().rung, "foreign_unpaired");
 }
 

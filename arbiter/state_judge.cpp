@@ -230,7 +230,7 @@ void StateJudge::settle(const Judged& present) {
         book_.retract(finding.account, finding.verdict_id, 0, finding.verdict);
         break;
       case PostingFinding::Kind::unpaired:
-        book_.note_unpaired(finding.account, finding.detail);
+        book_.note_unpaired(finding.account);
         break;
     }
   }

@@ -116,14 +116,20 @@ bool SweepRun::chunk() {
   return world_.rest(microseconds(last ? 0 : rest));
 }
 
+template <class Read>
+SweepRun::BothRows SweepRun::read_both(const Read& read) {
+  BothRows both;
+  both.window.low_us = now_us();
+  both.legacy = read(legacy_);
+  both.modern = read(modern_);
+  both.window.high_us = now_us();
+  sweep_.progress.rows_fetched[0] += static_cast<std::int64_t>(both.legacy.size());
+  sweep_.progress.rows_fetched[1] += static_cast<std::int64_t>(both.modern.size());
+  return both;
+}
+
 void SweepRun::take_rows(const KeyRange& range, std::vector<SweepRow>& pending) {
-  Window window;
-  window.low_us = now_us();
-  const LedgerRows legacy = legacy_.rows(range);
-  const LedgerRows modern = modern_.rows(range);
-  window.high_us = now_us();
-  sweep_.progress.rows_fetched[0] += static_cast<std::int64_t>(legacy.size());
-  sweep_.progress.rows_fetched[1] += static_cast<std::int64_t>(modern.size());
+  const auto [legacy, modern, window] = read_both([&](SweepTable& side) { return side.rows(range); });
   const auto different = differing_rows(legacy, modern);
   give_up_if_too_many(different.size());
   for (const auto& [key, pair] : different) {
@@ -196,13 +202,7 @@ bool SweepRun::decide(const Candidates& batch) {
   const auto begin = SteadyClock::now();
   std::vector<std::string> keys;
   for (const auto* candidate : batch) keys.push_back(candidate->key);
-  Window window;
-  window.low_us = now_us();
-  const LedgerRows legacy = legacy_.rows_of_keys(keys);
-  const LedgerRows modern = modern_.rows_of_keys(keys);
-  window.high_us = now_us();
-  sweep_.progress.rows_fetched[0] += static_cast<std::int64_t>(legacy.size());
-  sweep_.progress.rows_fetched[1] += static_cast<std::int64_t>(modern.size());
+  const auto [legacy, modern, window] = read_both([&](SweepTable& side) { return side.rows_of_keys(keys); });
   const std::int64_t took_us = elapsed_us(begin);
 
   const auto facts = settled_facts(keys, window);

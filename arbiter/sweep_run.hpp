@@ -38,6 +38,13 @@ class SweepRun {
   bool chunk();
   KeyRange next_range();
   void take_rows(const KeyRange& range, std::vector<SweepRow>& pending);
+  /// Rows of both sides, and when they were read.
+  struct BothRows {
+    LedgerRows legacy, modern;
+    Window window;
+  };
+  template <class Read>
+  BothRows read_both(const Read& read);
   bool begin_candidates();
   bool round();
   Candidates due(std::int64_t now_us, std::int64_t& next_due_us);

@@ -1,27 +1,12 @@
 #include "orchestrator/audit_log.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <array>
-
-#include "core/model/result.hpp"
+#include "core/runtime/sha256.hpp"
 
 namespace phoenix::orchestrator {
 
 const std::string kGenesisHash(64, '0');
-
-std::string sha256_hex(const std::string& bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
-    throw Failure(ErrorCode::internal, "SHA-256 is not available in this OpenSSL");
-  }
-  std::string hex;
-  hex.reserve(size * 2u);
-  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 std::string audit_hash(const AuditRow& row) {
   std::string text = "phoenix-audit-1\n";

@@ -31,9 +31,6 @@ struct AuditRow {
 /// What the chain starts from.
 extern const std::string kGenesisHash;
 
-/// SHA-256, lower-case hex. Throws Failure(internal) when the library refuses.
-std::string sha256_hex(const std::string& bytes);
-
 /// The hash that a row must carry: over all its fields and prev_hash, each length-prefixed so that no two rows share a
 /// text.
 std::string audit_hash(const AuditRow& row);

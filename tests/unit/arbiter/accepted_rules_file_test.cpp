@@ -5,6 +5,7 @@
 
 #include "arbiter/accepted_active_rules.hpp"
 #include "arbiter/accepted_rules_record.hpp"
+#include "core/runtime/sha256.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace phoenix;
@@ -66,8 +67,8 @@ TEST_CASE("the record of a rules file comes back as it was, or not at all") {
   CHECK(read->file == record.file);
   CHECK(read->text == record.text);
   CHECK(read->activated_by == record.activated_by);
-  CHECK(read->sha256 == sha256_of(record.text));
-  CHECK(sha256_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(read->sha256 == sha256_hex(record.text));
+  CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 
   const auto changed = [&](const std::string& from, const std::string& to) {
     std::string other = value;
@@ -114,7 +115,7 @@ TEST_CASE("each partition gets the rules once, and again when they change") {
   CHECK_FALSE(publisher.look(0s, false).has_value());
   publisher.offer(0, "", 0s);
   publisher.offer(0, "", 1s);  // on its way
-  publisher.offer(3, sha256_of(rules_for("transfers")), 1s);
+  publisher.offer(3, sha256_hex(rules_for("transfers")), 1s);
   REQUIRE(bench.published.size() == 1);
   CHECK(bench.published[0].first == 0);
   CHECK(bench.published[0].second.text == rules_for("transfers"));
@@ -191,10 +192,10 @@ TEST_CASE("rules end when the configuration names none any more") {
   CHECK_FALSE(publisher.look(0s, false).has_value());
   publisher.offer(0, "", 0s);
   CHECK(bench.published.empty());
-  publisher.offer(1, sha256_of("something"), 0s);
+  publisher.offer(1, sha256_hex("something"), 0s);
   REQUIRE(bench.published.size() == 1);
   CHECK(bench.published[0].second.text.empty());
-  publisher.offer(1, sha256_of(""), 0s);
+  publisher.offer(1, sha256_hex(""), 0s);
   CHECK(bench.published.size() == 1);
 }
 
@@ -227,6 +228,6 @@ TEST_CASE("a shard's rules are those of the last good record, and survive a rest
   CHECK(active.changes().counts().at("c") == AcceptedRuleCounts{});
   CHECK_FALSE(active.activate(record("")).has_value());
   CHECK(active.changes().empty());
-  CHECK(active.sha256() == sha256_of(""));
+  CHECK(active.sha256() == sha256_hex(""));
   CHECK_FALSE(ActiveRules::restored("{}").has_value());
 }

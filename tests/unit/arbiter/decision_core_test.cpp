@@ -2,6 +2,7 @@
 
 #include "core/events/control_events.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/deposits_config.hpp"
 #include "tests/support/exchange_builder.hpp"
 
 using namespace phoenix;
@@ -13,15 +14,7 @@ using phoenix::test::record_of;
 namespace {
 
 config::Config make_config(bool ledgers = false) {
-  config::Config config;
-  config.slices = {{"payments", Stage::shadow, 0}};
-  config::RouteConfig route;
-  route.name = "deposits";
-  route.slice = "payments";
-  route.methods = {"POST"};
-  route.shadow = config::ShadowMode::dual;
-  route.compare = {{"/id"}, "/balance"};
-  config.gateway.routes.push_back(route);
+  config::Config config = phoenix::test::deposits_config();
   if (ledgers) config.arbiter.legacy_db.url = config.arbiter.modern_db.url = "postgresql:///unused";
   return config;
 }

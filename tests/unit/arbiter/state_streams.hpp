@@ -9,20 +9,13 @@
 
 #include "arbiter/decision_core.hpp"
 #include "core/events/control_events.hpp"
+#include "tests/support/deposits_config.hpp"
 #include "tests/support/exchange_builder.hpp"
 
 namespace phoenix::test {
 
 inline config::Config state_config(config::StateSource source = config::StateSource::capture) {
-  config::Config config;
-  config.slices = {{"payments", Stage::shadow, 0}};
-  config::RouteConfig route;
-  route.name = "deposits";
-  route.slice = "payments";
-  route.methods = {"POST"};
-  route.shadow = config::ShadowMode::dual;
-  route.compare = {{"/id"}, "/balance"};
-  config.gateway.routes.push_back(route);
+  config::Config config = deposits_config();
   config.arbiter.state_source = source;
   return config;
 }

@@ -1,7 +1,9 @@
 #include "orchestrator/audit_log.hpp"
 
+#include "core/runtime/sha256.hpp"
 #include "tests/support/catch.hpp"
 
+using phoenix::sha256_hex;
 using namespace phoenix::orchestrator;
 
 namespace {
