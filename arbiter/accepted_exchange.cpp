@@ -5,6 +5,7 @@
 #include <lua.hpp>
 
 #include "arbiter/accepted_library.hpp"
+#include "arbiter/accepted_table.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -122,25 +123,13 @@ void read_value(lua_State* state, const char* path, PredictedValue& out) {
   }
 }
 
-/// The key of a pair that lua_next left; must be text.
-const char* key_text(lua_State* state, const char* table) {
-  if (lua_type(state, -2) != LUA_TSTRING) luaL_error(state, "'%s' has a key that is no text", table);
-  return lua_tostring(state, -2);
-}
-
-template <class Value>
-void sort_by_name(std::vector<std::pair<std::string, Value>>& list) {
-  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-}
-
 using Values = std::vector<std::pair<std::string, PredictedValue>>;
 void read_values(lua_State* state, const char* table, Values& out) {
   if (!lua_istable(state, -1)) luaL_error(state, "'%s' must be a table", table);
-  for (lua_pushnil(state); lua_next(state, -2) != 0; lua_pop(state, 1)) {
-    out.emplace_back(key_text(state, table), PredictedValue{});
-    read_value(state, out.back().first.c_str(), out.back().second);
-  }
-  sort_by_name(out);
+  for_each_by_name(state, table, [&](const char* name) {
+    out.emplace_back(name, PredictedValue{});
+    read_value(state, name, out.back().second);
+  });
 }
 
 void read_response(lua_State* state, Values& out) {
@@ -160,12 +149,10 @@ void read_headers(lua_State* state, Values& out) {
 
 void read_amounts(lua_State* state, const char* table, std::vector<std::pair<std::string, std::int64_t>>& out) {
   if (!lua_istable(state, -1)) luaL_error(state, "'%s' must be a table", table);
-  for (lua_pushnil(state); lua_next(state, -2) != 0; lua_pop(state, 1)) {
-    const char* account = key_text(state, table);
+  for_each_by_name(state, table, [&](const char* account) {
     if (!lua_isinteger(state, -1)) luaL_error(state, "%s of '%s' must be an integer in minor units", table, account);
     out.emplace_back(account, lua_tointeger(state, -1));
-  }
-  sort_by_name(out);
+  });
 }
 
 }  // namespace
@@ -205,8 +192,8 @@ void push_exchange(lua_State* state, const AcceptedInput& input, const AnswerDoc
 
 void read_prediction(lua_State* state, bool consequence, Prediction& out) {
   if (!lua_istable(state, -1)) luaL_error(state, "must return a table or nil, not %s", luaL_typename(state, -1));
-  for (lua_pushnil(state); lua_next(state, -2) != 0; lua_pop(state, 1)) {
-    const std::string_view name = key_text(state, "prediction");
+  for_each_by_name(state, "prediction", [&](const char* key) {
+    const std::string_view name = key;
     if (name == "status") {
       if (!lua_isinteger(state, -1)) luaL_error(state, "status must be an integer");
       out.status = lua_tointeger(state, -1);
@@ -219,10 +206,10 @@ void read_prediction(lua_State* state, bool consequence, Prediction& out) {
     } else if (name == "shift" && !consequence) {
       read_amounts(state, "shift", out.shift);
     } else {
-      luaL_error(state, "'%s' is not part of a prediction: status, response, headers, delta%s", name.data(),
+      luaL_error(state, "'%s' is not part of a prediction: status, response, headers, delta%s", key,
                  consequence ? "" : ", shift");
     }
-  }
+  });
 }
 
 }  // namespace phoenix::arbiter

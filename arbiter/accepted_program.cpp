@@ -9,6 +9,7 @@
 #include "arbiter/accepted_exchange.hpp"
 #include "arbiter/accepted_library.hpp"
 #include "arbiter/accepted_syntax.hpp"
+#include "arbiter/accepted_table.hpp"
 
 namespace phoenix::arbiter {
 namespace {
@@ -70,14 +71,13 @@ bool read_function(lua_State* state, const char* field) {
 }
 
 void refuse_unknown_fields(lua_State* state) {
-  for (lua_pushnil(state); lua_next(state, 1) != 0; lua_pop(state, 1)) {
-    const char* name = lua_type(state, -2) == LUA_TSTRING ? lua_tostring(state, -2) : "?";
+  for_each_by_name(state, "rule", [&](const char* name) {
     const bool known = std::any_of(kFields.begin(), kFields.end(), [&](auto f) { return std::string_view(f) == name; });
     if (!known) {
       luaL_error(state, "rule: unknown field '%s' (id, reason, approver, expires, routes, when, expect, consequence)",
                  name);
     }
-  }
+  });
 }
 
 bool is_id(const std::string& id) {

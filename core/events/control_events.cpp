@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
+#include "core/events/strict_json.hpp"
 #include "core/model/decimal.hpp"
 #include "core/runtime/config.hpp"
 
 namespace phoenix {
 namespace {
 
-using Json = nlohmann::json;
+using Json = StrictJson;
 constexpr int kVersion = 1;
 
 // Text of the outside world may be any bytes; what is no UTF-8 is shown replaced rather than throwing away the event.
@@ -30,6 +29,8 @@ Result<T> decode(std::string_view text, const char* what, Read read) {
     return result;
   } catch (const Failure& failure) {
     return invalid_input(fmt::format("{}: {}", what, failure.what()));
+  } catch (const JsonIntegerError& error) {
+    return invalid_input(fmt::format("{}: {}", what, error.what()));
   } catch (const Json::exception& error) {
     return invalid_input(fmt::format("{}: {}", what, error.what()));
   }

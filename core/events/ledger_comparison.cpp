@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "core/events/strict_json.hpp"
 
 namespace phoenix {
 namespace {
 
-using Json = nlohmann::json;
+using Json = StrictJson;
 constexpr int kVersion = 1;
 // Written by hand at the front, so that a reader tells it from the other kinds without parsing.
 constexpr std::string_view kHead = R"({"op":"s",)";
@@ -75,6 +75,8 @@ Result<LedgerComparison> decode_ledger_comparison(std::string_view text) {
     return comparison;
   } catch (const Failure& failure) {
     return invalid_input(fmt::format("ledger comparison: {}", failure.what()));
+  } catch (const JsonIntegerError& error) {
+    return invalid_input(fmt::format("ledger comparison: {}", error.what()));
   } catch (const Json::exception& error) {
     return invalid_input(fmt::format("ledger comparison: {}", error.what()));
   }

@@ -182,6 +182,12 @@ TEST_CASE("policies, scores, balances, verdicts and heartbeats survive their JSO
   CHECK(balance.balance_minor == -1234);
   CHECK(balance.txn_count == 5);
   CHECK(encode(reading).find("-12.34") != std::string::npos);
+  for (const char* scale : {"1.5", "5000000000", "18446744073709551618", "3e103", "true", "\"2\""}) {
+    INFO(scale);
+    std::string text = encode(reading);
+    text.replace(text.find("\"scale\":2"), 9, std::string("\"scale\":") + scale);
+    CHECK(decode_balance_reading(text).has_error());
+  }
   reading.exists = false;
   CHECK_FALSE(decode_balance_reading(encode(reading)).value().exists);
 
