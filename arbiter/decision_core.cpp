@@ -71,7 +71,7 @@ struct DecisionCore::Impl {
     } else if (record.topic == topics::kGatewayStatus) {
       take_gateway_status(record);
     } else if (streams && is_ledger_comparison(record.value)) {
-      take_resync(record);
+      take_stream_comparison(record);
     } else if (streams) {
       book.reject(record, "a record that nobody decoded (arbiter.state_source)");
     } else {
@@ -253,8 +253,7 @@ struct DecisionCore::Impl {
   void take_ledger_comparison(const LogRecord& record) {
     auto comparison = decode_ledger_comparison(record.value);
     if (!comparison) return book.reject(record, comparison.error().message);
-    for (auto* name : {&comparison->account, &comparison->slice, &comparison->run}) *name = clean_text(*name);
-    for (auto& balance : comparison->balances) balance.currency = clean_text(balance.currency);
+    clean(*comparison);
     book.advance(comparison->high_us, record, false);
     AccountState& account = book.touch(comparison->account);
     Findings findings;
@@ -264,13 +263,22 @@ struct DecisionCore::Impl {
     if (*outcome == ComparisonOutcome::undetected) book.count_undetected(account.slice);
   }
 
-  /// Where change streams are read a repaired account begins anew with what both streams tell; sweeps are not offered.
-  void take_resync(const LogRecord& record) {
+  /// Where change streams are read a repaired account begins anew with what both streams tell.
+  void take_stream_comparison(const LogRecord& record) {
     auto comparison = decode_ledger_comparison(record.value);
     if (!comparison) return book.reject(record, comparison.error().message);
+    clean(*comparison);
     book.advance(comparison->high_us, record, false);
-    if (comparison->cause == LedgerComparison::Cause::resync)
-      streams->rebase(clean_text(comparison->account), {}, moment(record));
+    if (comparison->cause == LedgerComparison::Cause::resync) streams->rebase(comparison->account, {}, moment(record));
+    if (comparison->cause != LedgerComparison::Cause::sweep) return;
+    const auto outcome = streams->compare_ledgers(*comparison, moment(record));
+    if (!outcome) return book.reject(record, outcome.error().message);
+    if (*outcome == ComparisonOutcome::undetected) book.count_undetected(book.accounts[comparison->account].slice);
+  }
+
+  static void clean(LedgerComparison& comparison) {
+    for (auto* name : {&comparison.account, &comparison.slice, &comparison.run}) *name = clean_text(*name);
+    for (auto& balance : comparison.balances) balance.currency = clean_text(balance.currency);
   }
 
   void take_balance_reading(const LogRecord& record) {
@@ -411,12 +419,19 @@ std::vector<std::string> DecisionCore::unknown_accounts(std::size_t most) const 
   std::vector<std::string> names;
   for (const auto& [name, account] : impl_->book.accounts) {
     if (names.size() >= most) break;
-    if (account.lost && name != kUnknownKey) names.push_back(name);
+    if (is_unknown(account) && name != kUnknownKey) names.push_back(name);
   }
   return names;
 }
+bool DecisionCore::is_unknown(const AccountState& account) const {
+  return impl_->streams ? !impl_->streams->ledger().trusted(account) : account.lost;
+}
+bool DecisionCore::reads_streams() const {
+  return impl_->streams != nullptr;
+}
 std::int64_t DecisionCore::settled_until_us() const {
-  return impl_->times.settled_until_us;
+  const std::int64_t told = impl_->streams ? impl_->streams->told_until_us() : INT64_MAX;
+  return std::min(impl_->times.settled_until_us, told);
 }
 const WindowState& DecisionCore::window(const std::string& slice) const {
   return impl_->book.windows.at(slice).state();

@@ -160,9 +160,14 @@ class DecisionCore {
   [[nodiscard]] const AccountState* find_account(const std::string& name) const;
   /// Whether exchanges of the account wait for a predecessor.
   [[nodiscard]] bool waits_on(const std::string& account) const;
+  /// Whether records were lost that may have told of it, so that what is known of its balances proves nothing.
+  [[nodiscard]] bool is_unknown(const AccountState& account) const;
+  /// Whether balances come from both ledgers' change streams.
+  [[nodiscard]] bool reads_streams() const;
   /// Up to `most` accounts of which records were lost. Looks at all accounts.
   [[nodiscard]] std::vector<std::string> unknown_accounts(std::size_t most) const;
-  /// Every compared exchange received before it has ended and was seen; INT64_MAX: no gateway says.
+  /// Every compared exchange received before it has ended and was seen, and where change streams are read whatever the
+  /// ledgers committed before it; INT64_MAX: no gateway says.
   [[nodiscard]] std::int64_t settled_until_us() const;
   [[nodiscard]] const WindowState& window(const std::string& slice) const;
   /// nullptr in query mode, and for what was not seen or is forgotten.

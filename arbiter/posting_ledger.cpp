@@ -52,6 +52,7 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
   begin(change.side, now);
   StreamState& stream = state_.streams[index(change.side)];
   AccountState& account = accounts_.touch(change.account);
+  account.last_completed_us = std::max(account.last_completed_us, change.committed_at_us);
   const auto decided = decided_.find(change.exchange_id);
   const TakenChange taken =
       take_change(account, change,

@@ -71,7 +71,11 @@ bool is_table(const Source& source, std::string_view full) {
          full.starts_with(schema) && full[schema.size()] == '.' && full.ends_with(table);
 }
 
-Result<StateRecord> read_marker(const Envelope& envelope, Side side) {
+std::int64_t time_of(const Source& source) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(source.ts_us.count().value_or(0), INT64_MAX));
+}
+
+Result<StateRecord> read_marker(const Envelope& envelope, const Source& source, Side side) {
   StateMarker marker;
   marker.side = side;
   const auto covers = envelope.covers.count();
@@ -85,6 +89,7 @@ Result<StateRecord> read_marker(const Envelope& envelope, Side side) {
     }
   }
   marker.id = clean_text(envelope.marker.string());
+  marker.written_at_us = time_of(source);
   return StateRecord(std::move(marker));
 }
 
@@ -104,14 +109,13 @@ Result<StateRecord> read_change(const Envelope& envelope, const Source& source, 
   change.exchange_id = clean_text(envelope.exchange_id.string());
   if (change.exchange_id.size() > kMaxIdBytes || change.transaction.size() > kMaxIdBytes)
     return invalid_input(fmt::format("an id of more than {} bytes", kMaxIdBytes));
-  change.committed_at_us =
-      static_cast<std::int64_t>(std::min<std::uint64_t>(source.ts_us.count().value_or(0), INT64_MAX));
+  change.committed_at_us = time_of(source);
   return StateRecord(std::move(change));
 }
 
 Result<StateRecord> read_own(const Envelope& envelope, const Source& source, Side side,
                              const config::StateTableConfig& table) {
-  if (envelope.op.is("m")) return read_marker(envelope, side);
+  if (envelope.op.is("m")) return read_marker(envelope, source, side);
   if (envelope.op.is("gap"))
     return StateRecord(StateGap{side, clean_text(envelope.reason.string().substr(0, kMaxReasonBytes))});
   const bool change = envelope.op.is("c") || envelope.op.is("u") || envelope.op.is("d");

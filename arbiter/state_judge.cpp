@@ -181,6 +181,8 @@ void StateJudge::apply(const StateRecord& record, const LogRecord& where, const 
     ledger_.take(*change, now);
   } else if (const auto* marker = std::get_if<StateMarker>(&record)) {
     ledger_.take(*marker, now);
+    std::int64_t& told_until = told_until_us_[index(marker->side)];
+    told_until = std::max(told_until, marker->written_at_us);
   } else if (const auto* gap = std::get_if<StateGap>(&record)) {
     ledger_.take(*gap, now);
   }
@@ -192,6 +194,21 @@ void StateJudge::rebase(const std::string& account, const std::array<std::option
                         const Moment& now) {
   ledger_.rebase(account, balances, now);
   settle({});
+}
+
+Result<ComparisonOutcome> StateJudge::compare_ledgers(const LedgerComparison& comparison, const Moment& now) {
+  AccountState& account = book_.touch(comparison.account);
+  Findings findings;
+  const auto taken = take_stream_comparison(account, comparison, ledger_.trusted(account), findings);
+  if (!taken) return taken.error();
+  if (taken->begin_with) {
+    if (taken->outcome == ComparisonOutcome::consistent) account.postings.carry = 0;
+    ledger_.rebase(comparison.account, *taken->begin_with, now);
+  }
+  for (const auto& finding : findings.settled) book_.decide_account(comparison.account, finding);
+  book_.confirm(account.slice, findings.confirmed, findings.confirmed_detail);
+  settle({});
+  return taken->outcome;
 }
 
 void StateJudge::note_lost(const Moment& now) {

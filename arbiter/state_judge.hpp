@@ -2,6 +2,8 @@
 // its findings into verdicts. What exchange_judge and alignment are in query mode. Internal to the decision core; pure.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "arbiter/accepted_change_policy.hpp"
 #include "arbiter/core_book.hpp"
 #include "arbiter/posting_ledger.hpp"
+#include "arbiter/sweep_judge.hpp"
 
 namespace phoenix::arbiter {
 
@@ -22,6 +25,10 @@ class StateJudge {
   /// `where`: the record it was decoded from.
   void apply(const StateRecord& record, const LogRecord& where, const Moment& now);
   void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances, const Moment& now);
+  /// What a sweep found of an account, while nothing of it was under way.
+  Result<ComparisonOutcome> compare_ledgers(const LedgerComparison& comparison, const Moment& now);
+  /// Both streams have told all that was committed before, by their markers' clocks. 0: not since this process began.
+  [[nodiscard]] std::int64_t told_until_us() const { return std::min(told_until_us_[0], told_until_us_[1]); }
   void note_lost(const Moment& now);
   void pass_time(const Moment& now, std::int64_t settled_until_us);
   [[nodiscard]] const PostingLedger& ledger() const { return ledger_; }
@@ -54,6 +61,7 @@ class StateJudge {
   std::map<std::string, RouteRules> routes_;
   std::map<std::string, std::vector<std::string>> running_balances_;
   PostingLedger ledger_;
+  std::array<std::int64_t, 2> told_until_us_{};  ///< by side
 };
 
 }  // namespace phoenix::arbiter

@@ -46,6 +46,8 @@ struct StateMarker {
   /// where changes do not come through the partition of the marker itself (Debezium).
   std::map<std::string, std::int64_t> after;
   std::string id;  ///< of the arbiter's own: the same stands in its message in the change stream
+  std::int64_t written_at_us =
+      0;  ///< the database's clock, or the arbiter's; 0: not told. Gates sweeps, orders nothing
 };
 
 /// What is known of this side no longer follows from the records: slot recreated, columns changed, records given up.

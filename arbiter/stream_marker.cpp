@@ -90,6 +90,7 @@ struct StreamMarker::Impl {
       pqxx::nontransaction(*connection).exec(kSettings);
     }
     const std::string id = fmt::format("{}-{}", writer, ++number);
+    const std::int64_t written_at_ms = SystemClock().unix_ms();
     std::string behind;
     {
       pqxx::nontransaction statement(*connection);
@@ -97,7 +98,7 @@ struct StreamMarker::Impl {
       behind = statement.exec1(kEnd)[0].as<std::string>();
     }
     if (!wait_for_slot(behind)) return;
-    publish(id, covers);
+    publish(id, covers, written_at_ms);
     covered = covers;
     written = now;
   }
@@ -124,7 +125,7 @@ struct StreamMarker::Impl {
     }
   }
 
-  void publish(const std::string& id, std::int64_t covers) {
+  void publish(const std::string& id, std::int64_t covers, std::int64_t written_at_ms) {
     nlohmann::json offsets = nlohmann::json::object();
     for (const auto& topic : options.tables.topics) {
       auto& partitions = partition_counts[topic];
@@ -132,15 +133,16 @@ struct StreamMarker::Impl {
       for (int partition = 0; partition < partitions; ++partition)
         offsets[fmt::format("{}/{}", topic, partition)] = ends->query_end({topic, partition}).value();
     }
-    const nlohmann::json record{{"v", 1},
-                                {"op", "m"},
-                                {"before", nullptr},
-                                {"after", nullptr},
-                                {"marker", id},
-                                {"covers", covers},
-                                {"offsets", offsets},
-                                {"source", {{"name", options.side}, {"kind", "arbiter"}}},
-                                {"ts_ms", SystemClock().unix_ms()}};
+    const nlohmann::json record{
+        {"v", 1},
+        {"op", "m"},
+        {"before", nullptr},
+        {"after", nullptr},
+        {"marker", id},
+        {"covers", covers},
+        {"offsets", offsets},
+        {"source", {{"name", options.side}, {"kind", "arbiter"}, {"ts_us", written_at_ms * 1'000}}},
+        {"ts_ms", SystemClock().unix_ms()}};
     if (!producer.publish_to(options.partition, topics::kDbStateUpdates, "", record.dump()))
       throw Failure(ErrorCode::unavailable, "the event log takes no records");
   }

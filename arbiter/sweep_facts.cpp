@@ -6,12 +6,13 @@
 namespace phoenix::arbiter {
 namespace {
 
-KeyFacts facts_of(const AccountState& account) {
+KeyFacts facts_of(const DecisionCore& core, const AccountState& account) {
   KeyFacts facts;
-  facts.seen = account.last_completed_us > 0;
+  // A stream tells balances only with changes: what was merely read is not known from it.
+  facts.seen = core.reads_streams() ? account.postings.known() : account.last_completed_us > 0;
   facts.touched_us = account.last_completed_us;
-  facts.unknown = account.lost;
-  facts.open = has_open_ends(account) && !account.lost;
+  facts.unknown = core.is_unknown(account);
+  facts.open = has_open_ends(account) && !facts.unknown;
   facts.known_to_differ = account.gap != 0 || !account.differs_since.empty();
   facts.gap = Decimal::from_minor(account.gap, account.scale);
   return facts;
@@ -51,7 +52,7 @@ void CoreFacts::serve(const DecisionCore& core) {
     for (const auto& key : *keys_asked_) {
       const auto* account = core.find_account(key);
       if (account == nullptr) continue;
-      KeyFacts& facts = facts_->keys[key] = facts_of(*account);
+      KeyFacts& facts = facts_->keys[key] = facts_of(core, *account);
       facts.open = facts.open || core.waits_on(key);
     }
     keys_asked_.reset();

@@ -26,6 +26,13 @@ Result<Balances> balances_of(AccountState& account, const LedgerComparison& comp
   return balances;
 }
 
+Result<std::int64_t> modern_minus_legacy(const Balances& balances) {
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow(balances[1].value_or(0), balances[0].value_or(0), &difference))
+    return invalid_input("ledger comparison: the difference does not fit 64 bits");
+  return difference;
+}
+
 std::string describe(const LedgerComparison& comparison, const AccountState& account) {
   const auto text = [](const LedgerComparison::Balance& balance) {
     if (!balance.exists) return std::string("no such account");
@@ -81,7 +88,39 @@ void find(AccountState& account, const LedgerComparison& comparison, Verdict ver
 }  // namespace
 
 bool has_open_ends(const AccountState& account) {
-  return !account.suspects.empty() || account.suspicion || !account.moved_by.empty() || account.dirty;
+  return !account.suspects.empty() || account.suspicion || !account.moved_by.empty() || account.dirty ||
+         !account.postings.open.empty();
+}
+
+Result<StreamComparison> take_stream_comparison(AccountState& account, const LedgerComparison& comparison, bool trusted,
+                                                Findings& findings) {
+  if (account.slice.empty()) account.slice = comparison.slice;
+  const bool stale = account.last_completed_us >= comparison.low_us || (trusted && has_open_ends(account));
+  if (stale) return StreamComparison{};
+  StreamComparison result{ComparisonOutcome::consistent, {}};
+  if (!comparison.balances[0].exists && !comparison.balances[1].exists) return result;
+
+  auto balances = balances_of(account, comparison);
+  if (!balances) return balances.error();
+  const auto difference = modern_minus_legacy(*balances);
+  if (!difference) return difference.error();
+  const PostingState& postings = account.postings;
+  const bool known = account.gap != 0 || !account.differs_since.empty();
+  const bool same_units = same_currency(comparison);
+  if (*difference == account.gap && (same_units || known) && trusted && postings.known()) return result;
+  result.begin_with.emplace();
+  for (std::size_t side = 0; side < 2; ++side)
+    (*result.begin_with)[side] = Decimal::from_minor((*balances)[side].value_or(0), account.scale);
+  if ((*difference == account.gap || *difference == 0) && (same_units || known)) return result;
+
+  const std::string detail = describe(comparison, account);
+  if (!same_units && account.differs_since.empty()) account.differs_since = "sweep " + comparison.run;
+  find(account, comparison, trusted ? verdict_on(comparison) : Verdict::unknown,
+       trusted ? detail : detail + "; what moved it was lost", findings);
+  account.sealed.reset();  // what comes late is told by the streams
+  const bool detector = trusted && postings.known() && !known;
+  result.outcome = detector ? ComparisonOutcome::undetected : ComparisonOutcome::different;
+  return result;
 }
 
 Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerComparison& comparison, bool waiting,
@@ -100,11 +139,11 @@ Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerCom
 
   auto balances = balances_of(account, comparison);
   if (!balances) return balances.error();
-  std::int64_t difference = 0;
-  if (__builtin_sub_overflow((*balances)[1].value_or(0), (*balances)[0].value_or(0), &difference))
-    return invalid_input("ledger comparison: the difference does not fit 64 bits");
-  for (const auto& stated : comparison.balances) {
-    if (!stated.currency.empty()) account.currency = stated.currency;
+  const auto stated = modern_minus_legacy(*balances);
+  if (!stated) return stated.error();
+  const std::int64_t difference = *stated;
+  for (const auto& side : comparison.balances) {
+    if (!side.currency.empty()) account.currency = side.currency;
   }
   account.balance = *balances;
 

@@ -2,8 +2,12 @@
 // start for what is known of it. Pure, and a function of the log alone.
 #pragma once
 
+#include <array>
+#include <optional>
+
 #include "arbiter/alignment.hpp"
 #include "core/events/ledger_comparison.hpp"
+#include "core/model/decimal.hpp"
 
 namespace phoenix::arbiter {
 
@@ -18,6 +22,15 @@ enum class ComparisonOutcome {
 /// a balance that is no exact number or does not fit.
 Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerComparison& comparison, bool waiting,
                                           Findings& findings);
+
+/// The same where both change streams are read. `trusted`: what they say of the account holds. Where the account has to
+/// begin anew with the comparison's balances, they stand in `begin_with`, by side (an absent account holds 0).
+struct StreamComparison {
+  ComparisonOutcome outcome = ComparisonOutcome::stale;
+  std::optional<std::array<std::optional<Decimal>, 2>> begin_with;
+};
+Result<StreamComparison> take_stream_comparison(AccountState& account, const LedgerComparison& comparison, bool trusted,
+                                                Findings& findings);
 
 /// Whether something of the account is not decided yet, so that a comparison of its balances says nothing.
 bool has_open_ends(const AccountState& account);

@@ -76,7 +76,8 @@ EncodedChange encode_change(const Change& change, const EnvelopeSource& source, 
   return result;
 }
 
-std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn lsn, std::int64_t now_ms) {
+std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn lsn, std::int64_t commit_us,
+                          std::int64_t now_ms) {
   return dump(Json{{"v", kVersion},
                    {"op", "m"},
                    {"before", nullptr},
@@ -87,7 +88,8 @@ std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn
                      {"name", source.side},
                      {"kind", "capture"},
                      {"db", source.database},
-                     {"lsn", lsn}}},
+                     {"lsn", lsn},
+                     {"ts_us", commit_us}}},
                    {"ts_ms", now_ms}});
 }
 

@@ -31,8 +31,9 @@ EncodedChange encode_change(const Change& change, const EnvelopeSource& source, 
 /// changed). `lsn`: where the stream goes on; 0: not known.
 std::string encode_gap(const EnvelopeSource& source, const std::string& reason, Lsn lsn, std::int64_t now_ms);
 
-/// op "m": every change that this side committed before the marker stands ahead of it in this partition. `lsn`: of the
-/// marker.
-std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn lsn, std::int64_t now_ms);
+/// op "m": every change that this side committed before the marker stands ahead of it in this partition. `lsn`,
+/// `commit_us`: of the marker.
+std::string encode_marker(const EnvelopeSource& source, std::int64_t covers, Lsn lsn, std::int64_t commit_us,
+                          std::int64_t now_ms);
 
 }  // namespace phoenix::capture

@@ -73,7 +73,8 @@ void ChangePublisher::take_message(Lsn start, std::string_view payload) {
     status_.update([&](SideState& state) { state.unconfirmed_commit_us = unconfirmed_commit_us_; });
   }
   if (!step.gap.empty()) publish_gap(step.gap, start);
-  if (step.marker && step.marker->writer == writer_) marker_ = SeenMarker{step.marker->covers, start};
+  if (step.marker && step.marker->writer == writer_)
+    marker_ = SeenMarker{step.marker->covers, start, assembler_.commit_us()};
   if (step.malformed_message) {
     log::warn("{}: a message with prefix '{}' at {} holds no exchange id; its rows are published without one",
               source_.side, TransactionAssembler::kPrefix, format_lsn(start));
@@ -107,7 +108,7 @@ void ChangePublisher::publish_gap(const std::string& reason, Lsn lsn) {
 }
 
 void ChangePublisher::publish_marker() {
-  publish("", encode_marker(source_, marker_->covers, marker_->lsn, clock_.unix_ms()));
+  publish("", encode_marker(source_, marker_->covers, marker_->lsn, marker_->commit_us, clock_.unix_ms()));
   marker_.reset();
   status_.update([](SideState& state) { ++state.markers; });
 }

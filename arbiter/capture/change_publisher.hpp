@@ -96,6 +96,7 @@ class ChangePublisher {
   struct SeenMarker {
     std::int64_t covers;
     Lsn lsn;
+    std::int64_t commit_us;
   };
   std::optional<SeenMarker> marker_;  ///< the latest that came back; published when all before it is durable
 };

@@ -127,8 +127,6 @@ void read_arbiter(Section arbiter, ArbiterConfig& out, const std::vector<SliceCo
   if (out.legacy_db.url.empty() != out.modern_db.url.empty())
     arbiter.fail("name both databases, legacy_db and modern_db, or neither");
   read_sweep(arbiter.section("sweep"), out, slices);
-  if (out.state_source != StateSource::query && out.sweep.configured(out.legacy_db, out.modern_db))
-    arbiter.fail("sweeps need state_source: query; take legacy_db.sweep and modern_db.sweep out");
   arbiter.finish();
 }
 

@@ -20,7 +20,10 @@ class Capture(StackTest):
         return stack.control.query("phoenix", f"SELECT verdict, exchange_id, account, detail FROM arbiter.verdicts WHERE {condition} ORDER BY event_time")
 
     def run_traffic(self, stack, requests, seed):
-        client = stack.run_traffic(ACCOUNTS, *TRAFFIC, "--requests", str(requests), "--seed", str(seed))
+        return self.run_traffic_of(stack, ACCOUNTS, requests, seed)
+
+    def run_traffic_of(self, stack, accounts, requests, seed):
+        client = stack.run_traffic(accounts, *TRAFFIC, "--requests", str(requests), "--seed", str(seed))
         self.assertEqual((client["errors"], client["wrong_answers"]), (0, 0), client.get("wrong"))
         return client
 
@@ -86,6 +89,37 @@ class Capture(StackTest):
         _, counts = self.wait_all_decided(stack)
         self.assertEqual(set(counts) - {"match", "match_late", "order_dependent"}, set(), self.verdicts(stack)[:5])
         self.assertEqual(self.drift(stack), self.true_gaps())
+
+    def sweep(self, stack):
+        """States of the accounts that a complete sweep has something to say about."""
+        asked = http("POST", stack.urls["ARBITER"] + "/sweep", {"by": "test"})["sweep"]
+        state = lambda: stack.control.query("phoenix", f"SELECT state, problem FROM arbiter.sweeps WHERE id = {asked}")[0]
+        wait_until("the sweep to be over", lambda: state()[0] in ("finished", "failed"), 60, every=0.2)
+        self.assertEqual(state()[0], "finished", state())
+        return {row[0]: row[1] for row in stack.control.query("phoenix", f"SELECT account, state FROM arbiter.sweep_accounts WHERE sweep = {asked} AND state <> 'equal'")}
+
+    def test_a_sweep_beside_the_streams(self):
+        stack = self.make_stack(state_source="capture")
+        stack.start_banks(ACCOUNTS)
+        self.postgres.query("modern_bank", "UPDATE ledger_accounts SET balance_minor = balance_minor + 1 WHERE id = 20")  # before anybody looks
+        programs = stack.start_phoenix()
+        self.run_traffic_of(stack, 19, 300, 27)
+        self.postgres.query("legacy_bank", "UPDATE accounts SET balance = balance + 5 WHERE id = 3")
+        self.wait_all_decided(stack)
+        self.assertEqual(self.sweep(stack), {"20": "unseen", "3": "explained"})
+        self.assertEqual([(row[0], row[2]) for row in self.verdicts(stack)], [("mismatch", "20")])
+        self.assertEqual(self.drift(stack), self.true_gaps())
+        # The slot is lost while nobody captures, and a change with it.
+        stack.programs.kill(programs["phoenix-capture"])
+        wait_until("the slot to be free", lambda: self.postgres.query("postgres", "SELECT active FROM pg_replication_slots WHERE slot_name = 'phoenix_legacy'") == [["f"]], 30)
+        self.postgres.query("postgres", "SELECT pg_drop_replication_slot('phoenix_legacy')")
+        self.postgres.query("legacy_bank", "UPDATE accounts SET balance = balance - 5 WHERE id = 3")
+        stack.start_phoenix("phoenix-capture")
+        wait_until("the gap to be known", lambda: "rebased" in self.sweep(stack).values(), 60)
+        self.run_traffic_of(stack, 19, 300, 28)
+        _, counts = self.wait_all_decided(stack)
+        self.assertEqual(self.drift(stack), self.true_gaps())
+        self.assertEqual(self.true_gaps(), {"20": 1})
 
 
 if __name__ == "__main__":

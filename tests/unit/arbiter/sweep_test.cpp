@@ -3,6 +3,7 @@
 #include "arbiter/sweep_judge.hpp"
 #include "arbiter/sweep_sql.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/arbiter/state_streams.hpp"
 
 using namespace phoenix;
 using namespace phoenix::arbiter;
@@ -287,4 +288,121 @@ TEST_CASE("the core: an account that lost records begins anew; a repaired one wi
   CHECK(none.settled.empty());
   CHECK(lost.gap == 0);
   CHECK(lost.differs_since.empty());
+}
+
+// ---- where both change streams are read ----
+
+namespace {
+
+struct SweptStreams : phoenix::test::StateStreams {
+  SweptStreams() { told_until(1); }
+  void post(Side side, const std::string& before, const std::string& after, const std::string& id,
+            std::int64_t committed_at_us = kSecond) {
+    StateChange made = change(side, "a", before, after, id);
+    made.committed_at_us = committed_at_us;
+    apply(made);
+  }
+  void told_until(std::int64_t time_us) {
+    for (const Side side : {Side::legacy, Side::modern}) told_until(side, time_us);
+  }
+  void told_until(Side side, std::int64_t time_us) {
+    StateMarker marker;
+    marker.side = side;
+    marker.written_at_us = time_us;
+    apply(marker);
+  }
+  std::vector<DecidedVerdict> sweep(const LedgerComparison::Balance& legacy, const LedgerComparison::Balance& modern) {
+    core().apply({topics::kDbStateUpdates, 0, 1'000 + swept_++, 0, "a", encode(comparison(legacy, modern))});
+    return core().take_changes().verdicts;
+  }
+  [[nodiscard]] std::int64_t undetected() const { return count("sweep_undetected", ""); }
+
+ private:
+  int swept_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("streams: a sweep waits until both have told what was committed") {
+  SweptStreams s;
+  s.told_until(Side::legacy, 70 * kSecond);
+  CHECK(s.core().settled_until_us() == 1);
+  s.told_until(Side::modern, 61 * kSecond);
+  CHECK(s.core().settled_until_us() == 61 * kSecond);
+  s.told_until(Side::modern, 50 * kSecond);  // comes again
+  CHECK(s.core().settled_until_us() == 61 * kSecond);
+}
+
+TEST_CASE(
+    "streams: what differs by the known gap is no news, what differs by something else is a fault of the detector") {
+  SweptStreams s;
+  s.post(Side::legacy, "10", "11", "");
+  s.post(Side::modern, "10", "11.50", "");
+  CHECK(s.account("a").gap == 50);
+  CHECK(s.sweep(holds("11"), holds("11.5")).empty());
+
+  const auto verdicts = s.sweep(holds("11"), holds("11.7"));
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].event.verdict == Verdict::mismatch);
+  CHECK_THAT(verdicts[0].event.detail,
+             Catch::Contains("sweep 7: account a: legacy 11 EUR, modern 11.7 EUR, the gap was 0.50"));
+  CHECK(s.undetected() == 0);  // it was known to differ
+  CHECK(s.account("a").gap == 70);
+  CHECK(s.score().confirmed_balance_mismatches == 1);
+  CHECK(s.sweep(holds("11"), holds("11.7")).empty());  // once
+  // The tables are the truth: the next change follows from them.
+  s.post(Side::modern, "11.70", "11.80", "", 2 * kSecond);
+  CHECK(s.account("a").gap == 80);
+  CHECK_FALSE(s.core().is_unknown(s.account("a")));
+
+  SweptStreams equal;
+  equal.post(Side::legacy, "10", "11", "");
+  equal.post(Side::modern, "10", "11", "");
+  CHECK(equal.sweep(holds("11"), holds("11.01")).size() == 1);
+  CHECK(equal.undetected() == 1);
+}
+
+TEST_CASE("streams: a comparison that a change or an open posting has overtaken says nothing") {
+  SweptStreams s;
+  s.post(Side::legacy, "10", "11", "");
+  s.post(Side::modern, "10", "11", "", 55 * kSecond);  // committed after the first reading had begun
+  CHECK(s.sweep(holds("11"), holds("10")).empty());
+  CHECK(s.account("a").gap == 0);
+  SweptStreams open;
+  open.post(Side::legacy, "10", "11", phoenix::test::exchange(1, "{}", "{}", {{"a", 1}}).exchange_id);
+  CHECK(open.sweep(holds("11"), holds("10")).empty());
+}
+
+TEST_CASE("streams: an account of which records were lost begins anew with a sweep, and is exact from there on") {
+  SweptStreams s;
+  s.post(Side::legacy, "10", "11", "");
+  s.post(Side::modern, "10", "11", "");
+  s.apply(StateGap{Side::modern, "slot recreated"});
+  CHECK(s.core().is_unknown(s.account("a")));
+  CHECK(s.core().unknown_accounts(10) == std::vector<std::string>{"a"});
+  CHECK(s.sweep(holds("11"), holds("11")).empty());
+  CHECK_FALSE(s.core().is_unknown(s.account("a")));
+  s.post(Side::modern, "11", "12", "", 2 * kSecond);
+  CHECK(s.account("a").gap == 100);
+
+  s.apply(StateGap{Side::modern, "slot recreated"});
+  const auto verdicts = s.sweep(holds("11"), holds("15"));
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].event.verdict == Verdict::unknown);
+  CHECK_THAT(verdicts[0].event.detail, Catch::Contains("what moved it was lost"));
+  CHECK(s.score().confirmed_balance_mismatches == 0);
+  CHECK(s.account("a").gap == 400);
+  CHECK(s.undetected() == 0);
+}
+
+TEST_CASE("streams: an account that they never told of") {
+  SweptStreams s;
+  auto verdicts = s.sweep(holds("10"), kNone);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].event.verdict == Verdict::missing_modern);
+  CHECK(s.undetected() == 0);
+  CHECK(s.account("a").gap == -1000);
+  s.post(Side::modern, "0", "10", "", 2 * kSecond);  // made good: its counterpart needs no event
+  CHECK(s.account("a").gap == 0);
+  CHECK(s.sweep(kNone, kNone).empty());
 }
