@@ -7,27 +7,27 @@
 
 #include "arbiter/accepted_numbers.hpp"
 #include "arbiter/accepted_sandbox.hpp"
+#include "arbiter/accepted_table.hpp"
 #include "core/model/decimal.hpp"
 
 namespace phoenix::arbiter {
 
 const char kNullValue = 0, kAbsentValue = 0, kNumberText = 0;
 
+const char* type_name(lua_State* state, int index) {
+  const auto is_value = [&](const char& value) {
+    return lua_type(state, index) == LUA_TLIGHTUSERDATA && lua_touserdata(state, index) == &value;
+  };
+  if (is_value(kNullValue)) return "null";
+  if (is_value(kAbsentValue)) return "absent";
+  if (lua_isinteger(state, index)) return "integer";
+  return luaL_typename(state, index);
+}
+
 namespace {
 
 constexpr int kMaxDigits = 9;
 constexpr std::size_t kBytesPerInstruction = 64;  // what text costs beside the instruction itself
-
-bool is_value(lua_State* state, int index, const char& value) {
-  return lua_type(state, index) == LUA_TLIGHTUSERDATA && lua_touserdata(state, index) == &value;
-}
-
-const char* type_name(lua_State* state, int index) {
-  if (is_value(state, index, kNullValue)) return "null";
-  if (is_value(state, index, kAbsentValue)) return "absent";
-  if (lua_isinteger(state, index)) return "integer";
-  return luaL_typename(state, index);
-}
 
 lua_Integer integer_at(lua_State* state, int index, const char* function) {
   if (!lua_isinteger(state, index)) {
@@ -209,91 +209,6 @@ int check(lua_State* state) {
   return luaL_error(state, "%s", message);
 }
 
-void require_table(lua_State* state, const char* function) {
-  if (!lua_istable(state, 1)) luaL_error(state, "%s: a table is needed, not %s", function, type_name(state, 1));
-}
-
-int next_item(lua_State* state) {
-  require_table(state, "ipairs");  // rules can call it with anything
-  const lua_Integer index = lua_tointeger(state, 2) + 1;
-  lua_pushinteger(state, index);
-  return lua_rawgeti(state, 1, index) == LUA_TNIL ? 1 : 2;
-}
-int items(lua_State* state) {
-  require_table(state, "ipairs");
-  lua_pushcfunction(state, next_item);
-  lua_pushvalue(state, 1);
-  lua_pushinteger(state, 0);
-  return 3;
-}
-
-/// A key of a table, apart from the table; `text` belongs to the key, which the table keeps alive.
-struct Key {
-  lua_Integer integer = 0;
-  const char* text = nullptr;  ///< nullptr: an integer
-  std::size_t size = 0;
-  friend bool operator<(const Key& a, const Key& b) {
-    if ((a.text == nullptr) != (b.text == nullptr)) return a.text == nullptr;
-    if (a.text == nullptr) return a.integer < b.integer;
-    return std::string_view(a.text, a.size) < std::string_view(b.text, b.size);
-  }
-};
-
-std::size_t count_keys(lua_State* state) {
-  std::size_t count = 0;
-  for (lua_pushnil(state); lua_next(state, 1) != 0; lua_pop(state, 1)) {
-    const bool text = lua_type(state, -2) == LUA_TSTRING;
-    if (!text && !lua_isinteger(state, -2)) luaL_error(state, "sorted_pairs: a key is neither text nor integer");
-    ++count;
-  }
-  return count;
-}
-
-/// Upvalues: table, array of its keys in order, position.
-int next_sorted(lua_State* state) {
-  for (;;) {
-    const lua_Integer at = lua_tointeger(state, lua_upvalueindex(3)) + 1;
-    lua_pushinteger(state, at);
-    lua_replace(state, lua_upvalueindex(3));
-    if (lua_rawgeti(state, lua_upvalueindex(2), at) == LUA_TNIL) return 1;
-    lua_pushvalue(state, -1);
-    if (lua_rawget(state, lua_upvalueindex(1)) != LUA_TNIL) return 2;
-    lua_pop(state, 2);  // removed since
-  }
-}
-
-int sorted_pairs(lua_State* state) {
-  require_table(state, "sorted_pairs");
-  lua_settop(state, 1);
-  const std::size_t count = count_keys(state);
-  Sandbox::charge(state, count * 4);
-  auto* keys = static_cast<Key*>(lua_newuserdatauv(state, std::max<std::size_t>(1, count) * sizeof(Key), 0));
-  std::size_t filled = 0;
-  for (lua_pushnil(state); lua_next(state, 1) != 0; lua_pop(state, 1)) {
-    Key key;
-    if (lua_type(state, -2) == LUA_TSTRING) {
-      key.text = lua_tolstring(state, -2, &key.size);
-    } else {
-      key.integer = lua_tointeger(state, -2);
-    }
-    keys[filled++] = key;
-  }
-  std::sort(keys, keys + filled);
-  lua_pushvalue(state, 1);
-  lua_createtable(state, static_cast<int>(filled), 0);
-  for (std::size_t i = 0; i < filled; ++i) {
-    if (keys[i].text != nullptr) {
-      lua_pushlstring(state, keys[i].text, keys[i].size);
-    } else {
-      lua_pushinteger(state, keys[i].integer);
-    }
-    lua_rawseti(state, -2, static_cast<lua_Integer>(i + 1));
-  }
-  lua_pushinteger(state, 0);
-  lua_pushcclosure(state, next_sorted, 3);
-  return 1;
-}
-
 int sub(lua_State* state) {
   const std::string_view whole = text_at(state, 1, "sub");
   const auto size = static_cast<lua_Integer>(whole.size());
@@ -346,8 +261,8 @@ const luaL_Reg kFunctions[] = {{"half_even", half_even},
                                {"tostring", to_string},
                                {"error", raise},
                                {"assert", check},
-                               {"ipairs", items},
-                               {"sorted_pairs", sorted_pairs}};
+                               {"ipairs", table_items},
+                               {"sorted_pairs", table_sorted_pairs}};
 const luaL_Reg kTextMethods[] = {
     {"sub", sub}, {"upper", upper}, {"lower", lower}, {"starts_with", starts_with}, {"ends_with", ends_with}};
 

@@ -10,6 +10,9 @@ namespace phoenix::arbiter {
 /// exist is an error. `rule` becomes the name `rule` there.
 void push_environment(lua_State* state, int (*rule)(lua_State*));
 
+/// What a value is called in messages and by `type`.
+const char* type_name(lua_State* state, int index);
+
 // Values that Lua's own types cannot tell apart from others; compared by address.
 extern const char kNullValue;    ///< JSON's null, in an exchange and in a prediction
 extern const char kAbsentValue;  ///< predicts that a field is not there

@@ -1,5 +1,5 @@
-// Reading a table of a rule in an order of its own: Lua's differs from run to run, and so would the error that is found
-// first. Pure.
+// Tables of rules, gone through in an order of their own: Lua's differs from run to run, and so would the error that is
+// found first. Pure.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,10 @@
 #include <string_view>
 
 namespace phoenix::arbiter {
+
+/// What rules call as `ipairs` and `sorted_pairs`.
+int table_items(lua_State* state);
+int table_sorted_pairs(lua_State* state);
 
 /// Calls `each(name)` for every entry of the table on top of the stack, by the names' bytes, with the value on top.
 /// A key that is no text is a Lua error which names the table `what`. `each` may raise Lua errors; it leaves the stack

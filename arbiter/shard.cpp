@@ -37,7 +37,8 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
   core_ = std::make_unique<DecisionCore>(config_, std::move(state), &policy_);
   const auto& [legacy, modern] = std::tie(config.arbiter.legacy_db, config.arbiter.modern_db);
   // A partition without a slice has no accounts; its load on the ledgers would be for nothing.
-  if (purpose == Purpose::judge && !legacy.url.empty() && !modern.url.empty() && !config_.slices.empty()) {
+  const bool asks = config.arbiter.state_source == config::StateSource::query && !legacy.url.empty();
+  if (purpose == Purpose::judge && asks && !config_.slices.empty()) {
     readings_ = std::make_unique<LedgerReader>(legacy, modern, producer, number);
   }
   const auto& sweep = config.arbiter.sweep;

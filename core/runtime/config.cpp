@@ -119,7 +119,9 @@ void read_arbiter(Section arbiter, ArbiterConfig& out, const std::vector<SliceCo
     read_ledger_table(section.section("sweep"), ledger->sweep);
     read_resync(section.section("resync"), *ledger);
     section.finish();
-    if (ledger->url.empty() != ledger->balance_query.empty()) section.fail("url and balance_query belong together");
+    if (ledger->url.empty() && !ledger->balance_query.empty()) section.fail("a balance_query needs a url");
+    if (!ledger->url.empty() && ledger->balance_query.empty() && out.state_source == StateSource::query)
+      section.fail("a url needs a balance_query, because state_source is query");
     if (!ledger->balance_query.empty() && ledger->balance_query.find("$1") == std::string::npos) {
       section.fail("balance_query must take the account as $1");
     }

@@ -48,6 +48,10 @@ TEST_CASE("state: defaults, and all that can be said") {
   CHECK_FALSE(some.jobs[0].equal_amount);
   CHECK(some.jobs[1].equal_amount);
   CHECK(some.jobs[1].accounts == std::vector<std::string>{"*"});
+  const std::string urls = "  legacy_db: {url: u}\n  modern_db: {url: v}\n";
+  CHECK(error_of("  state_source: capture\n" + kTables + urls) == "no error");
+  CHECK_THAT(error_of(urls), Contains("a url needs a balance_query, because state_source is query"));
+  CHECK_THAT(error_of("  legacy_db: {balance_query: $1}\n"), Contains("a balance_query needs a url"));
   CHECK(error_of(debezium("[x, x.message]", "[y]") + "  legacy_db: {url: u, balance_query: $1}\n"
                                                      "  modern_db: {url: v, balance_query: $1}\n",
                  "mode: enterprise\n") == "no error");
