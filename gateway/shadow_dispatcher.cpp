@@ -75,7 +75,7 @@ void ShadowDispatcher::run(SpooledLeg& leg) {
 }
 
 void ShadowDispatcher::start_workers() {
-  if (ready_.empty() || backing_off_ || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
+  if (ready_.empty() || pace_ != Pace::free || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
   ++workers_;
   spawn(loop_.io, work());
 }
@@ -88,12 +88,14 @@ void ShadowDispatcher::settings_changed() {
 // One connection's worth of work: sends what is ready, one exchange after the other, and ends when nothing is.
 Awaitable<void> ShadowDispatcher::work() {
   bool is_first = true;
+  bool tries = false;  // for all of them
   // A reload may allow fewer connections than there are.
-  while (!ready_.empty() && !backing_off_ && workers_ <= loop_.settings->gateway.limits.shadow_connections) {
+  while (!ready_.empty() && (pace_ == Pace::free || tries) &&
+         workers_ <= loop_.settings->gateway.limits.shadow_connections) {
     // As many go at once as have come, or a busy loop would never catch up; a backlog beyond that waits for turns.
     if (!std::exchange(is_first, false) && fresh_ == 0) {
       co_await turn();
-      if (ready_.empty() || backing_off_) break;
+      if (ready_.empty() || !(pace_ == Pace::free || tries)) break;
     }
     if (fresh_ > 0) --fresh_;
     const Ready next = ready_.front();
@@ -104,32 +106,65 @@ Awaitable<void> ShadowDispatcher::work() {
     ConnectionPtr connection = (co_await upstream->acquire(*exchange)).connection;
     if (!connection) {
       ready_.push_front({exchange, nullptr});  // nothing was delivered: it keeps its turn
-      if (!backing_off_) co_await back_off();
-      continue;
+    } else {
+      if (!only_fails()) go_on();
+      note(co_await deliver(*exchange, std::move(upstream), std::move(connection)));
+      tries = tries && pace_ == Pace::trying;
+      if (!only_fails()) continue;
     }
-    backoff_ = std::chrono::milliseconds(0);
-    co_await deliver(*exchange, std::move(upstream), std::move(connection));
+    if (pace_ != Pace::free && !tries) continue;  // another one rests, or tries
+    co_await back_off();
+    tries = true;
   }
+  if (tries && pace_ == Pace::trying) pace_ = Pace::free;
   --workers_;
 }
 
-Awaitable<void> ShadowDispatcher::deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection) {
+Awaitable<Lease::Verdict> ShadowDispatcher::deliver(Exchange& exchange, UpstreamPtr upstream,
+                                                    ConnectionPtr connection) {
   // Without the mark a crash would deliver it twice.
   if (exchange.journaled.intent && !loop_.context.journal.sending(exchange)) {
     upstream->release(std::move(connection));
     give_up(exchange, "spool_full");
-    co_return;
+    co_return Lease::Verdict::unknown;
   }
   const bool was_reused = connection->reused;
   LegOutcome outcome = co_await attempt(exchange, *upstream, std::move(connection));
   // The backend closed an idle connection under us. Again only where a second delivery does no harm.
   const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
-  if (outcome == LegOutcome::reset && was_reused && may_repeat && exchange.shadow.head_text.empty()) {
+  bool was_stale = outcome == LegOutcome::reset && was_reused && exchange.shadow.head_text.empty();
+  if (was_stale && may_repeat) {
     upstream->close_idle();
     Acquired again = co_await upstream->acquire(exchange);
+    was_stale = !again.connection;
     if (again.connection) outcome = co_await attempt(exchange, *upstream, std::move(again.connection));
   }
   shadow_over(exchange, outcome);
+  if (was_stale) co_return Lease::Verdict::unknown;
+  co_return outcome == LegOutcome::ok ? Lease::Verdict::good : Lease::Verdict::bad;
+}
+
+// As many as would eject an endpoint of several; a sole one is never ejected.
+bool ShadowDispatcher::only_fails() const {
+  const int most = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))]->backend()->config.ejection.failures;
+  return most > 0 && failures_ >= most;
+}
+
+// What a leg says of the backend. One that answers is in order, whatever it answers.
+void ShadowDispatcher::note(Lease::Verdict verdict) {
+  const bool failed_before = only_fails();
+  if (verdict == Lease::Verdict::bad) ++failures_;
+  if (verdict == Lease::Verdict::good) failures_ = 0;
+  if (verdict == Lease::Verdict::good) go_on();
+  if (only_fails() && !failed_before)
+    log::warn("{}: {} shadow legs in a row got no answer: they wait, and one tries at a time", to_string(side_),
+              failures_);
+  if (failed_before && !only_fails()) log::info("{}: shadow legs are answered again", to_string(side_));
+}
+
+void ShadowDispatcher::go_on() {
+  backoff_ = std::chrono::milliseconds(0);
+  if (pace_ == Pace::trying) pace_ = Pace::free;
 }
 
 // Between two turns the loop looks at all its sockets, so that neither a backlog nor a backend that floods takes its
@@ -149,12 +184,12 @@ void ShadowDispatcher::next_turn() {
 }
 
 Awaitable<void> ShadowDispatcher::back_off() {
-  backing_off_ = true;
+  pace_ = Pace::resting;
   backoff_ = std::min(std::max(backoff_ * 2, kFirstBackoff), kLongestBackoff);
   backoff_timer_.expires_after(backoff_);
   co_await backoff_timer_.async_wait(kAwait);
   fresh_ = 0;
-  backing_off_ = false;
+  pace_ = Pace::trying;
 }
 
 Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection) {

@@ -1,7 +1,7 @@
 // Sends shadow legs to one backend, from one event loop. Per-key order is the sequencer's: an exchange is run here when
 // its turn has come. What waits is bounded in number and bytes; beyond that writes rest in the journal and reads are
-// refused before anything is owed. A backend that refuses connections costs one attempt per backoff, not one per
-// request, and its exchanges wait.
+// refused before anything is owed. A backend that refuses connections, or breaks off one leg after the other, costs one
+// attempt per backoff, not one per request, and its exchanges wait.
 #pragma once
 
 #include <chrono>
@@ -77,6 +77,8 @@ class ShadowDispatcher {
     Exchange* exchange = nullptr;
     SpooledLeg* spooled = nullptr;
   };
+  /// At rest nothing is sent, for as long as the backoff takes; then one leg tries, and what it comes to decides.
+  enum class Pace { free, resting, trying };
   [[nodiscard]] bool is_expired(const Unsettled& entry) const;
   [[nodiscard]] bool is_full(std::size_t more_exchanges, std::size_t more_bytes) const;
   SpooledLeg* spool(Exchange& exchange, bool has_turn);
@@ -86,9 +88,12 @@ class ShadowDispatcher {
   Awaitable<void> work();
   Awaitable<void> turn();
   void next_turn();
-  Awaitable<void> deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection);
+  Awaitable<Lease::Verdict> deliver(Exchange& exchange, UpstreamPtr upstream, ConnectionPtr connection);
   Awaitable<LegOutcome> attempt(Exchange& exchange, Upstream& upstream, ConnectionPtr connection);
   Awaitable<LegOutcome> receive(Exchange& exchange, Upstream& upstream, UpstreamConnection& connection, bool& reusable);
+  [[nodiscard]] bool only_fails() const;
+  void note(Lease::Verdict verdict);
+  void go_on();
   Awaitable<void> back_off();
   void give_up(Exchange& exchange, std::string_view reason);
   void shadow_over(Exchange& exchange, LegOutcome outcome);
@@ -102,7 +107,8 @@ class ShadowDispatcher {
   std::unordered_map<SpooledLeg*, std::unique_ptr<SpooledLeg>> spooled_;
   std::deque<Ready> ready_;
   std::size_t workers_ = 0;
-  bool backing_off_ = false;
+  Pace pace_ = Pace::free;
+  int failures_ = 0;  // legs in a row that were broken off
   std::chrono::milliseconds backoff_{0};
   Timer backoff_timer_;
   std::size_t waiting_for_turn_ = 0;

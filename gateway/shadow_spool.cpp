@@ -123,7 +123,7 @@ void ShadowDispatcher::drop_expired(SteadyTime now) {
 }
 
 std::size_t ShadowDispatcher::resting() const {
-  if (!backing_off_) return spooled_.size();
+  if (pace_ != Pace::resting) return spooled_.size();
   std::size_t count = spooled_.size();
   for (const auto& [exchange, held] : held_) count += exchange->journaled.served && held.serving_over ? 1 : 0;
   return count;

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <atomic>
+
 #include "fixture.hpp"
 
 using namespace phoenix;
@@ -30,6 +32,67 @@ TEST_CASE_METHOD(World,
   REQUIRE(by_key.size() == 4);
   for (const auto& [key, numbers] : by_key) CHECK(std::is_sorted(numbers.begin(), numbers.end()));
   CHECK(status()["keys"]["s"]["modern"]["incomplete"] == 0);
+  check_accounts();
+}
+
+namespace {
+
+Reply broken_off(const SeenRequest&) {
+  return {"", false, true, {}};
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(World, "a shadow that resets every connection is tried now and then; the legs wait and none is lost") {
+  constexpr std::size_t kUntilRest = 5;  // ejection.failures
+  constexpr std::size_t kMostTried = 20;
+  constexpr std::size_t kWrites = 60;
+  modern.script(broken_off);
+  RawClient client(port());
+  for (std::size_t i = 0; i < kWrites; ++i) {
+    CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i), "x")).status == 200);
+    if (i < kUntilRest) REQUIRE(settle());
+  }
+  CHECK(modern.count() >= kUntilRest);
+  CHECK(modern.connections() < static_cast<int>(kMostTried));  // one for each backoff from then on
+  CHECK(status()["backlog"]["modern"] > kWrites - kMostTried);
+  check_accounts();
+
+  modern.script([](const SeenRequest&) { return Reply::ok("{}"); });
+  REQUIRE(settle());
+  // Every write went once; those that were reset may have been applied, and stay with the side that is certain.
+  std::set<std::string> ids;
+  for (const auto& request : modern.seen()) CHECK(ids.insert(request.header("X-Phoenix-Exchange")).second);
+  CHECK(ids.size() == kWrites);
+  std::size_t resets = 0;
+  for (const auto& event : events()) {
+    CHECK((event.shadow.outcome == LegOutcome::ok || event.shadow.outcome == LegOutcome::reset));
+    resets += event.shadow.outcome == LegOutcome::reset ? 1 : 0;
+  }
+  CHECK(resets >= kUntilRest);
+  CHECK(resets < kMostTried);
+  CHECK(status()["keys"]["s"]["modern"]["incomplete"] == resets);
+  check_accounts();
+
+  // It is in order again: nothing waits any longer.
+  CHECK(client.exchange(post("/accounts/900/deposits", "x")).status == 200);
+  REQUIRE(settle());
+  CHECK(modern.count() == kWrites + 1);
+}
+
+TEST_CASE_METHOD(World, "a shadow that resets one leg in two is not kept waiting") {
+  std::atomic<int> number = 0;
+  modern.script([&](const SeenRequest& request) {
+    const bool broken = ++number % 2 == 0;
+    return broken ? broken_off(request) : Reply{Reply::ok("{}").bytes, true, false, {}};
+  });
+  RawClient client(port());
+  for (std::size_t i = 1; i <= 20; ++i) {
+    CHECK(client.exchange(post(fmt::format("/accounts/{}/deposits", i), "x")).status == 200);
+    REQUIRE(modern.wait_for(i));
+  }
+  REQUIRE(settle());
+  CHECK(status()["keys"]["s"]["modern"]["incomplete"] == 10);
   check_accounts();
 }
 
