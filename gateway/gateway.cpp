@@ -53,7 +53,7 @@ std::vector<RouteLabel> known_labels(const EarlierAccounts& earlier, const std::
 
 // Smaller segments where the bound is small, so that the bound can be kept.
 MappedLog::Options log_options(const config::Config& config, const char* name, std::uint64_t most_bytes) {
-  constexpr std::uint64_t kLargest = 16ull << 20;
+  constexpr std::uint64_t kLargest = 4ull << 20;
   constexpr std::uint64_t kSmallest = 64ull << 10;
   return {config.gateway.state_dir + "/" + name, std::clamp(most_bytes / 8, kSmallest, kLargest), most_bytes};
 }

@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view kSuffix = ".log";
 constexpr std::string_view kUnfinished = ".next";
 constexpr std::uint64_t kRetryNs = 200'000'000;
+constexpr std::uint64_t kRestAfterNs = 500'000'000;  // without a record
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -174,16 +175,48 @@ void MappedLog::drop_segments_before(std::uint32_t segment) {
   {
     const std::lock_guard lock(mutex_);
     while (!segments_.empty() && segments_.begin()->first < segment && segments_.begin()->second != current_) {
-      gone.push_back(segments_.begin()->second);
+      gone.push_back(std::move(segments_.begin()->second));
       segments_.erase(segments_.begin());
     }
   }
-  for (const auto& old : gone) old->remove_file();
+  for (const auto& old : gone) {
+    if (reuse(old)) continue;
+    old->remove_file();
+    const std::lock_guard lock(mutex_);
+    bytes_ -= old->bytes();
+  }
+}
+
+// Makes `old`, which is in nobody's list any more, the next segment; false when there is one, or somebody reads it.
+bool MappedLog::reuse(const SegmentPtr& old) {
+  std::uint32_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (prepared_) return false;
+    number = current_->number() + 1;
+  }
+  if (old.use_count() > 1 || old->bytes() != options_.segment_bytes) return false;
+  { const SegmentPtr last = old; }  // giving up a reference orders what its readers did before what is written now
+  if (!old->rename_file(path_of(options_.directory, number).append(kUnfinished))) return false;
+  old->restart(number);
   const std::lock_guard lock(mutex_);
-  for (const auto& old : gone) bytes_ -= old->bytes();
+  return install_locked(old);
+}
+
+// Under its own name, and as the next one, unless append() has made the same segment meanwhile.
+bool MappedLog::install_locked(SegmentPtr segment) {
+  const bool wanted = !prepared_ && current_->number() + 1 == segment->number();
+  if (!wanted || !segment->rename_file(path_of(options_.directory, segment->number()))) return false;
+  prepared_ = std::move(segment);
+  return true;
 }
 
 void MappedLog::maintain() {
+  prepare();
+  rest_when_idle();
+}
+
+void MappedLog::prepare() {
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -208,13 +241,30 @@ void MappedLog::maintain() {
     retry_at_ns_ = now_ns() + kRetryNs;
     return;
   }
-  const bool wanted = !prepared_ && current_->number() + 1 == number;
-  if (!wanted || !segment->rename_file(path_of(options_.directory, number))) {
+  if (install_locked(segment)) {
+    bytes_ += segment->bytes();
+  } else {
     segment->remove_file();
-    return;
   }
-  bytes_ += segment->bytes();
-  prepared_ = std::move(segment);
+}
+
+void MappedLog::rest_when_idle() {
+  const LogPosition now_at = end();
+  const std::uint64_t now = now_ns();
+  if (now_at != end_seen_) {
+    end_seen_ = now_at;
+    end_seen_ns_ = now;
+    resting_ = false;
+  }
+  if (resting_ || now - end_seen_ns_ < kRestAfterNs) return;
+  resting_ = true;
+  std::vector<SegmentPtr> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, segment] : segments_) all.push_back(segment);
+    if (prepared_) all.push_back(prepared_);
+  }
+  for (const auto& segment : all) segment->release_memory();
 }
 
 std::uint64_t MappedLog::bytes() const {

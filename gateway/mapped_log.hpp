@@ -2,8 +2,9 @@
 // stands in the page cache; it does not survive a loss of power, after which a torn end is recognised and left out.
 //
 // A directory of segment files, each allocated in full before it is used, so that a full disk is an answer of append()
-// and never a signal. A record: its length and the low half of XXH3-64 of its bytes (4 bytes each, little-endian), the
-// bytes, zeros up to a multiple of 8. The length is stored last; 0 ends a segment.
+// and never a signal. A record: its length, and the low half of XXH3-64 of its bytes xor the segment's number (4 bytes
+// each, little-endian), the bytes, up to 7 more to a multiple of 8. The length is stored last; 0 ends a segment. A
+// segment that is dropped becomes the next one, so what stands behind the 0 may be older records.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,7 @@ class MappedLog {
  public:
   struct Options {
     std::string directory;
-    std::uint64_t segment_bytes = 16ull << 20;
+    std::uint64_t segment_bytes = 4ull << 20;
     std::uint64_t most_bytes = 4ull << 30;  // of segments on disk; append() fails beyond
   };
   /// How much of the room a record may use. What follows up a record that stands in the log already must find room
@@ -70,7 +71,8 @@ class MappedLog {
 
   /// Forgets whole segments below `segment`, but never the one that is written to. Removes files: not on an I/O thread.
   void drop_segments_before(std::uint32_t segment);
-  /// Prepares the next segment where the present one is half full. Allocates files: not on an I/O thread.
+  /// Prepares the next segment where the present one is half full, and gives memory back when nothing was appended for
+  /// a while. Allocates files: not on an I/O thread. By one thread at a time.
   void maintain();
   /// On disk, with what is prepared.
   [[nodiscard]] std::uint64_t bytes() const;
@@ -85,6 +87,10 @@ class MappedLog {
   void load();
   SegmentPtr create(std::uint32_t number, std::uint64_t bytes);
   bool advance_locked(std::uint64_t record_bytes, Priority priority);
+  bool install_locked(SegmentPtr segment);
+  bool reuse(const SegmentPtr& old);
+  void prepare();
+  void rest_when_idle();
 
   const Options options_;
   mutable std::mutex mutex_;
@@ -94,6 +100,9 @@ class MappedLog {
   std::uint64_t bytes_ = 0;
   std::uint64_t retry_at_ns_ = 0;  // after a failure, so that a full disk does not cost a system call per record
   std::string problem_;
+  LogPosition end_seen_;           // by the latest maintain(), as are the next two
+  std::uint64_t end_seen_ns_ = 0;  // when it was seen first
+  bool resting_ = false;
 };
 
 }  // namespace phoenix::gateway

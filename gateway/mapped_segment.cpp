@@ -18,14 +18,10 @@ namespace phoenix::gateway {
 namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format on disk is little-endian");
-constexpr char kMagic[8] = {'P', 'H', 'X', 'L', 'O', 'G', '0', '1'};
+constexpr char kMagic[8] = {'P', 'H', 'X', 'L', 'O', 'G', '0', '2'};
 
 [[noreturn]] void fail(ErrorCode code, const char* what, const std::string& path, int error) {
   throw Failure(code, fmt::format("cannot {} '{}': {}", what, path, std::strerror(error)));
-}
-
-std::uint32_t check_of(std::string_view payload) {
-  return static_cast<std::uint32_t>(XXH3_64bits(payload.data(), payload.size()));
 }
 
 }  // namespace
@@ -101,11 +97,32 @@ void MappedSegment::prefault() const {
 #endif
 }
 
+void MappedSegment::release_memory() const {
+  ::madvise(data_, bytes_, MADV_DONTNEED);  // of a shared mapping nothing is lost
+}
+
+void MappedSegment::restart(std::uint32_t number) {
+  number_ = number;
+  end_ = kFirstRecord;
+  close_end();
+}
+
+std::uint32_t MappedSegment::check_of(std::string_view payload) const {
+  return static_cast<std::uint32_t>(XXH3_64bits(payload.data(), payload.size())) ^ number_;
+}
+
+void MappedSegment::close_end() {
+  if (end_ + kFrame > bytes_) return;
+  auto* length = reinterpret_cast<std::uint32_t*>(data_ + end_);
+  std::atomic_ref<std::uint32_t>(*length).store(0, std::memory_order_relaxed);
+}
+
 std::uint64_t MappedSegment::commit_record(std::uint64_t payload) {
   const std::uint64_t at = end_;
   const std::uint32_t check = check_of({data_ + at + kFrame, payload});
   std::memcpy(data_ + at + 4, &check, sizeof check);
   end_ += framed(payload);
+  close_end();
   // Whoever dies before this store leaves no record behind.
   auto* length = reinterpret_cast<std::uint32_t*>(data_ + at);
   std::atomic_ref<std::uint32_t>(*length).store(static_cast<std::uint32_t>(payload), std::memory_order_release);
@@ -130,14 +147,7 @@ void MappedSegment::find_end() {
     if (check != check_of(record)) break;
     end_ += framed(record.size());
   }
-  // What stands behind a torn record must not be taken for records once others were written before it.
-  for (std::uint64_t at = end_; at + 8 <= bytes_; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, data_ + at, sizeof word);
-    if (word == 0) continue;
-    std::memset(data_ + at, 0, bytes_ - at);
-    break;
-  }
+  close_end();
 }
 
 }  // namespace phoenix::gateway

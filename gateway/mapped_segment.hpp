@@ -29,8 +29,13 @@ class MappedSegment {
   /// Removes the file; the mapping stays until the object goes.
   void remove_file() const;
   bool rename_file(const std::string& path);
+  /// Empties it and makes it segment `number`: pages that are there need not be cleared again, which costs more than
+  /// what is written to them. Nobody may read it any more.
+  void restart(std::uint32_t number);
   /// Touches every page, so that the first write to each costs nothing. Not on an I/O thread.
   void prefault() const;
+  /// Gives the memory back; the pages stay in the page cache, from where the next access takes them. Any thread.
+  void release_memory() const;
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -42,6 +47,10 @@ class MappedSegment {
  private:
   MappedSegment(std::string path, std::uint32_t number, int fd, std::uint64_t bytes);
   void find_end();
+  /// Ends the records at end_, where older bytes may stand.
+  void close_end();
+  /// Of a record's bytes in this segment: those of an earlier number in the same file are none.
+  [[nodiscard]] std::uint32_t check_of(std::string_view payload) const;
 
   std::string path_;
   std::uint32_t number_;
