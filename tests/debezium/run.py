@@ -137,6 +137,9 @@ class Debezium(StackTest):
                     for kind, path in (("mismatch", "wrong-fees"), ("duplicate", "duplicates"), ("missing_modern", "drops"))}
         found = {kind: {row[1] for row in self.verdicts(stack, f"verdict = '{kind}' AND exchange_id <> ''")} for kind in ("mismatch", "missing_modern")}
         print(f"\n  injected: { {kind: len(ids) for kind, ids in injected.items()} }; verdicts: {counts}; gateway: {sums}")
+        if os.environ.get("DBG"):
+            for r in stack.control.query("phoenix", "SELECT * FROM arbiter.verdicts WHERE verdict='match_late' ORDER BY event_time LIMIT 4"): print(r)
+            for r in stack.control.query("phoenix", "SELECT column_name FROM information_schema.columns WHERE table_schema='arbiter' and table_name='verdicts'"): print(r)
         self.assertTrue(all(injected.values()), injected)
         self.assertEqual(found["missing_modern"], injected["missing_modern"], self.verdicts(stack, "verdict = 'unknown'")[:8])
         self.assertEqual(found["mismatch"], (injected["mismatch"] | injected["duplicate"]) - injected["missing_modern"], self.verdicts(stack, "verdict = 'mismatch'")[:12])
