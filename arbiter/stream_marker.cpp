@@ -24,6 +24,9 @@ constexpr milliseconds kLook{20};  // between two looks at the slot
 constexpr milliseconds kLongestRetry{3'000};
 /// Debezium confirms when Kafka Connect commits its offsets: each offset.flush.interval.ms, a minute by default.
 constexpr std::chrono::seconds kSlotPatience{120};
+/// Debezium confirms the commit before the last record that it sent. While nobody else writes, and without its own
+/// heartbeats, a marker is confirmed only because it is written again.
+constexpr milliseconds kRepeat{500};
 
 constexpr const char* kSettings = "SET synchronous_commit = off; SET statement_timeout = '5s'";
 constexpr const char* kWrite = "SELECT pg_logical_emit_message(true, 'phoenix', $1)";
@@ -91,21 +94,26 @@ struct StreamMarker::Impl {
     }
     const std::string id = fmt::format("{}-{}", writer, ++number);
     const std::int64_t written_at_ms = SystemClock().unix_ms();
-    std::string behind;
-    {
-      pqxx::nontransaction statement(*connection);
-      statement.exec_params(kWrite, nlohmann::json{{"marker", id}}.dump());
-      behind = statement.exec1(kEnd)[0].as<std::string>();
-    }
-    if (!wait_for_slot(behind)) return;
+    write(id);
+    const auto behind = pqxx::nontransaction(*connection).exec1(kEnd)[0].as<std::string>();
+    if (!wait_for_slot(id, behind)) return;
     publish(id, covers, written_at_ms);
     covered = covers;
     written = now;
   }
 
-  bool wait_for_slot(const std::string& position) {
+  void write(const std::string& id) {
+    pqxx::nontransaction(*connection).exec_params(kWrite, nlohmann::json{{"marker", id}}.dump());
+  }
+
+  bool wait_for_slot(const std::string& id, const std::string& position) {
     const std::string& slot = options.tables.slot;
-    for (const auto deadline = steady_clock::now() + kSlotPatience;;) {
+    const auto deadline = steady_clock::now() + kSlotPatience;
+    for (auto repeat = steady_clock::now();;) {
+      if (steady_clock::now() >= repeat) {
+        write(id);
+        repeat += kRepeat;
+      }
       {
         pqxx::nontransaction statement(*connection);
         const auto rows = statement.exec_params(kReached, slot, position);

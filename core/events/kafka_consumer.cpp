@@ -24,6 +24,7 @@ static_assert(ConsumerOptions::kBeginning == RD_KAFKA_OFFSET_BEGINNING && Consum
 /// Rebalances are handled between two waits of this length.
 constexpr milliseconds kWait{50};
 constexpr milliseconds kQueryTimeout{2'000};
+constexpr milliseconds kMetadataWait{500};  // a round trip at least, however little patience the caller has
 constexpr milliseconds kRetryInterval{500};
 constexpr std::size_t kMaxPollBytes = 16u << 20;
 
@@ -222,7 +223,7 @@ class KafkaConsumer final : public Consumer {
       for (const int partition : consumer_.partitions.value_or(std::vector<int>{})) add(*list, {topic, partition});
       if (consumer_.partitions) continue;
       const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-      const int partitions = count_partitions(topic, std::max(left, milliseconds(1)));
+      const int partitions = count_partitions(topic, std::max(left, kMetadataWait));
       if (partitions == 0) return false;
       for (int i = 0; i < partitions; ++i) add(*list, {topic, i});
     }

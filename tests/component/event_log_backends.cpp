@@ -163,6 +163,10 @@ void MockCluster::set_up(bool up) {
   }
 }
 
+void MockCluster::set_round_trip(std::chrono::milliseconds time) {
+  rd_kafka_mock_broker_set_rtt(impl_->cluster, 1, static_cast<int>(time.count()));
+}
+
 void MockCluster::fail_produce(int error_code, int count) {
   constexpr int kProduceApi = 0;
   const std::vector<rd_kafka_resp_err_t> errors(static_cast<std::size_t>(count),

@@ -56,6 +56,8 @@ class MockCluster {
   [[nodiscard]] std::string brokers() const;
   void create_topic(const std::string& name, int partitions);
   void set_up(bool up);
+  /// Of every answer from now on.
+  void set_round_trip(std::chrono::milliseconds time);
   /// The next answers to produce requests are this error.
   void fail_produce(int error_code, int count);
 

@@ -49,6 +49,23 @@ TEST_CASE("without brokers the log opens, publishing is accepted, and all of it 
   for (int i = 0; i < 210; ++i) CHECK(records[static_cast<std::size_t>(i)].value == fmt::format("{:03}", i));
 }
 
+TEST_CASE("a reader of all partitions that never waits begins, however far the brokers are") {
+  MockCluster cluster;
+  cluster.create_topic("t", 2);
+  const auto log = events::open_kafka_event_log(options_for(cluster.brokers()));
+  const auto producer = log->make_producer();
+  REQUIRE(producer->publish("t", "k", "v"));
+  REQUIRE(producer->flush(kPatience));
+  cluster.set_round_trip(20ms);
+  const auto consumer = log->make_consumer({{"t"}, "", from(ConsumerOptions::kBeginning), {}});
+  CHECK(eventually(
+      [&] {
+        const auto records = consumer->poll(10, 0ms);
+        return records.has_value() && !records->empty();
+      },
+      5s));
+}
+
 TEST_CASE("while topics are missing and cannot be created, producers queue and consumers say which one it is") {
   MockCluster cluster;
   cluster.create_topic("there", 1);
