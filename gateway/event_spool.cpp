@@ -1,5 +1,7 @@
 #include "gateway/event_spool.hpp"
 
+#include <pthread.h>
+
 #include <array>
 #include <string>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "core/runtime/log.hpp"
 #include "core/runtime/thread_cpu.hpp"
 #include "gateway/byte_codec.hpp"
+#include "gateway/resident_memory.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -16,7 +19,7 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kBatchEvents = 4'000;
 constexpr std::uint64_t kBatchBytes = 4ull << 20;
 // While events come: a wake-up for each would be a system call for each, and each batch costs the log a transaction.
-constexpr milliseconds kPoll{20};
+constexpr milliseconds kPoll{50};
 constexpr milliseconds kIdleAfter{200};  // without events; then they wake the thread
 constexpr milliseconds kIdleWait{100};   // for what else is to be done
 constexpr milliseconds kFlushStep{50};
@@ -172,6 +175,7 @@ void EventSpool::wait_for_events() {
 }
 
 void EventSpool::run() {
+  ::pthread_setname_np(::pthread_self(), "event-spool");
   auto latest = std::chrono::steady_clock::now();
   while (true) {
     {
@@ -179,7 +183,7 @@ void EventSpool::run() {
       if (stop_) return;
     }
     also_();
-    log_.maintain();
+    if (log_.maintain()) release_unused_memory();
     const std::uint64_t failed = producer_->stats().failed;
     const auto batch = hand_over(position_);
     if (batch) {

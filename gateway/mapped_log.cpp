@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kSuffix = ".log";
 constexpr std::string_view kUnfinished = ".next";
 constexpr std::uint64_t kRetryNs = 200'000'000;
-constexpr std::uint64_t kRestAfterNs = 500'000'000;  // without a record
+constexpr std::uint64_t kRestAfterNs = 2'000'000'000;  // without a record
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -211,9 +211,9 @@ bool MappedLog::install_locked(SegmentPtr segment) {
   return true;
 }
 
-void MappedLog::maintain() {
+bool MappedLog::maintain() {
   prepare();
-  rest_when_idle();
+  return rest_when_idle();
 }
 
 void MappedLog::prepare() {
@@ -248,7 +248,7 @@ void MappedLog::prepare() {
   }
 }
 
-void MappedLog::rest_when_idle() {
+bool MappedLog::rest_when_idle() {
   const LogPosition now_at = end();
   const std::uint64_t now = now_ns();
   if (now_at != end_seen_) {
@@ -256,7 +256,7 @@ void MappedLog::rest_when_idle() {
     end_seen_ns_ = now;
     resting_ = false;
   }
-  if (resting_ || now - end_seen_ns_ < kRestAfterNs) return;
+  if (resting_ || now - end_seen_ns_ < kRestAfterNs) return false;
   resting_ = true;
   std::vector<SegmentPtr> all;
   {
@@ -265,6 +265,7 @@ void MappedLog::rest_when_idle() {
     if (prepared_) all.push_back(prepared_);
   }
   for (const auto& segment : all) segment->release_memory();
+  return true;
 }
 
 std::uint64_t MappedLog::bytes() const {

@@ -72,8 +72,8 @@ class MappedLog {
   /// Forgets whole segments below `segment`, but never the one that is written to. Removes files: not on an I/O thread.
   void drop_segments_before(std::uint32_t segment);
   /// Prepares the next segment where the present one is half full, and gives memory back when nothing was appended for
-  /// a while. Allocates files: not on an I/O thread. By one thread at a time.
-  void maintain();
+  /// a while: then it returns true, once. Allocates files: not on an I/O thread. By one thread at a time.
+  bool maintain();
   /// On disk, with what is prepared.
   [[nodiscard]] std::uint64_t bytes() const;
   /// Why the latest attempt to get a segment failed; empty when it worked.
@@ -90,7 +90,7 @@ class MappedLog {
   bool install_locked(SegmentPtr segment);
   bool reuse(const SegmentPtr& old);
   void prepare();
-  void rest_when_idle();
+  bool rest_when_idle();
 
   const Options options_;
   mutable std::mutex mutex_;

@@ -3,18 +3,20 @@
 #include "core/events/sqlite_producer.hpp"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "core/events/sqlite_batch_writer.hpp"
 #include "core/events/sqlite_database.hpp"
-#include "core/events/sqlite_retention.hpp"
 #include "core/runtime/clock.hpp"
 #include "core/runtime/log.hpp"
 #include "core/runtime/thread_cpu.hpp"
@@ -28,77 +30,11 @@ using std::chrono::steady_clock;
 constexpr std::size_t kBatchRecords = 4'000;
 constexpr std::size_t kBatchBytes = 8u << 20;
 constexpr std::size_t kMaxRecordBytes = 64u << 20;
-constexpr milliseconds kGather{5};  // what comes together is written together: each transaction costs a sync of the disk
+constexpr milliseconds kGather{5};  // what comes together is written together: each batch costs a sync
 constexpr milliseconds kFirstBackoff{1};
 constexpr milliseconds kLockedBackoff{50};
 constexpr milliseconds kFailingBackoff{1'000};
 constexpr std::chrono::seconds kWarnEvery{10};
-
-/// With its own bytes, or with those of a HeldRecord.
-struct QueuedRecord {
-  QueuedRecord(const char* to, std::string key, std::string value, std::int64_t at_ms)
-      : topic(to), ts_ms(at_ms), own_key(std::move(key)), own_value(std::move(value)) {}
-  QueuedRecord(const char* to, HeldRecord record, std::int64_t at_ms)
-      : topic(to), ts_ms(at_ms), elsewhere(std::move(record)) {}
-
-  [[nodiscard]] std::string_view key() const { return elsewhere.held ? elsewhere.key : std::string_view(own_key); }
-  [[nodiscard]] std::string_view value() const {
-    return elsewhere.held ? elsewhere.value : std::string_view(own_value);
-  }
-  [[nodiscard]] std::size_t weight() const { return key().size() + value().size(); }
-
-  std::string topic;
-  std::int64_t ts_ms;
-  std::string own_key, own_value;
-  HeldRecord elsewhere;
-};
-
-/// The connection of the writing thread with its statements.
-class BatchWriter {
- public:
-  explicit BatchWriter(const SqliteLogOptions& options) : options_(options), database_(options.path) {}
-
-  void write(const std::vector<const QueuedRecord*>& batch) {
-    SqliteTransaction transaction(database_);
-    struct TopicChange {
-      std::int64_t next_offset = 0;
-      std::int64_t bytes = 0;
-    };
-    std::map<std::string_view, TopicChange> changes;
-    for (const QueuedRecord* record : batch) {
-      auto [entry, is_new] = changes.try_emplace(record->topic);
-      TopicChange& change = entry->second;
-      if (is_new) change.next_offset = next_offset(record->topic);
-      insert_.bind_text(1, record->topic).bind(2, change.next_offset).bind(3, record->ts_ms);
-      insert_.bind_blob(4, record->key()).bind_blob(5, record->value()).run();
-      ++change.next_offset;
-      change.bytes += stored_bytes(record->key().size(), record->value().size());
-    }
-    for (const auto& [topic, change] : changes) {
-      advance_.bind_text(1, topic).bind(2, change.next_offset).bind(3, change.bytes).run();
-    }
-    transaction.commit();
-  }
-
-  bool remove_expired() { return events::remove_expired(database_, options_, SystemClock().unix_ms()); }
-
- private:
-  std::int64_t next_offset(const std::string& topic) {
-    next_offset_.bind_text(1, topic);
-    const std::int64_t offset = next_offset_.step() ? next_offset_.integer(0) : 0;
-    next_offset_.reset();
-    return offset;
-  }
-
-  const SqliteLogOptions& options_;
-  SqliteDatabase database_;
-  SqliteStatement next_offset_ = database_.prepare("SELECT next_offset FROM topics WHERE topic = ?1");
-  SqliteStatement insert_ =
-      database_.prepare("INSERT INTO records(topic, offset, ts_ms, key, value) VALUES(?1, ?2, ?3, ?4, ?5)");
-  SqliteStatement advance_ = database_.prepare(
-      "INSERT INTO topics(topic, next_offset, low_water, bytes) VALUES(?1, ?2, 0, ?3) "
-      "ON CONFLICT(topic) DO UPDATE SET next_offset = ?2, bytes = bytes + ?3");
-};
 
 class SqliteProducer final : public Producer {
  public:
@@ -136,6 +72,7 @@ class SqliteProducer final : public Producer {
     {
       const std::lock_guard lock(mutex_);
       while (taken < records.size() && queue_locked(QueuedRecord(topic, records[taken], now_ms))) ++taken;
+      whole_batch_ = true;
     }
     if (taken > 0) changed_.notify_all();
     return taken;
@@ -154,10 +91,12 @@ class SqliteProducer final : public Producer {
 
  private:
   void run() {
+    ::pthread_setname_np(::pthread_self(), "event-log");
     auto next_retention = steady_clock::now();
     while (!closing()) {
       const auto batch = next_batch(next_retention);
       if (!batch.empty() && persist([&](BatchWriter& writer) { writer.write(batch); })) acknowledge(batch.size());
+      if (batch.empty() && writer_) writer_->release_memory();
       if (steady_clock::now() >= next_retention) next_retention = steady_clock::now() + remove_expired();
     }
   }
@@ -183,11 +122,13 @@ class SqliteProducer final : public Producer {
 
   /// Waits for records, at most until `until`. The pointers stay valid: a deque moves nothing when it grows at its end,
   /// and only acknowledge() shrinks it.
-  std::vector<const QueuedRecord*> next_batch(steady_clock::time_point until) {
-    std::vector<const QueuedRecord*> batch;
+  RecordBatch next_batch(steady_clock::time_point until) {
+    RecordBatch batch;
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, until, [this] { return !queue_.empty() || closing_; });
-    if (!queue_.empty()) changed_.wait_for(lock, kGather, [this] { return queue_.size() >= kBatchRecords || closing_; });
+    const auto enough = [this] { return whole_batch_ || queue_.size() >= kBatchRecords || closing_; };
+    if (!queue_.empty()) changed_.wait_for(lock, kGather, enough);
+    whole_batch_ = false;
     std::size_t bytes = 0;
     for (const QueuedRecord& record : queue_) {
       if (closing_ || batch.size() == kBatchRecords || bytes > kBatchBytes) break;
@@ -262,7 +203,8 @@ class SqliteProducer final : public Producer {
   std::deque<QueuedRecord> queue_;  // guarded by mutex_, as are the following
   ProducerStats stats_;
   bool closing_ = false;
-  std::thread thread_;  // last: starts when everything else is there
+  bool whole_batch_ = false;  // there is one that need not wait for more
+  std::thread thread_;        // last: starts when everything else is there
 };
 
 }  // namespace

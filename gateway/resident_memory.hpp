@@ -1,0 +1,12 @@
+// What the process holds resident without need. Nothing is lost by it: what is used again comes back from the page
+// cache.
+#pragma once
+
+namespace phoenix::gateway {
+
+/// Gives back code that was used once (start-up, configuration, TLS of a gateway that has none: most of the libraries)
+/// and free memory of the heap. A few milliseconds, in which others may wait for the heap: for a gateway at rest. Any
+/// thread.
+void release_unused_memory();
+
+}  // namespace phoenix::gateway
