@@ -54,6 +54,7 @@ json to_json(const AccountState& a) {
   }
   if (a.aligned_once) j["aligned"] = true;
   if (a.rebased) j["base"] = a.base;
+  if (a.created_us[0] != 0 || a.created_us[1] != 0) j["created"] = a.created_us;
   if (a.unaligned_since_us != 0) j["unaligned_since_us"] = a.unaligned_since_us;
   if (a.suspicion) {
     j["suspicion"] = {a.suspicion->difference, a.suspicion->read_at_us, a.suspicion->covers_us, a.suspicion->detail,
@@ -154,6 +155,7 @@ Result<AccountState> decode_account_state(std::string_view text) {
     a.dirty = j.value("dirty", false);
     a.aligned_once = j.value("aligned", false);
     a.unaligned_since_us = j.value("unaligned_since_us", std::int64_t{0});
+    a.created_us = j.value("created", a.created_us);
     a.rebased = j.contains("base");
     if (a.rebased) a.base = j["base"];
     if (j.contains("legacy")) a.balance[0] = j["legacy"].get<std::int64_t>();

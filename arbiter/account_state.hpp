@@ -70,6 +70,8 @@ struct AccountState {
   bool rebased = false;  ///< counts are compared from `base` on; hashes can no longer be
   std::array<std::int64_t, 2> base{};
   std::array<std::optional<std::int64_t>, 2> balance;  ///< last known, by side
+  /// Event time at which the side's change stream told that the row was made; 0: it was there before, or is not there.
+  std::array<std::int64_t, 2> created_us{};
   std::optional<Suspicion> suspicion;
   std::optional<SealedDifference> sealed;
   PostingState postings;  ///< where both ledgers' change streams are read; empty in query mode

@@ -62,6 +62,7 @@ std::optional<Cause> cause_of(Verdict verdict) {
 std::optional<CauseFinding> CauseBook::decided(const ExchangeEvent& exchange, Verdict verdict,
                                                const std::vector<ValueDifference>& differences,
                                                const PostingFacts& postings) {
+  if (!postings.follows.empty()) return CauseFinding{Cause::carried, "", postings.follows, {}, std::nullopt};
   if (!is_labelled(verdict) && !is_consistent(verdict)) return std::nullopt;
   const RouteKey key{exchange.slice, exchange.route};
   Route& route = routes_[key];
@@ -87,6 +88,17 @@ std::optional<CauseFinding> CauseBook::decided(const ExchangeEvent& exchange, Ve
   CauseFinding finding = label(route, facts);
   if (is_inconsistent(verdict)) group(exchange, finding, attributes);
   return finding;
+}
+
+const BalanceRules& CauseBook::balance_rules(const std::string& slice, const std::string& route) const {
+  static const BalanceRules kNone;
+  const auto at = balance_rules_.find({slice, route});
+  return at == balance_rules_.end() ? kNone : at->second;
+}
+
+BalanceRules& CauseBook::learn_balance_rules(const std::string& slice, const std::string& route) {
+  changed_balance_rules_.emplace(slice, route);
+  return balance_rules_[{slice, route}];
 }
 
 /// What an account's own document says of it: reads of one account, and its creation.

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "arbiter/balance_rule.hpp"
 #include "arbiter/cause_classifier.hpp"
 #include "arbiter/cause_state.hpp"
 #include "arbiter/mismatch_groups.hpp"
@@ -26,6 +27,7 @@ struct PostingFacts {
   bool inferred = false;  ///< from stated balances
   std::optional<std::int64_t> balance_moved;
   std::string order_proof;
+  std::string follows;  ///< why an exchange that is `unknown` differs: it follows from an earlier difference
 };
 
 /// What a verdict says of itself, where there is no exchange to recompute; nothing for verdicts that need no cause.
@@ -40,6 +42,10 @@ class CauseBook {
   std::optional<CauseFinding> decided(const ExchangeEvent& exchange, Verdict verdict,
                                       const std::vector<ValueDifference>& differences, const PostingFacts& postings);
   CauseChanges take_changes();
+
+  /// How amounts of a route follow from balances; what is stored with the causes, but verdicts depend on it.
+  [[nodiscard]] const BalanceRules& balance_rules(const std::string& slice, const std::string& route) const;
+  BalanceRules& learn_balance_rules(const std::string& slice, const std::string& route);
 
   /// Every exchange of a route up to this many is looked at, later one in kSampleEvery.
   static constexpr std::uint64_t kLookAtAll = 4'096;
@@ -74,11 +80,12 @@ class CauseBook {
 
   std::set<std::string> creating_routes_;
   std::map<RouteKey, Route> routes_;
+  std::map<RouteKey, BalanceRules> balance_rules_;
   AttributeCounts account_names_;
   bool account_names_changed_ = false;
   std::unordered_map<std::string, Attributes> accounts_;
   std::map<GroupKey, MismatchGroup> groups_;
-  std::set<RouteKey> changed_routes_;
+  std::set<RouteKey> changed_routes_, changed_balance_rules_;
   std::set<std::string> changed_accounts_;
   std::set<GroupKey> changed_groups_;
 };

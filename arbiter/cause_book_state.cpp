@@ -11,8 +11,15 @@ using nlohmann::json;
 
 // Names of the stored texts. A slice has no slash in its name, a route may.
 constexpr std::string_view kRoute = "route/";
+constexpr std::string_view kBalanceRules = "balance rules/";
 constexpr std::string_view kAccount = "account/";
 constexpr const char* kAccountNames = "account names";
+
+/// Slice and route.
+std::pair<std::string, std::string> route_named(const std::string& name, std::string_view prefix) {
+  const auto slash = name.find('/', prefix.size());
+  return {name.substr(prefix.size(), slash - prefix.size()), name.substr(slash + 1)};
+}
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -53,8 +60,9 @@ CauseBook::CauseBook(const config::Config& config, CauseState state) {
   try {
     for (const auto& [name, text] : state.state) {
       if (name.starts_with(kRoute)) {
-        const auto slash = name.find('/', kRoute.size());
-        routes_[{name.substr(kRoute.size(), slash - kRoute.size()), name.substr(slash + 1)}] = decode_route(text);
+        routes_[route_named(name, kRoute)] = decode_route(text);
+      } else if (name.starts_with(kBalanceRules)) {
+        balance_rules_[route_named(name, kBalanceRules)] = BalanceRules::decode(text).value();
       } else if (name.starts_with(kAccount)) {
         accounts_[name.substr(kAccount.size())] = json::parse(text).get<Attributes>();
       } else if (name == kAccountNames) {
@@ -75,6 +83,9 @@ CauseChanges CauseBook::take_changes() {
   for (const auto& key : changed_routes_) {
     changes.state[std::string(kRoute) + key.first + "/" + key.second] = encode_route(routes_.at(key));
   }
+  for (const auto& key : changed_balance_rules_) {
+    changes.state[std::string(kBalanceRules) + key.first + "/" + key.second] = balance_rules_.at(key).encode();
+  }
   for (const auto& account : changed_accounts_) {
     changes.state[std::string(kAccount) + account] = dump(accounts_.at(account));
   }
@@ -88,6 +99,7 @@ CauseChanges CauseBook::take_changes() {
                               sentence(group, usual, route, cause, path), encode(group)});
   }
   changed_routes_.clear();
+  changed_balance_rules_.clear();
   changed_accounts_.clear();
   changed_groups_.clear();
   account_names_changed_ = false;

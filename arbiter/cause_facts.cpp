@@ -158,17 +158,27 @@ class BaseFinder {
   std::vector<Base> bases_;
 };
 
+void add_count(const StatedField& field, std::vector<std::int64_t>& counts) {
+  const auto count = is_count(name_of(field.path)) ? minor_of(field.text, 0) : std::nullopt;
+  if (count && *count > 0 && *count <= 366 && std::find(counts.begin(), counts.end(), *count) == counts.end())
+    counts.push_back(*count);
+}
+
 std::vector<std::int64_t> counts_of(const MismatchFacts& facts) {
   std::vector<std::int64_t> counts;
   for (const auto* fields : {&facts.request, &facts.legacy}) {
     for (const auto& field : *fields) {
-      if (!is_count(name_of(field.path)) || !agreed(facts, field)) continue;
-      const auto count = minor_of(field.text, 0);
-      if (count && *count > 0 && *count <= 366 && std::find(counts.begin(), counts.end(), *count) == counts.end())
-        counts.push_back(*count);
+      if (agreed(facts, field)) add_count(field, counts);
     }
   }
   return counts;
+}
+
+Fields request_fields(const ExchangeEvent& exchange) {
+  Fields fields;
+  if (!exchange.request_truncated) fields = fields_of(exchange.request_headers, exchange.request_body);
+  for (auto& field : query_fields(exchange.target)) fields.push_back(std::move(field));
+  return fields;
 }
 
 }  // namespace
@@ -235,14 +245,19 @@ MismatchFacts facts_of(const ExchangeEvent& exchange, Verdict verdict, std::vect
   facts.overlap = exchange.overlap;
   facts.event_time_us = exchange.completed_at_us;
   for (const auto& key : exchange.keys) facts.keys.push_back(key.key);
-  if (!exchange.request_truncated) facts.request = fields_of(exchange.request_headers, exchange.request_body);
-  for (auto& field : query_fields(exchange.target)) facts.request.push_back(std::move(field));
+  facts.request = request_fields(exchange);
   const auto &legacy = exchange.leg(Side::legacy), &modern = exchange.leg(Side::modern);
   facts.legacy_status = legacy.status;
   facts.modern_status = modern.status;
   if (!legacy.truncated) facts.legacy = fields_of(legacy.headers, legacy.body);
   if (!modern.truncated) facts.modern = fields_of(modern.headers, modern.body);
   return facts;
+}
+
+std::vector<std::int64_t> requested_counts(const ExchangeEvent& exchange) {
+  std::vector<std::int64_t> counts;
+  for (const auto& field : request_fields(exchange)) add_count(field, counts);
+  return counts;
 }
 
 std::optional<std::int64_t> minor_of(std::string_view text, int scale) {

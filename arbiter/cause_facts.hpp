@@ -66,6 +66,9 @@ struct MismatchFacts {
 /// Fields, statuses and keys of an exchange; postings and attributes are left to the caller.
 MismatchFacts facts_of(const ExchangeEvent& exchange, Verdict verdict, std::vector<ValueDifference> differences);
 
+/// Counts that the request states: days, months, instalments.
+std::vector<std::int64_t> requested_counts(const ExchangeEvent& exchange);
+
 /// An amount that the differing one may have been computed from.
 struct Base {
   std::string path;

@@ -173,6 +173,7 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
   const Posting* own = postings.find_open(facts.exchange_id);
   const bool amounts = facts.reads_balance == config::ReadsBalance::amount && touched.ledgers == Ledgers::unequal;
   if (!amounts || !facts.both_done() || own == nullptr || own->legs[0].before == own->legs[1].before) return;
+  found.from_balances = true;
   if (facts.overlap && !(own->legs[0].predecessors == own->legs[1].predecessors))
     return excuse(Verdict::order_dependent, "computed from different balances, after different overlapping writes");
   if (differed) excuse(Verdict::unknown, "computed from balances that differ by a gap that is no proven fault");

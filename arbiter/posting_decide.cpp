@@ -134,6 +134,8 @@ void PostingLedger::conclude(const ExchangeFacts& facts, Assessment found, const
   finding.verdict = found.verdict == Verdict::match && found.late ? Verdict::match_late : found.verdict;
   finding.detail = std::move(found.detail);
   finding.confirmed = found.confirmed;
+  finding.from_balances = found.from_balances;
+  finding.keep_postings = facts.reads_balance == config::ReadsBalance::amount;
   finding.event_time_us = facts.completed_at_us;
 
   DecidedExchange decided;
@@ -178,7 +180,7 @@ void PostingLedger::settle(const std::string& id, PostingFinding& finding, Decid
     wake(name);
     AccountPosting evidence = evidence_of(name, account, &*posting);
     if (posting->on_both() && !evidence.same_predecessors) account.order_differed = true;
-    if (finding.verdict != Verdict::match) finding.postings.push_back(std::move(evidence));
+    if (finding.verdict != Verdict::match || finding.keep_postings) finding.postings.push_back(std::move(evidence));
   }
 }
 

@@ -40,9 +40,11 @@ struct PostingFinding {
   std::string account;
   Verdict verdict = Verdict::unknown;
   std::optional<Verdict> before;
-  std::string detail;      ///< about the ledgers alone, one line
-  bool confirmed = false;  ///< the ledgers prove that a balance went wrong
-  bool late = false;       ///< only equal once the ledgers had caught up
+  std::string detail;          ///< about the ledgers alone, one line
+  bool confirmed = false;      ///< the ledgers prove that a balance went wrong
+  bool late = false;           ///< only equal once the ledgers had caught up
+  bool from_balances = false;  ///< both posted, and computed the amounts from balances that differ
+  bool keep_postings = false;  ///< `postings` are wanted of a match, too
   std::string verdict_id;
   std::int64_t event_time_us = 0;
   std::vector<AccountPosting> postings;

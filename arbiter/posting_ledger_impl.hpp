@@ -23,6 +23,7 @@ struct PostingLedger::Assessment {
   std::string detail;
   bool confirmed = false;
   bool late = false;
+  bool from_balances = false;
   std::int64_t again_us = 0;  ///< event time; 0: an event will tell
 
   [[nodiscard]] bool open() const { return state == State::open; }

@@ -87,8 +87,8 @@ StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedCha
       policy_(policy),
       debezium_(config.arbiter.state_source == config::StateSource::debezium),
       default_slice_(config.slices.empty() ? "" : config.slices.front().name),
-      ledger_({!debezium_, absence_us, microseconds_of(config.arbiter.settle), config.arbiter.jobs}, accounts(),
-              book.decided, std::move(state)) {
+      slack_us_(microseconds_of(config.arbiter.settle)),
+      ledger_({!debezium_, absence_us, slack_us_, config.arbiter.jobs}, accounts(), book.decided, std::move(state)) {
   for (const auto& route : config.gateway.routes) {
     RouteRules rules{CompareRules::from_config(route.compare), route.posting == config::Posting::async,
                      microseconds_of(route.async_max), route.reads_balance};
@@ -179,6 +179,7 @@ void StateJudge::judge(const ExchangeEvent& exchange, const std::string& frame, 
 void StateJudge::apply(const StateRecord& record, const LogRecord& where, const Moment& now) {
   if (const auto* change = std::get_if<StateChange>(&record)) {
     ledger_.take(*change, now);
+    note_created(*change, now);
   } else if (const auto* marker = std::get_if<StateMarker>(&record)) {
     ledger_.take(*marker, now);
     std::int64_t& told_until = told_until_us_[index(marker->side)];
@@ -266,6 +267,8 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (finding.verdict == Verdict::unknown && decided.answers == AnswerFact::absent) {
     detail = joined(leg_problem(exchange), finding.detail);
   }
+  const bool excused = finding.from_balances && finding.verdict != Verdict::mismatch;
+  std::string follows = excused ? explain_amounts(exchange, responses, finding) : "";
   if (policy_ != nullptr) policy_->note(exchange);
   if (finding.verdict == Verdict::mismatch && policy_ != nullptr) {
     if (const auto acceptance = policy_->judge({exchange, responses, finding.postings})) {
@@ -273,6 +276,9 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
       detail = joined(fmt::format("{}: {}", acceptance->rule_id, acceptance->detail), detail);
     }
   }
+  if (finding.verdict == Verdict::mismatch && !excused) follows = explain_consequence(exchange, responses, finding);
+  learn_rule(exchange, finding);
+  detail = joined(detail, follows);
   decided.verdict = finding.verdict;
   decided.confirmed = finding.confirmed;
   CoreBook::Compared compared;
@@ -280,6 +286,7 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (responses.modern_balance) compared.modern = responses.modern_balance->to_string();
   compared.differences = responses.values;
   compared.facts = facts_for_cause(exchange, finding);
+  if (finding.verdict == Verdict::unknown) compared.facts.follows = std::move(follows);
   compared.postings = std::move(finding.postings);
   const auto counted = book_.count_decision(exchange, finding.verdict, detail, compared);
   decided.current = counted.current;
@@ -287,6 +294,81 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (finding.confirmed) {
     book_.confirm(exchange.slice, 1, fmt::format("exchange {}: {}", exchange.exchange_id, finding.detail));
   }
+}
+
+void StateJudge::note_created(const StateChange& change, const Moment& now) {
+  if (change.op != StateChange::Op::create) return;
+  auto& created_us = book_.touch(change.account).created_us[index(change.side)];
+  if (created_us == 0) created_us = std::max(now.event_time_us, now.log_time_us);
+}
+
+/// Why the difference follows from an earlier one; then it is no mismatch any more. Empty: it does not.
+std::string StateJudge::explain_consequence(const ExchangeEvent& exchange, const ResponseDifference& responses,
+                                            PostingFinding& finding) {
+  std::string follows = explain_absence(exchange, finding);
+  if (follows.empty()) return explain_amounts(exchange, responses, finding);
+  excuse(finding, Verdict::unknown);
+  return follows;
+}
+
+/// Amounts computed from balances that differ: by one rule on both sides, or not.
+std::string StateJudge::explain_amounts(const ExchangeEvent& exchange, const ResponseDifference& responses,
+                                        PostingFinding& finding) {
+  if (rules_of(exchange.route).reads_balance != config::ReadsBalance::amount || exchange.keys.empty()) return {};
+  auto amounts = posted_from_balances(exchange, responses, finding.postings);
+  const AccountState& account = book_.accounts[exchange.keys.front().key];
+  if (!amounts && !ledger_.trusted(account)) amounts = answered_from_balances(responses, account.scale);
+  if (!amounts) return {};
+  const auto counts = requested_counts(exchange);
+  const auto days = counts.empty() ? std::nullopt : std::optional(counts.front());
+  const auto& rules = book_.causes.balance_rules(exchange.slice, exchange.route);
+  switch (rules.recompute(amounts->legacy, amounts->modern, days)) {
+    case Recomputed::follows:
+      excuse(finding, exchange.overlap && !amounts->same_predecessors ? Verdict::order_dependent : Verdict::unknown);
+      return fmt::format("one rule gives both, on balances that had differed before: {}", amounts->text());
+    case Recomputed::contradicts:
+      finding.confirmed = finding.confirmed || finding.verdict != Verdict::mismatch;
+      finding.verdict = Verdict::mismatch;
+      return {};
+    default:
+      return {};
+  }
+}
+
+/// One side has no such account: it was opened on the other one alone.
+std::string StateJudge::explain_absence(const ExchangeEvent& exchange, const PostingFinding& finding) {
+  const auto side = found_nothing(exchange);
+  if (!side) return {};
+  for (const auto& posting : finding.postings) {
+    if (posting.legs[index(*side)].transactions > 0) return {};
+  }
+  for (const auto& key : exchange.keys) {
+    const AccountState& account = book_.accounts[key.key];
+    if (!was_absent(account, *side, ledger_.state().streams[index(*side)], exchange.received_at_us, slack_us_))
+      continue;
+    return fmt::format("account {} was opened on {} alone{}", key.key, to_string(other(*side)),
+                       account.differs_since.empty() ? "" : ", differs since exchange " + account.differs_since);
+  }
+  return {};
+}
+
+/// Nobody's new fault. What it adds to the accounts' gaps is none either.
+void StateJudge::excuse(PostingFinding& finding, Verdict verdict) {
+  finding.verdict = verdict;
+  finding.confirmed = false;
+  for (const auto& posting : finding.postings) {
+    if (posting.legs[0].delta != posting.legs[1].delta || posting.legs[0].transactions != posting.legs[1].transactions)
+      book_.touch(posting.account).postings.through_us = true;
+  }
+}
+
+void StateJudge::learn_rule(const ExchangeEvent& exchange, const PostingFinding& finding) {
+  if (rules_of(exchange.route).reads_balance != config::ReadsBalance::amount) return;
+  const auto legacy = legacy_from_balance(exchange, finding.postings);
+  if (!legacy) return;
+  const auto counts = requested_counts(exchange);
+  book_.causes.learn_balance_rules(exchange.slice, exchange.route)
+      .observe(legacy->before, counts.empty() ? std::nullopt : std::optional(counts.front()), legacy->amount);
 }
 
 /// The accounts carry what was accepted, so that later balances still compare.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arbiter/accepted_change_policy.hpp"
+#include "arbiter/consequence.hpp"
 #include "arbiter/core_book.hpp"
 #include "arbiter/posting_ledger.hpp"
 #include "arbiter/sweep_judge.hpp"
@@ -52,12 +53,21 @@ class StateJudge {
   void settle(const Judged& present);
   void decide(const ExchangeEvent& exchange, const ResponseDifference& responses, PostingFinding& finding);
   void accept(const Acceptance& acceptance, PostingFinding& finding);
+  void note_created(const StateChange& change, const Moment& now);
+  std::string explain_consequence(const ExchangeEvent& exchange, const ResponseDifference& responses,
+                                  PostingFinding& finding);
+  std::string explain_amounts(const ExchangeEvent& exchange, const ResponseDifference& responses,
+                              PostingFinding& finding);
+  std::string explain_absence(const ExchangeEvent& exchange, const PostingFinding& finding);
+  void learn_rule(const ExchangeEvent& exchange, const PostingFinding& finding);
+  void excuse(PostingFinding& finding, Verdict verdict);
   void revise(const PostingFinding& finding);
 
   CoreBook& book_;
   AcceptedChangePolicy* policy_;
   bool debezium_;
   std::string default_slice_;
+  std::int64_t slack_us_;
   std::map<std::string, RouteRules> routes_;
   std::map<std::string, std::vector<std::string>> running_balances_;
   PostingLedger ledger_;
