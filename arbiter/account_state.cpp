@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "arbiter/json_text.hpp"
+
 namespace phoenix::arbiter {
 namespace {
 
@@ -31,38 +33,6 @@ bool grow_scale(AccountState& account, int scale) {
   for (auto* amount : amounts) *amount *= factor;
   account.scale = scale;
   return true;
-}
-
-json to_json(const AccountState& a) {
-  // Members at their default are left out: most accounts are quiet, and the row is written with every batch.
-  json j{{"slice", a.slice}, {"scale", a.scale}, {"at", a.last_completed_us}};
-  if (!a.currency.empty()) j["currency"] = a.currency;
-  if (a.gap != 0) j["gap"] = a.gap;
-  if (!a.moved_by.empty()) j["moved_by"] = a.moved_by;
-  if (a.lost) j["lost"] = true;
-  if (a.judged_us != 0) j["judged"] = a.judged_us;
-  if (a.disturbed_at_us != 0) j["disturbed"] = a.disturbed_at_us;
-  if (!a.differs_since.empty()) j["differs_since"] = a.differs_since;
-  if (a.order_differed) j["order_differed"] = true;
-  if (a.dirty) j["dirty"] = true;
-  for (const auto& s : a.suspects) j["suspects"].push_back({s.exchange_id, s.difference, s.completed_at_us});
-  for (const auto& [incarnation, next] : a.next_sequence) j["sequence"].push_back({incarnation, next});
-  for (const auto& w : a.writers) j["writers"].push_back({w.slice, w.gateway, w.exchange_id, w.first_us, w.last_us});
-  for (const int side : {0, 1}) {
-    for (const auto& reading : a.readings[side]) j["readings"].push_back(phoenix::encode(reading));
-    if (a.balance[side]) j[side == 0 ? "legacy" : "modern"] = *a.balance[side];
-  }
-  if (a.aligned_once) j["aligned"] = true;
-  if (a.rebased) j["base"] = a.base;
-  if (a.created_us[0] != 0 || a.created_us[1] != 0) j["created"] = a.created_us;
-  if (a.unaligned_since_us != 0) j["unaligned_since_us"] = a.unaligned_since_us;
-  if (a.suspicion) {
-    j["suspicion"] = {a.suspicion->difference, a.suspicion->read_at_us, a.suspicion->covers_us, a.suspicion->detail,
-                      a.suspicion->positioned};
-  }
-  if (!a.postings.empty()) j["postings"] = encode(a.postings);
-  if (a.sealed) j["sealed"] = {a.sealed->verdict_id, a.sealed->read_at_us, a.sealed->rung};
-  return j;
 }
 
 void read_open_parts(const json& j, AccountState& a) {
@@ -133,8 +103,55 @@ std::int64_t AccountState::gap_minor() const {
   return apart / unit + (apart % unit > 0 ? 1 : apart % unit < 0 ? -1 : 0);
 }
 
-std::string encode(const AccountState& account) {
-  return to_json(account).dump(-1, ' ', false, json::error_handler_t::replace);
+std::string encode(const AccountState& a) {
+  // Members at their default are left out: most accounts are quiet, and the row is written with every batch.
+  JsonMembers json(1'024);
+  const auto add_other_than = [&](const auto& usual, std::string_view name, const auto& value) {
+    if (value != usual) json.add(name, value);
+  };
+  const std::int64_t none = 0;
+  const std::string_view empty;
+  add_other_than(false, "aligned", a.aligned_once);
+  json.add("at", a.last_completed_us);
+  if (a.rebased) append_json_array(json.name("base"), a.base[0], a.base[1]);
+  if (a.created_us[0] != 0 || a.created_us[1] != 0)
+    append_json_array(json.name("created"), a.created_us[0], a.created_us[1]);
+  add_other_than(empty, "currency", std::string_view(a.currency));
+  add_other_than(empty, "differs_since", std::string_view(a.differs_since));
+  add_other_than(false, "dirty", a.dirty);
+  add_other_than(none, "disturbed", a.disturbed_at_us);
+  add_other_than(none, "gap", a.gap);
+  add_other_than(none, "judged", a.judged_us);
+  if (a.balance[0]) json.add("legacy", *a.balance[0]);
+  add_other_than(false, "lost", a.lost);
+  if (a.balance[1]) json.add("modern", *a.balance[1]);
+  add_other_than(empty, "moved_by", std::string_view(a.moved_by));
+  add_other_than(false, "order_differed", a.order_differed);
+  if (!a.postings.empty()) json.add("postings", std::string_view(encode(a.postings)));
+  std::vector<const BalanceReading*> readings;
+  for (const auto& side : a.readings) {
+    for (const auto& reading : side) readings.push_back(&reading);
+  }
+  json.add_all("readings", readings, [](std::string& out, const auto* reading) {
+    append_json(out, std::string_view(phoenix::encode(*reading)));
+  });
+  json.add("scale", a.scale);
+  if (a.sealed) append_json_array(json.name("sealed"), a.sealed->verdict_id, a.sealed->read_at_us, a.sealed->rung);
+  json.add_all("sequence", a.next_sequence,
+               [](std::string& out, const auto& s) { append_json_array(out, s.first, s.second); });
+  json.add("slice", std::string_view(a.slice));
+  json.add_all("suspects", a.suspects, [](std::string& out, const auto& s) {
+    append_json_array(out, s.exchange_id, s.difference, s.completed_at_us);
+  });
+  if (a.suspicion) {
+    append_json_array(json.name("suspicion"), a.suspicion->difference, a.suspicion->read_at_us, a.suspicion->covers_us,
+                      a.suspicion->detail, a.suspicion->positioned);
+  }
+  add_other_than(none, "unaligned_since_us", a.unaligned_since_us);
+  json.add_all("writers", a.writers, [](std::string& out, const auto& w) {
+    append_json_array(out, w.slice, w.gateway, w.exchange_id, w.first_us, w.last_us);
+  });
+  return json.take();
 }
 
 Result<AccountState> decode_account_state(std::string_view text) {

@@ -1,8 +1,6 @@
 #include "arbiter/body_document.hpp"
 
 #include <algorithm>
-#include <boost/algorithm/string/predicate.hpp>
-#include <boost/algorithm/string/trim.hpp>
 #include <map>
 
 #include "arbiter/xml_value.hpp"
@@ -15,6 +13,27 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// Header fields are ASCII; boost's comparisons ask the locale for every letter, which showed in the arbiter's profile.
+bool same_letter(char a, char b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return lower(a) == lower(b);
+}
+bool is_caseless(std::string_view text, std::string_view expected) {
+  return text.size() == expected.size() && std::equal(text.begin(), text.end(), expected.begin(), same_letter);
+}
+bool ends_caseless(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && is_caseless(text.substr(text.size() - end.size()), end);
+}
+bool contains_caseless(std::string_view text, std::string_view part) {
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same_letter) != text.end();
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  const auto first = text.find_first_not_of(kBlanks);
+  return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
 }
 
 /// application/x-www-form-urlencoded as in the URL Standard, but strict about `%`.
@@ -40,14 +59,13 @@ JsonValue string(std::string text) {
 
 }  // namespace
 
-Content content_of(const LegRecord& leg) {
-  for (const auto& [name, value] : leg.headers) {
-    if (!boost::algorithm::iequals(name, "content-type")) continue;
-    const auto type = boost::algorithm::trim_copy(value.substr(0, value.find(';')));
-    const auto is = [&](const char* part) { return boost::algorithm::icontains(type, part); };
-    if (is("/json") || is("+json")) return Content::json;
-    if (boost::algorithm::iends_with(type, "/xml") || boost::algorithm::iends_with(type, "+xml")) return Content::xml;
-    if (boost::algorithm::iequals(type, "application/x-www-form-urlencoded")) return Content::form;
+Content content_of(const HeaderList& headers) {
+  for (const auto& [name, value] : headers) {
+    if (!is_caseless(name, "content-type")) continue;
+    const std::string_view type = trimmed(std::string_view(value).substr(0, value.find(';')));
+    if (contains_caseless(type, "/json") || contains_caseless(type, "+json")) return Content::json;
+    if (ends_caseless(type, "/xml") || ends_caseless(type, "+xml")) return Content::xml;
+    if (is_caseless(type, "application/x-www-form-urlencoded")) return Content::form;
     return Content::other;
   }
   return Content::other;

@@ -12,7 +12,10 @@ namespace phoenix::arbiter {
 enum class Content { json, xml, form, other };
 
 /// By Content-Type: …/json and …+json, …/xml and …+xml, application/x-www-form-urlencoded. `other` is compared by hash.
-Content content_of(const LegRecord& leg);
+Content content_of(const HeaderList& headers);
+inline Content content_of(const LegRecord& leg) {
+  return content_of(leg.headers);
+}
 
 /// `invalid_input` when the body is no such document; not for `other`.
 Result<JsonValue> parse_body(Content content, std::string_view body);

@@ -191,9 +191,7 @@ const StatedField* field_at(const Fields& fields, std::string_view path) {
 }
 
 Fields fields_of(const HeaderList& headers, std::string_view body) {
-  LegRecord leg;
-  leg.headers = headers;
-  Content content = content_of(leg);
+  Content content = content_of(headers);
   if (content == Content::other && !body.empty() && body.front() == '{') content = Content::json;
   if (content == Content::other) return {};
   const auto document = parse_body(content, body);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/model/byte_scan.hpp"
+
 namespace phoenix::arbiter {
 namespace {
 
@@ -25,6 +27,10 @@ std::size_t sequence_length(std::string_view text) {
 }  // namespace
 
 std::string clean_text(std::string_view text) {
+  const bool plain = byte_scan::find_if(text.data(), text.data() + text.size(), [](auto byte) {
+                       return (byte == 0) | (byte >= 0x80);
+                     }) == text.data() + text.size();
+  if (plain) return std::string(text);
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

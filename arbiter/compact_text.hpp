@@ -2,14 +2,12 @@
 // to write than JSON.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cstdint>
-#include <iterator>
 #include <string>
 #include <string_view>
 
+#include "arbiter/json_text.hpp"
 #include "core/model/result.hpp"
 #include "core/model/traffic_policy.hpp"
 
@@ -19,12 +17,22 @@ class CompactWriter {
  public:
   template <class... Numbers>
   void numbers(Numbers... values) {
-    (fmt::format_to(std::back_inserter(text_), "{} ", values), ...);
+    (number(values), ...);
   }
-  void text(std::string_view value) { fmt::format_to(std::back_inserter(text_), "{}:{} ", value.size(), value); }
+  void text(std::string_view value) {
+    append_number(text_, value.size());
+    text_ += ':';
+    text_ += value;
+    text_ += ' ';
+  }
   std::string take() { return std::move(text_); }
 
  private:
+  template <class Number>
+  void number(Number value) {
+    append_number(text_, value);
+    text_ += ' ';
+  }
   std::string text_;
 };
 

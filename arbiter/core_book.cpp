@@ -61,7 +61,6 @@ CoreBook::CoreBook(const config::Config& config, CoreState& state)
       open_exchanges(std::move(state.open)),
       counters(std::move(state.counters)),
       rejected(std::move(state.rejected)),
-      decided(std::move(state.decided)),
       causes(config, std::move(state.causes)),
       config_(config) {
   for (auto& [name, account] : state.accounts) {
@@ -71,10 +70,11 @@ CoreBook::CoreBook(const config::Config& config, CoreState& state)
   for (const auto& slice : config.slices) window(slice.name);
   for (const auto& [slice, window_state] : state.windows) window(slice).restore(window_state);
   for (auto& [slice, unit] : state.units) window(slice).restore_unit(std::move(unit));
-  for (auto& entry : state.seen) {
-    seen.insert(entry.second);
-    seen_order.push_back(std::move(entry));
+  for (const auto& [at_us, id] : state.seen) {
+    const IdHash hash = IdHash::of(id);
+    if (seen.insert(hash, {})) seen_order.emplace_back(at_us, hash);
   }
+  for (auto& [id, exchange] : state.decided) decided.insert_or_assign(id, std::move(exchange));
   for (const auto& [id, exchange] : open_exchanges) open_by_age.emplace(exchange.since_us, id);
   changes = {};
 }
@@ -86,8 +86,9 @@ void CoreBook::advance(std::int64_t time_us, const LogRecord& record, bool excha
 }
 
 bool CoreBook::remember(const std::string& exchange_id) {
-  if (!seen.insert(exchange_id).second) return false;
-  seen_order.emplace_back(event_time_us, exchange_id);
+  const IdHash hash = IdHash::of(exchange_id);
+  if (!seen.insert(hash, {})) return false;
+  seen_order.emplace_back(event_time_us, hash);
   changes.seen.emplace_back(event_time_us, exchange_id);
   forget_old_ids();
   return true;
@@ -97,7 +98,7 @@ void CoreBook::forget_old_ids() {
   while (!seen_order.empty() && (seen_order.size() > DecisionCore::kRememberIds ||
                                  seen_order.front().first < event_time_us - DecisionCore::kRememberIdsUs)) {
     seen.erase(seen_order.front().second);
-    if (!decided.empty()) decided.erase(seen_order.front().second);
+    decided.erase(seen_order.front().second);
     seen_order.pop_front();
   }
 }
@@ -151,14 +152,18 @@ AccountState& CoreBook::touch(const std::string& account) {
 
 void CoreBook::open(const std::string& exchange_id, OpenExchange exchange) {
   open_by_age.emplace(exchange.since_us, exchange_id);
-  open_exchanges.insert_or_assign(exchange_id, std::move(exchange));
-  changes.open.insert(exchange_id);
+  const bool fresh = open_exchanges.insert_or_assign(exchange_id, std::move(exchange)).second;
+  if (changes.open.insert(exchange_id).second && fresh) changes.opened.insert(exchange_id);
 }
 
 OpenExchange CoreBook::close(const std::string& exchange_id) {
   auto node = open_exchanges.extract(exchange_id);
   open_by_age.erase({node.mapped().since_us, exchange_id});
-  changes.open.insert(exchange_id);
+  if (changes.opened.erase(exchange_id) != 0) {
+    changes.open.erase(exchange_id);  // nothing was stored of it
+  } else {
+    changes.open.insert(exchange_id);
+  }
   return std::move(node.mapped());
 }
 
@@ -294,6 +299,7 @@ void CoreBook::update_drift(const std::string& name) {
     changes.slices.insert(known->second.slice);
     if (!apart) {
       drift.erase(known);
+      changes.undrifted.insert(name);
       return;
     }
   }

@@ -6,11 +6,11 @@
 #include <map>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "arbiter/alignment.hpp"
 #include "arbiter/cause_book.hpp"
 #include "arbiter/decision_core.hpp"
+#include "arbiter/id_map.hpp"
 
 namespace phoenix::arbiter {
 
@@ -74,11 +74,12 @@ class CoreBook {
   std::unordered_map<std::string, AccountState> accounts;
   std::map<std::string, OpenExchange> open_exchanges;
   std::map<std::string, ScoreWindow> windows;
-  std::deque<std::pair<std::int64_t, std::string>> seen_order;
-  std::unordered_set<std::string> seen;
+  std::deque<std::pair<std::int64_t, IdHash>> seen_order;  ///< event time
+  struct Seen {};
+  IdMap<Seen> seen;
   std::map<CounterKey, std::int64_t> counters;
   std::map<std::string, std::uint64_t> rejected;
-  std::unordered_map<std::string, DecidedExchange> decided;  ///< of those seen; where change streams are read
+  IdMap<DecidedExchange> decided;  ///< of those seen; where change streams are read
   std::unordered_map<std::string, DriftEntry> drift;
   std::map<std::pair<std::string, std::string>, std::int64_t> drift_sums;  ///< slice, currency -> Σ |gap|
   std::set<std::pair<std::int64_t, std::string>> open_by_age;

@@ -126,7 +126,7 @@ struct DecisionCore::Impl {
     }
     book.receive(*exchange);
     book.note_writers(*exchange);
-    if (streams) return streams->judge(*exchange, record.value, record.offset, moment(record));
+    if (streams) return streams->judge(std::move(*exchange), record.value, record.offset, moment(record));
     if (must_wait(*exchange)) return hold(*exchange, record.value);
     judge_and_release(std::move(*exchange), record.value);
     while (order.full()) release(order.oldest());

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "arbiter/accepted_change_policy.hpp"
@@ -79,11 +80,13 @@ struct CoreChanges {
   std::vector<Evidence> evidence;
   std::vector<SplitKeyNotice> split_keys;
   std::map<CounterKey, std::int64_t> counters;
-  std::set<std::string> accounts;
+  std::unordered_set<std::string> accounts;
+  std::unordered_set<std::string> undrifted;  ///< accounts whose sides no longer differ
   std::set<std::string> slices;
   std::vector<std::pair<std::int64_t, std::string>> seen;                  ///< event time, exchange id
-  std::set<std::string> decided;                                           ///< ids whose DecidedExchange changed
-  std::set<std::string> open;                                              ///< ids whose OpenExchange appeared or went
+  std::unordered_set<std::string> decided;                                 ///< ids whose DecidedExchange changed
+  std::unordered_set<std::string> open;                                    ///< ids whose OpenExchange changed or went
+  std::unordered_set<std::string> opened;                                  ///< those of them that appeared
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit
   std::vector<RejectedRecord> rejected;
   CauseChanges causes;

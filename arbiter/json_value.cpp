@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <iterator>
+#include <numeric>
 
 #include "core/events/json_cursor.hpp"
 
@@ -23,8 +25,22 @@ bool is_beyond_doubles(const std::string& number) {
 // Recursion is bounded by kMaxJsonDepth.
 void read_value(JsonCursor& json, JsonValue& value, int depth);
 
+/// By name; sorted by their places first, because a member is big and moves more than once in a sort.
+void sort_members(std::vector<std::pair<std::string, JsonValue>>& members) {
+  std::vector<std::uint32_t> places(members.size());
+  std::iota(places.begin(), places.end(), 0);
+  std::sort(places.begin(), places.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return members[a].first < members[b].first; });
+  std::vector<std::pair<std::string, JsonValue>> sorted;
+  sorted.reserve(members.size());
+  for (const std::uint32_t place : places) sorted.push_back(std::move(members[place]));
+  members = std::move(sorted);
+}
+
 void read_object(JsonCursor& json, JsonValue& object, int depth) {
+  constexpr std::size_t kUsualMembers = 12;
   object.kind = JsonValue::Kind::object;
+  if (depth == 1) object.members.reserve(kUsualMembers);  // an answer may have thousands of small ones further down
   std::string name;
   bool sorted = true;
   for (json.enter('{'); json.next_member(name);) {
@@ -33,7 +49,7 @@ void read_object(JsonCursor& json, JsonValue& object, int depth) {
   }
   if (sorted) return;
   auto& members = object.members;
-  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  sort_members(members);
   const auto twice = std::adjacent_find(members.begin(), members.end(),
                                         [](const auto& a, const auto& b) { return a.first == b.first; });
   if (twice != members.end()) json.fail("a member is given twice");

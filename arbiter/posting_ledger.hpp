@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "arbiter/id_map.hpp"
 #include "arbiter/posting_account.hpp"
 #include "arbiter/posting_facts.hpp"
 #include "core/runtime/config.hpp"
@@ -82,7 +83,7 @@ class PostingLedger {
     std::function<AccountState*(const std::string&)> find;
     std::function<std::int64_t(const std::string& exchange_id)> minted_us;  ///< 0: not known
   };
-  using Decided = std::unordered_map<std::string, DecidedExchange>;
+  using Decided = IdMap<DecidedExchange>;
 
   PostingLedger(Options options, Accounts accounts, Decided& decided, LedgerState state);
 

@@ -7,6 +7,9 @@
 namespace phoenix::arbiter {
 namespace {
 
+constexpr std::size_t kWaitingKept = 8'192;
+constexpr std::size_t kWaitingBytesKept = 16 << 20;
+
 std::int64_t microseconds_of(std::chrono::milliseconds time) {
   return time.count() * 1'000;
 }
@@ -159,21 +162,43 @@ ExchangeFacts StateJudge::facts_of(const ExchangeEvent& exchange, const Response
   return facts;
 }
 
-void StateJudge::judge(const ExchangeEvent& exchange, const std::string& frame, std::int64_t offset,
-                       const Moment& now) {
+void StateJudge::judge(ExchangeEvent exchange, const std::string& frame, std::int64_t offset, const Moment& now) {
   for (const auto& key : exchange.keys) {
     if (key.key == kUnknownKey) continue;
     AccountState& account = book_.touch(key.key);
     account.slice = exchange.slice;
     account.last_completed_us = std::max(account.last_completed_us, exchange.completed_at_us);
   }
-  const ResponseDifference responses = compare(exchange);
-  ledger_.judge(facts_of(exchange, responses, offset), now);
-  if (ledger_.waits(exchange.exchange_id)) {
-    OpenExchange open{false, false, book_.event_time_us, frame, offset, ledger_.mark(exchange.exchange_id)};
-    book_.open(exchange.exchange_id, std::move(open));
+  Judged judged{std::move(exchange), {}, frame.size()};
+  judged.responses = compare(judged.exchange);
+  ledger_.judge(facts_of(judged.exchange, judged.responses, offset), now);
+  const bool waits = ledger_.waits(judged.exchange.exchange_id);
+  if (waits) {
+    OpenExchange open{false, false, book_.event_time_us, frame, offset, ledger_.mark(judged.exchange.exchange_id)};
+    book_.open(judged.exchange.exchange_id, std::move(open));
   }
-  settle({&exchange, &frame, &responses});
+  settle(&judged);
+  if (waits) keep(std::move(judged));
+}
+
+void StateJudge::keep(Judged judged) {
+  if (const auto older = waiting_.extract(judged.exchange.exchange_id)) waiting_bytes_ -= older.mapped().frame_bytes;
+  if (waiting_.size() >= kWaitingKept || waiting_bytes_ + judged.frame_bytes > kWaitingBytesKept) return;
+  waiting_bytes_ += judged.frame_bytes;
+  std::string id = judged.exchange.exchange_id;
+  waiting_.emplace(std::move(id), std::move(judged));
+}
+
+/// Closes an exchange that waited.
+StateJudge::Judged StateJudge::take_waiting(const std::string& exchange_id) {
+  const OpenExchange open = book_.close(exchange_id);
+  if (auto node = waiting_.extract(exchange_id)) {
+    waiting_bytes_ -= node.mapped().frame_bytes;
+    return std::move(node.mapped());
+  }
+  Judged judged{read_exchange(open.frame).value(), {}, open.frame.size()};
+  judged.responses = compare(judged.exchange);
+  return judged;
 }
 
 void StateJudge::apply(const StateRecord& record, const LogRecord& where, const Moment& now) {
@@ -188,13 +213,13 @@ void StateJudge::apply(const StateRecord& record, const LogRecord& where, const 
     ledger_.take(*gap, now);
   }
   if (debezium_) ledger_.note_applied(fmt::format("{}/{}", where.topic, where.partition), where.offset + 1, now);
-  settle({});
+  settle(nullptr);
 }
 
 void StateJudge::rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances,
                         const Moment& now) {
   ledger_.rebase(account, balances, now);
-  settle({});
+  settle(nullptr);
 }
 
 Result<ComparisonOutcome> StateJudge::compare_ledgers(const LedgerComparison& comparison, const Moment& now) {
@@ -214,16 +239,16 @@ Result<ComparisonOutcome> StateJudge::compare_ledgers(const LedgerComparison& co
 
 void StateJudge::note_lost(const Moment& now) {
   ledger_.note_lost(now);
-  settle({});
+  settle(nullptr);
 }
 
 void StateJudge::pass_time(const Moment& now, std::int64_t settled_until_us) {
   ledger_.pass_time(now, settled_until_us);
-  settle({});
+  settle(nullptr);
 }
 
-/// Writes down what became known. `present`: the exchange of the current record, which needs no decoding.
-void StateJudge::settle(const Judged& present) {
+/// Writes down what became known. `present`: the exchange of the current record, if it is one.
+void StateJudge::settle(const Judged* present) {
   for (const auto& id : ledger_.take_marked()) {
     book_.mark_open(id, ledger_.mark(id));
     if (book_.decided.contains(id)) book_.changes.decided.insert(id);
@@ -233,12 +258,14 @@ void StateJudge::settle(const Judged& present) {
       case PostingFinding::Kind::exchange:
         if (finding.before) {
           revise(finding);
-        } else if (present.exchange != nullptr && finding.exchange_id == present.exchange->exchange_id) {
-          decide(*present.exchange, *present.responses, finding);
+        } else if (present != nullptr && finding.exchange_id == present->exchange.exchange_id) {
+          decide(present->exchange, present->responses, finding);
         } else {
-          const ExchangeEvent exchange = read_exchange(book_.close(finding.exchange_id).frame).value();
-          decide(exchange, compare(exchange), finding);
+          const Judged judged = take_waiting(finding.exchange_id);
+          decide(judged.exchange, judged.responses, finding);
         }
+        // Waited for longer than ids are remembered: nothing corrects it any more.
+        if (!book_.seen.contains(finding.exchange_id)) book_.decided.erase(finding.exchange_id);
         break;
       case PostingFinding::Kind::account:
         book_.decide_account(finding.account,

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "arbiter/accepted_change_policy.hpp"
@@ -22,7 +23,7 @@ class StateJudge {
   StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy, std::int64_t absence_us,
              LedgerState state, const Positions& positions);
 
-  void judge(const ExchangeEvent& exchange, const std::string& frame, std::int64_t offset, const Moment& now);
+  void judge(ExchangeEvent exchange, const std::string& frame, std::int64_t offset, const Moment& now);
   /// `where`: the record it was decoded from.
   void apply(const StateRecord& record, const LogRecord& where, const Moment& now);
   void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances, const Moment& now);
@@ -42,15 +43,17 @@ class StateJudge {
     config::ReadsBalance reads_balance = config::ReadsBalance::none;
   };
   struct Judged {
-    const ExchangeEvent* exchange = nullptr;
-    const std::string* frame = nullptr;
-    const ResponseDifference* responses = nullptr;
+    ExchangeEvent exchange;
+    ResponseDifference responses;
+    std::size_t frame_bytes = 0;
   };
   const RouteRules& rules_of(const std::string& route) const;
   ResponseDifference compare(const ExchangeEvent& exchange) const;
   ExchangeFacts facts_of(const ExchangeEvent& exchange, const ResponseDifference& responses, std::int64_t offset) const;
   PostingLedger::Accounts accounts();
-  void settle(const Judged& present);
+  void settle(const Judged* present);
+  void keep(Judged judged);
+  Judged take_waiting(const std::string& exchange_id);
   void decide(const ExchangeEvent& exchange, const ResponseDifference& responses, PostingFinding& finding);
   void accept(const Acceptance& acceptance, PostingFinding& finding);
   void note_created(const StateChange& change, const Moment& now);
@@ -72,6 +75,10 @@ class StateJudge {
   std::map<std::string, std::vector<std::string>> running_balances_;
   PostingLedger ledger_;
   std::array<std::int64_t, 2> told_until_us_{};  ///< by side
+  /// Exchanges that wait, as they were read and compared: most are decided a moment later. What finds no room is read
+  /// from its frame again.
+  std::unordered_map<std::string, Judged> waiting_;
+  std::size_t waiting_bytes_ = 0;  // of their frames
 };
 
 }  // namespace phoenix::arbiter

@@ -78,8 +78,7 @@ FROM json_to_recordset($1::json) AS r(slice text, route text, rung bigint, verdi
 ON CONFLICT (slice, route, rung, verdict) DO UPDATE SET n = c.n + excluded.n)sql";
 
 const char* const kAccounts = R"sql(
-INSERT INTO arbiter.accounts SELECT $2::int, account, state
-FROM json_to_recordset($1::json) AS r(account text, state text)
+INSERT INTO arbiter.accounts SELECT $3::int, account, state FROM unnest($1::text[], $2::text[]) AS r(account, state)
 ON CONFLICT (shard, account) DO UPDATE SET state = excluded.state)sql";
 
 const char* const kDrift = R"sql(
@@ -115,15 +114,21 @@ const char* const kSeen =
 
 const char* const kOpened = R"sql(
 INSERT INTO arbiter.open_exchanges (shard, exchange_id, waiting, late, since_us, frame, event_offset, mark)
-SELECT $2::int, exchange_id, waiting, late, since_us, decode(frame, 'hex'), event_offset, mark
-FROM json_to_recordset($1::json) AS r(exchange_id text, waiting boolean, late boolean, since_us bigint, frame text,
-  event_offset bigint, mark bigint)
+SELECT $8::int, exchange_id, waiting, late, since_us, frame, event_offset, mark
+FROM unnest($1::text[], $2::boolean[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bigint[])
+  AS r(exchange_id, waiting, late, since_us, mark, frame, event_offset)
 ON CONFLICT (shard, exchange_id) DO UPDATE SET waiting = excluded.waiting, late = excluded.late, since_us = excluded.since_us,
   mark = excluded.mark)sql";
 
+const char* const kStillOpen = R"sql(
+UPDATE arbiter.open_exchanges o SET waiting = r.waiting, late = r.late, since_us = r.since_us, mark = r.mark
+FROM unnest($1::text[], $2::boolean[], $3::boolean[], $4::bigint[], $5::bigint[])
+  AS r(exchange_id, waiting, late, since_us, mark)
+WHERE o.shard = $6 AND o.exchange_id = r.exchange_id)sql";
+
 const char* const kClosed = R"sql(
 DELETE FROM arbiter.open_exchanges
-WHERE shard = $2 AND exchange_id IN (SELECT json_array_elements_text($1::json)))sql";
+WHERE shard = $2 AND exchange_id = ANY ($1::text[]))sql";
 const char* const kRetracted = "DELETE FROM arbiter.verdicts WHERE id IN (SELECT json_array_elements_text($1::json))";
 
 const char* const kRejected = R"sql(
@@ -148,6 +153,20 @@ bool advance(pqxx::work& transaction, const PreparedCommit& commit, const InSche
     if (inserted.affected_rows() != 1) return false;
   }
   return true;
+}
+
+template <class InSchema>
+void execute(pqxx::work& transaction, int shard, const PreparedCommit::Statement& statement,
+             const InSchema& in_schema) {
+  const auto& [sql, rows, of_shard, columns] = statement;
+  if (!columns.empty()) {
+    const std::vector<pqxx::binarystring> binary(columns.begin(), columns.end());
+    transaction.exec_params(in_schema(sql), pqxx::prepare::make_dynamic_params(binary), shard);
+  } else if (of_shard) {
+    transaction.exec_params(in_schema(sql), rows, shard);
+  } else {
+    transaction.exec_params(in_schema(sql), rows);
+  }
 }
 
 void refuse_older_schema(pqxx::work& transaction, const std::string& url) {
@@ -224,16 +243,20 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
   const auto put = [&](const char* sql, std::string rows, bool of_shard = false) {
     if (!rows.empty()) commit.statements.push_back({sql, std::move(rows), of_shard});
   };
+  const auto put_columns = [&](const char* sql, std::vector<std::string> columns) {
+    if (!columns.empty()) commit.statements.push_back({sql, "", true, std::move(columns)});
+  };
   put(kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(kRetracted, rows::retracted(changes));
   put(kEvidence, rows::evidence(changes));
   put(kSplitKeys, rows::split_keys(changes));
   put(kCounters, rows::counters(changes));
-  put(kAccounts, rows::accounts(core, changes), true);
+  put_columns(kAccounts, rows::accounts(core, changes));
   put(kDrift, rows::drift(core, changes));
   put(kNoDrift, rows::no_drift(core, changes));
-  put(kOpened, rows::opened(core, changes), true);
-  put(kClosed, rows::closed(core, changes), true);
+  put_columns(kOpened, rows::opened(core, changes));
+  put_columns(kStillOpen, rows::still_open(core, changes));
+  put_columns(kClosed, rows::closed(core, changes));
   const std::string windows = rows::windows(core, changes);
   put(kWindows, windows);
   if (!changes.units.empty()) put(kOldUnits, windows);
@@ -260,10 +283,7 @@ bool VerdictStore::commit(const PreparedCommit& commit) {
       transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.event_time_us, commit.seen,
                               commit.decided);
     }
-    for (const auto& [sql, rows, of_shard] : commit.statements) {
-      of_shard ? transaction.exec_params(in_schema(sql), rows, commit.shard)
-               : transaction.exec_params(in_schema(sql), rows);
-    }
+    for (const auto& statement : commit.statements) execute(transaction, commit.shard, statement, in_schema);
     std::int64_t& forgotten_until_us = impl_->forgotten_until_us[commit.shard];
     if (commit.seen_since_us > forgotten_until_us + kForgetEveryUs) {
       transaction.exec_params(in_schema("DELETE FROM arbiter.seen_ids WHERE shard = $1 AND until_us < $2"),

@@ -20,7 +20,9 @@ struct PreparedCommit {
   struct Statement {
     const char* sql;
     std::string rows;  ///< its first parameter, as JSON
-    bool of_shard;     ///< the shard's number is its second
+    bool of_shard;     ///< the shard's number is its last
+    /// Its first parameters, instead of `rows`: one array for each column, in Postgres's binary form (PgArray).
+    std::vector<std::string> columns = {};
   };
   int shard = 0;
   std::int64_t event_time_us = 0, exchange_time_us = 0, seen_since_us = 0;

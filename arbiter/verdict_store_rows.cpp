@@ -6,6 +6,8 @@
 #include <unordered_set>
 
 #include "arbiter/clean_text.hpp"
+#include "arbiter/json_text.hpp"
+#include "arbiter/pg_array.hpp"
 
 namespace phoenix::arbiter::rows {
 namespace {
@@ -122,6 +124,32 @@ json text_or_null(const std::string& text) {
   return text.empty() ? json(nullptr) : json(clean_text(text));
 }
 
+/// Of a JSON array whose end is still to be written.
+std::string& begin_item(std::string& list) {
+  return list += list.empty() ? '[' : ',';
+}
+
+/// What changes of an open exchange.
+class OpenColumns {
+ public:
+  void add(const std::string& id, const OpenExchange& open) {
+    ids_.add(id);
+    waiting_.add(open.waiting);
+    late_.add(open.late);
+    since_us_.add(open.since_us);
+    marks_.add(static_cast<std::int64_t>(open.mark));
+  }
+  std::vector<std::string> take() {
+    if (ids_.empty()) return {};
+    return {ids_.take(), waiting_.take(), late_.take(), since_us_.take(), marks_.take()};
+  }
+
+ private:
+  using Type = PgArray::Type;
+  PgArray ids_{Type::text}, waiting_{Type::boolean}, late_{Type::boolean}, since_us_{Type::bigint},
+      marks_{Type::bigint};
+};
+
 std::string dump(const json& list) {
   return list.empty() ? "" : list.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -200,10 +228,14 @@ std::string counters(const CoreChanges& changes) {
   return dump(list);
 }
 
-std::string accounts(const DecisionCore& core, const CoreChanges& changes) {
-  json list = json::array();
-  for (const auto& name : changes.accounts) list.push_back({{"account", name}, {"state", encode(core.account(name))}});
-  return dump(list);
+std::vector<std::string> accounts(const DecisionCore& core, const CoreChanges& changes) {
+  if (changes.accounts.empty()) return {};
+  PgArray names(PgArray::Type::text), states(PgArray::Type::text);
+  for (const auto& name : changes.accounts) {
+    names.add(name);
+    states.add(encode(core.account(name)));
+  }
+  return {names.take(), states.take()};
 }
 
 std::string drift(const DecisionCore& core, const CoreChanges& changes) {
@@ -224,7 +256,7 @@ std::string drift(const DecisionCore& core, const CoreChanges& changes) {
 
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes) {
   json list = json::array();
-  for (const auto& name : changes.accounts) {
+  for (const auto& name : changes.undrifted) {
     if (core.drift(name) == nullptr) list.push_back({{"slice", core.account(name).slice}, {"account", name}});
   }
   return dump(list);
@@ -282,14 +314,14 @@ std::string groups(const CoreChanges& changes) {
 }
 
 std::string decided(const DecisionCore& core, const CoreChanges& changes) {
-  json list = json::array();
+  std::string list;
   for (const auto& id : changes.decided) {
     const DecidedExchange* decided = core.decided(id);
     if (decided == nullptr) continue;
-    list.push_back(id);
-    list.push_back(clean_text(encode(*decided)));
+    append_json(begin_item(list), id);
+    append_json(begin_item(list), clean_text(encode(*decided)));
   }
-  return dump(list);
+  return list.empty() ? "" : list += ']';
 }
 
 void read_decided(const std::string& text, std::unordered_map<std::string, DecidedExchange>& decided) {
@@ -302,12 +334,12 @@ void read_decided(const std::string& text, std::unordered_map<std::string, Decid
 }
 
 std::string seen(const CoreChanges& changes) {
-  json list = json::array();
+  std::string list;
   for (const auto& [at_us, id] : changes.seen) {
-    list.push_back(at_us);
-    list.push_back(id);
+    append_json(begin_item(list), at_us);
+    append_json(begin_item(list), id);
   }
-  return dump(list);
+  return list.empty() ? "" : list += ']';
 }
 
 void read_seen(const std::string& text, std::vector<std::pair<std::int64_t, std::string>>& seen) {
@@ -328,28 +360,39 @@ std::string noise(const DecisionCore& core, const CoreChanges& changes) {
   return dump(list);
 }
 
-std::string opened(const DecisionCore& core, const CoreChanges& changes) {
-  json list = json::array();
-  for (const auto& id : changes.open) {
-    if (const OpenExchange* open = core.open(id)) {
-      list.push_back({{"exchange_id", id},
-                      {"waiting", open->waiting},
-                      {"late", open->late},
-                      {"since_us", open->since_us},
-                      {"event_offset", open->offset},
-                      {"mark", open->mark},
-                      {"frame", hex(open->frame)}});
-    }
+std::vector<std::string> opened(const DecisionCore& core, const CoreChanges& changes) {
+  OpenColumns columns;
+  PgArray frames(PgArray::Type::bytea), offsets(PgArray::Type::bigint);
+  for (const auto& id : changes.opened) {
+    const OpenExchange* open = core.open(id);
+    if (open == nullptr) continue;
+    columns.add(id, *open);
+    frames.add(open->frame);
+    offsets.add(open->offset);
   }
-  return dump(list);
+  if (frames.empty()) return {};
+  std::vector<std::string> all = columns.take();
+  all.push_back(frames.take());
+  all.push_back(offsets.take());
+  return all;
 }
 
-std::string closed(const DecisionCore& core, const CoreChanges& changes) {
-  json list = json::array();
+std::vector<std::string> still_open(const DecisionCore& core, const CoreChanges& changes) {
+  OpenColumns columns;
   for (const auto& id : changes.open) {
-    if (core.open(id) == nullptr) list.push_back(id);
+    const OpenExchange* open = changes.opened.contains(id) ? nullptr : core.open(id);
+    if (open != nullptr) columns.add(id, *open);
   }
-  return dump(list);
+  return columns.take();
+}
+
+std::vector<std::string> closed(const DecisionCore& core, const CoreChanges& changes) {
+  PgArray ids(PgArray::Type::text);
+  for (const auto& id : changes.open) {
+    if (core.open(id) == nullptr) ids.add(id);
+  }
+  if (ids.empty()) return {};
+  return {ids.take()};
 }
 
 std::string retracted(const CoreChanges& changes) {

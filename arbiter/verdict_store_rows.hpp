@@ -1,8 +1,10 @@
-// Turns changes into the JSON documents that the store's statements unpack with json_to_recordset: one parameter a
-// table, however many rows. Internal to the store.
+// Turns changes into the parameters of the store's statements, however many rows: a JSON document that is unpacked with
+// json_to_recordset, or, where there is a row for each exchange, an array for each column (none: there are no rows).
+// Internal to the store.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "arbiter/decision_core.hpp"
 
@@ -12,7 +14,7 @@ std::string verdicts(const CoreChanges& changes);
 std::string evidence(const CoreChanges& changes);
 std::string split_keys(const CoreChanges& changes);
 std::string counters(const CoreChanges& changes);
-std::string accounts(const DecisionCore& core, const CoreChanges& changes);
+std::vector<std::string> accounts(const DecisionCore& core, const CoreChanges& changes);
 std::string drift(const DecisionCore& core, const CoreChanges& changes);
 std::string windows(const DecisionCore& core, const CoreChanges& changes);
 std::string scores(const DecisionCore& core, const CoreChanges& changes);
@@ -25,8 +27,10 @@ std::string groups(const CoreChanges& changes);
 std::string decided(const DecisionCore& core, const CoreChanges& changes);
 void read_decided(const std::string& text, std::unordered_map<std::string, DecidedExchange>& decided);
 std::string noise(const DecisionCore& core, const CoreChanges& changes);
-std::string opened(const DecisionCore& core, const CoreChanges& changes);
-std::string closed(const DecisionCore& core, const CoreChanges& changes);
+std::vector<std::string> opened(const DecisionCore& core, const CoreChanges& changes);
+/// Those that were stored open before, and changed.
+std::vector<std::string> still_open(const DecisionCore& core, const CoreChanges& changes);
+std::vector<std::string> closed(const DecisionCore& core, const CoreChanges& changes);
 std::string no_drift(const DecisionCore& core, const CoreChanges& changes);
 std::string retracted(const CoreChanges& changes);
 std::string rejected(const CoreChanges& changes);

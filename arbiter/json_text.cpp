@@ -1,0 +1,23 @@
+#include "arbiter/json_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/model/byte_scan.hpp"
+
+namespace phoenix::arbiter {
+
+void append_json(std::string& out, std::string_view text) {
+  const char* const end = text.data() + text.size();
+  const bool plain = byte_scan::find_if(text.data(), end, [](auto byte) {
+                       return (byte < 0x20) | (byte == '"') | (byte == '\\') | (byte >= 0x80);
+                     }) == end;
+  if (!plain) {
+    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+}  // namespace phoenix::arbiter
