@@ -140,6 +140,7 @@ def postgres_connector(database_url, topic_prefix, slot, table, **more):
         "table.include.list": table,
         "message.prefix.include.list": "phoenix",
         "snapshot.mode": "initial",
+        "skipped.operations": "none",
     }
     config.update({key.replace("__", "."): value for key, value in more.items()})
     return config
