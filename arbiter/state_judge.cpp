@@ -233,7 +233,7 @@ Result<ComparisonOutcome> StateJudge::compare_ledgers(const LedgerComparison& co
   }
   for (const auto& finding : findings.settled) book_.decide_account(comparison.account, finding);
   book_.confirm(account.slice, findings.confirmed, findings.confirmed_detail);
-  settle({});
+  settle(nullptr);
   return taken->outcome;
 }
 
