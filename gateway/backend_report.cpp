@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/coarse_clock.hpp"
+
 namespace phoenix::gateway {
 namespace {
 
@@ -23,7 +25,7 @@ std::string_view circuit_of(const BackendReport& backend, SteadyTime now) {
 
 void add_backend_metrics(telemetry::Page& page, const BackendReport& backend) {
   if (!backend.state) return;
-  const SteadyTime now = std::chrono::steady_clock::now();
+  const SteadyTime now = coarse_now();  // as requests see it
   const std::pair<std::string, std::string> label{"backend", to_string(backend.state->side)};
   for (const auto& endpoint : backend.state->endpoints) {
     const telemetry::Labels labels{label, {"endpoint", endpoint->name}};
@@ -44,7 +46,7 @@ void add_backend_metrics(telemetry::Page& page, const BackendReport& backend) {
 }
 
 nlohmann::json to_json(const BackendReport& backend) {
-  const SteadyTime now = std::chrono::steady_clock::now();
+  const SteadyTime now = coarse_now();  // as requests see it
   nlohmann::json json{{"circuit", circuit_of(backend, now)},
                       {"refused", nlohmann::json::object()},
                       {"endpoints", nlohmann::json::array()}};

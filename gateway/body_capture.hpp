@@ -37,9 +37,12 @@ class BodyCapture {
   XXH3_state_t hash_;
 };
 
-/// The same for a body that is there as a whole.
-inline void capture_whole_body(Leg& leg, std::string_view body, std::size_t capture_bytes) {
-  leg.body_hash = XXH3_64bits(body.data(), body.size());
+/// The same for a body that is there as a whole. Where the `other` leg has the same one, as it should, comparing them
+/// gives its hash.
+inline void capture_whole_body(Leg& leg, std::string_view body, std::size_t capture_bytes, const Leg* other = nullptr) {
+  const bool same =
+      other != nullptr && !body.empty() && !other->cut && other->body_bytes == body.size() && other->body == body;
+  leg.body_hash = same ? other->body_hash : XXH3_64bits(body.data(), body.size());
   leg.body_bytes = body.size();
   leg.body.assign(body.substr(0, capture_bytes));
   leg.truncated = body.size() > capture_bytes;

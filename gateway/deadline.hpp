@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "gateway/coarse_clock.hpp"
 #include "gateway/stream.hpp"
 
 namespace phoenix::gateway {
@@ -24,7 +25,7 @@ class Deadline {
 
   void arm(std::chrono::milliseconds after) {
     expired_ = false;
-    at_ = std::min(std::chrono::steady_clock::now() + after, limit_);
+    at_ = std::min(coarse_now() + after, limit_);
   }
   /// Whatever is armed from here on passes no later than this; SteadyTime::max(): no limit.
   void limit(SteadyTime latest) { limit_ = latest; }

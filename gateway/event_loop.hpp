@@ -72,7 +72,7 @@ class EventLoop {
   void run_and_wait(const std::function<void()>& task);
 
   GatewayContext& context;
-  LoopContext io{1};
+  LoopContext io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets are its thread's; others may post
   DeadlineSweep sweep{io};
   RandomSource random;
   SystemClock clock;

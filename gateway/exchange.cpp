@@ -7,7 +7,8 @@ namespace {
 
 /// What most exchanges would allocate again, each a few hundred bytes.
 struct Buffers {
-  std::string head_text, forwarded_head, serving_head_text, shadow_head_text;
+  std::string id_text, request_id, head_text, forwarded_head;
+  std::string serving_head_text, serving_body, shadow_head_text, shadow_body;
   std::vector<HeaderField> request_fields, serving_fields, shadow_fields;
 };
 
@@ -25,10 +26,14 @@ class Spares {
   void take(Exchange& exchange) {
     if (kept_.empty()) return;
     Buffers& spare = kept_.back();
+    exchange.id_text = std::move(spare.id_text);
+    exchange.request_id = std::move(spare.request_id);
     exchange.head_text = std::move(spare.head_text);
     exchange.forwarded_head = std::move(spare.forwarded_head);
     exchange.serving.head_text = std::move(spare.serving_head_text);
+    exchange.serving.body = std::move(spare.serving_body);
     exchange.shadow.head_text = std::move(spare.shadow_head_text);
+    exchange.shadow.body = std::move(spare.shadow_body);
     exchange.request.fields = std::move(spare.request_fields);
     exchange.serving.head.fields = std::move(spare.serving_fields);
     exchange.shadow.head.fields = std::move(spare.shadow_fields);
@@ -38,10 +43,14 @@ class Spares {
     constexpr std::size_t kMost = 256;
     if (kept_.size() >= kMost) return;
     Buffers& spare = kept_.emplace_back();
+    hand_on(exchange.id_text, spare.id_text);
+    hand_on(exchange.request_id, spare.request_id);
     hand_on(exchange.head_text, spare.head_text);
     hand_on(exchange.forwarded_head, spare.forwarded_head);
     hand_on(exchange.serving.head_text, spare.serving_head_text);
+    hand_on(exchange.serving.body, spare.serving_body);
     hand_on(exchange.shadow.head_text, spare.shadow_head_text);
+    hand_on(exchange.shadow.body, spare.shadow_body);
     hand_on(exchange.request.fields, spare.request_fields);
     hand_on(exchange.serving.head.fields, spare.serving_fields);
     hand_on(exchange.shadow.head.fields, spare.shadow_fields);

@@ -103,6 +103,7 @@ struct Exchange : Unsettled {
   std::string_view excluded;
   std::string_view dropped;
   Journaled journaled;
+  std::size_t held_at = 0;     // its place in the shadow dispatcher that holds it
   bool access_logged = false;  // a line of the access log is wanted at its end
   std::string client_address;  // of a logged one alone
   Leg serving;

@@ -147,29 +147,30 @@ void write_upgrade_head(const Exchange& exchange, const ResponseHead& head, std:
   out.append("\r\n");
 }
 
-std::string shadow_leg_tail(std::string_view assigned_id) {
-  std::string tail = "X-Phoenix-Leg: shadow\r\n";
-  if (!assigned_id.empty()) append_field(tail, "X-Phoenix-Assigned-Id", assigned_id);
-  return tail + "\r\n";
+std::string_view shadow_leg_tail(std::string_view assigned_id, std::string& out) {
+  if (assigned_id.empty()) return "X-Phoenix-Leg: shadow\r\n\r\n";
+  out = "X-Phoenix-Leg: shadow\r\n";
+  append_field(out, "X-Phoenix-Assigned-Id", assigned_id);
+  return out.append("\r\n");
 }
 
-std::string write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth, std::int64_t now_us) {
+std::string_view write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth,
+                                  std::int64_t now_us, std::string& out) {
   constexpr std::int64_t kLateUs = 1'000'000;
-  std::string tail = shadow_leg_tail(exchange.assigned_id);
+  const std::string_view tail = shadow_leg_tail(exchange.assigned_id, out);
   const Leg& serving = exchange.serving;
   if (serving.duration_us <= 0) return tail;  // its answer is still streaming
   const std::int64_t served_at_us = serving.sent_at_us + serving.duration_us;
   const std::int64_t late_us = now_us - served_at_us;
-  if (late_us > kLateUs) {
-    tail.resize(tail.size() - 2);  // without its empty line
-    tail.append("X-Phoenix-Served-At: ");
-    append_rfc3339_ms(tail, served_at_us);
-    tail.append("\r\n\r\n");
-  }
   const bool expired = late_us > std::chrono::microseconds(auth.after).count();
   if (auth.enabled() && expired && !may_have_refused_credentials(serving.head.status))
     replace_field(exchange.forwarded_head, auth.header, auth.value);
-  return tail;
+  if (late_us <= kLateUs) return tail;
+  if (exchange.assigned_id.empty()) out = tail;
+  out.resize(out.size() - 2);  // without its empty line
+  out.append("X-Phoenix-Served-At: ");
+  append_rfc3339_ms(out, served_at_us);
+  return out.append("\r\n\r\n");
 }
 
 void write_response_head(const Exchange& exchange, const ResponseHead& head, ResponseFraming framing, bool keep_alive,

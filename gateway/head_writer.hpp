@@ -26,12 +26,15 @@ void write_forwarded_head(const Exchange& exchange, const ClientPeer& client,
 std::string_view serving_leg_tail();
 /// Legacy is asked once more (calibrator.hpp).
 std::string_view calibration_leg_tail();
-std::string shadow_leg_tail(std::string_view assigned_id);
+/// A view of `out`, which is overwritten, where it is not always the same.
+std::string_view shadow_leg_tail(std::string_view assigned_id, std::string& out);
 /// Readies the exchange's head for a shadow leg that leaves at `now_us` (Unix time) and returns its last lines. More
 /// than a second behind the serving leg it says when that ended. More than `auth.after` behind it, `auth` stands in the
 /// place of the client's credentials: only where the client sent some, and not where the serving side refused them or
-/// may have (401, 403, 404, 407), lest the shadow do what legacy would not. May be called again for the same leg.
-std::string write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth, std::int64_t now_us);
+/// may have (401, 403, 404, 407), lest the shadow do what legacy would not. May be called again for the same leg. `out`
+/// as above.
+std::string_view write_shadow_leg(Exchange& exchange, const config::BackendConfig::ShadowAuth& auth,
+                                  std::int64_t now_us, std::string& out);
 /// The serving leg that asks before the body is sent.
 std::string_view expecting_leg_tail();
 /// The serving leg of a request to switch to `protocol`.

@@ -158,10 +158,6 @@ void MessageHead::clear() {
   connection_close = connection_keep_alive = false;
 }
 
-bool RequestHead::is_safe() const {
-  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
-}
-
 bool is_upgrade_to(const ResponseHead& head, std::string_view protocol) {
   return !protocol.empty() && head.nominates("upgrade") && equals_ignoring_case(head.find(FieldId::upgrade), protocol);
 }

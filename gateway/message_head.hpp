@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,7 +76,21 @@ struct RequestHead : MessageHead {
   std::string_view upgrade;  // the one protocol that Upgrade and Connection ask for (RFC 9110, 7.8); empty: none
   std::optional<std::uint64_t> max_forwards;  // of OPTIONS and TRACE, for which alone it counts (RFC 9110, 7.6.2)
 
-  [[nodiscard]] bool is_safe() const;  // GET, HEAD, OPTIONS, TRACE (RFC 9110, 9.2.1)
+  /// GET, HEAD, OPTIONS, TRACE (RFC 9110, 9.2.1).
+  [[nodiscard]] bool is_safe() const {
+    switch (method.size()) {
+      case 3:
+        return std::memcmp(method.data(), "GET", 3) == 0;
+      case 4:
+        return std::memcmp(method.data(), "HEAD", 4) == 0;
+      case 5:
+        return std::memcmp(method.data(), "TRACE", 5) == 0;
+      case 7:
+        return std::memcmp(method.data(), "OPTIONS", 7) == 0;
+      default:
+        return false;
+    }
+  }
   [[nodiscard]] bool has_body() const { return framing.chunked || framing.content_length.value_or(0) > 0; }
 };
 

@@ -105,7 +105,8 @@ Awaitable<bool> Responder::respond_streaming(ExchangePtr& exchange, Upstream& up
   if (!complete) held.serving.outcome = body.outcome();
   if (!client_there && !body.finished() && held.excluded.empty() && held.dropped.empty())
     held.dropped = "client_aborted";  // nobody saw the rest
-  finish_serving(held, std::move(kept), started);
+  held.serving.duration_us = microseconds_since(started);
+  finish_serving(held, std::move(kept));
   // A broken stream can only be told by closing: the client counts bytes or chunks.
   co_return client_there&& complete&& keep;
 }
@@ -125,7 +126,8 @@ Awaitable<bool> Responder::tunnel(ExchangePtr& exchange, Upstream& upstream, Ups
   const std::function<bool()> may_go_on = [&] { return may_still_serve(held, context_.policy); };
   const TunnelBytes bytes = co_await run_tunnel(loop_.io, client, backend, upstream.timeouts().idle, may_go_on);
   held.serving.body_bytes = bytes.from_backend;
-  finish_serving(held, std::move(kept), started);
+  held.serving.duration_us = microseconds_since(started);
+  finish_serving(held, std::move(kept));
   co_return false;
 }
 
@@ -175,15 +177,14 @@ RouteCounters& Responder::counters_of(const Exchange& exchange) {
 // Returns the exchange whose shadow leg is due.
 Exchange* Responder::record(ExchangePtr& exchange, SteadyTime started, std::string_view content) {
   Exchange& held = *exchange;
-  held.serving.duration_us = microseconds_since(started);  // for the journal
+  held.serving.duration_us = microseconds_since(started);
   Settled settled = settle(exchange, content, loop_);
-  finish_serving(held, std::move(settled.ended), started);
+  finish_serving(held, std::move(settled.ended));
   return settled.due;
 }
 
-void Responder::finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started) {
+void Responder::finish_serving(Exchange& exchange, ExchangePtr kept) {
   const auto side = static_cast<std::size_t>(index(exchange.serving_side()));
-  exchange.serving.duration_us = microseconds_since(started);
   RouteCounters& counters = counters_of(exchange);
   ++counters.responses[side][exchange.serving.head.status];
   loop_.counters.duration[static_cast<std::size_t>(exchange.route->index)][side].observe_us(

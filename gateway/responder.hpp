@@ -39,7 +39,7 @@ class Responder {
   Awaitable<bool> tunnel(ExchangePtr& exchange, Upstream& upstream, UpstreamConnection& connection, SteadyTime started);
   RouteCounters& counters_of(const Exchange& exchange);
   Exchange* record(ExchangePtr& exchange, SteadyTime started, std::string_view content);
-  void finish_serving(Exchange& exchange, ExchangePtr kept, SteadyTime started);
+  void finish_serving(Exchange& exchange, ExchangePtr kept);
 
   EventLoop& loop_;
   GatewayContext& context_;

@@ -121,9 +121,10 @@ class Session {
     exchange.received_at_us = unix_us();
     exchange.id = make_exchange_id(static_cast<std::uint64_t>(exchange.received_at_us / 1000), loop_.random.next(),
                                    loop_.random.next());
-    exchange.id_text = exchange.id.to_string();
+    exchange.id_text.resize(36);
+    exchange.id.format_to(exchange.id_text.data());
     const std::string_view request_id = valid_request_id(exchange.request.find("x-request-id"));
-    exchange.request_id = request_id.empty() ? exchange.id_text : std::string(request_id);
+    exchange.request_id.assign(request_id.empty() ? std::string_view(exchange.id_text) : request_id);
     exchange.access_logged = wants_access_line(exchange.settings->gateway.access_log, exchange.id_text);
     if (exchange.access_logged) exchange.client_address = client_.peer().address;
     exchange.route = &exchange.settings->routes.match(exchange.request.method, exchange.request.target);

@@ -46,11 +46,11 @@ bool ShadowDispatcher::has_room(const Exchange& exchange) const {
 }
 
 void ShadowDispatcher::hold(ExchangePtr exchange) {
-  Exchange* key = exchange.get();
   const std::size_t bytes = exchange->held_bytes();
   held_bytes_ += bytes;
   const bool streamed = exchange->serving.cut;
-  held_.emplace(key, Held{std::move(exchange), bytes, streamed, false, false});
+  exchange->held_at = held_.size();
+  held_.push_back({std::move(exchange), bytes, streamed, false, false});
 }
 
 void ShadowDispatcher::run(Exchange& exchange) {
@@ -198,7 +198,8 @@ Awaitable<LegOutcome> ShadowDispatcher::attempt(Exchange& exchange, Upstream& up
   exchange.shadow.head_text.clear();
   const auto& gateway = loop_.settings->gateway;
   const auto& auth = (side_ == Side::legacy ? gateway.legacy : gateway.modern).shadow_auth;
-  const std::string tail = write_shadow_leg(exchange, auth, exchange.shadow.sent_at_us);
+  std::string memory;
+  const std::string_view tail = write_shadow_leg(exchange, auth, exchange.shadow.sent_at_us, memory);
   LegOutcome outcome = co_await upstream.send_request(*connection, exchange.forwarded_head, tail, exchange.body);
   if (outcome == LegOutcome::ok)
     outcome = co_await upstream.read_head(*connection, exchange.request.method, exchange.shadow);
@@ -218,7 +219,7 @@ Awaitable<LegOutcome> ShadowDispatcher::receive(Exchange& exchange, Upstream& up
   Leg& leg = exchange.shadow;
   ResponseBody body(connection, leg.head, exchange.request.method);
   if (const auto whole = leg.head.is_event_stream() ? std::nullopt : body.whole()) {
-    capture_whole_body(leg, *whole, exchange.settings->gateway.limits.capture_bytes);
+    capture_whole_body(leg, *whole, exchange.settings->gateway.limits.capture_bytes, &exchange.serving);
     body.used_whole();
     reusable = body.reusable();
     co_return LegOutcome::ok;
@@ -261,11 +262,11 @@ void ShadowDispatcher::shadow_over(Exchange& exchange, LegOutcome outcome) {
     ++loop_.counters.shadow_errors[side];
   if (outcome == LegOutcome::ok) loop_.counters.duration[route][side].observe_us(exchange.shadow.duration_us);
   if (exchange.write() && result_of(exchange) != ShadowResult::applied) record_incomplete(exchange, loop_.context);
-  Held& held = held_.at(&exchange);
-  held.shadow_over = true;
+  Held& entry = held(exchange);
+  entry.shadow_over = true;
   // A client that takes long to read its answer, or follows a stream, holds up its event, not the key's next shadow
   // legs.
-  if (!held.serving_over) release_order(exchange);
+  if (!entry.serving_over) release_order(exchange);
   finish_if_both_over(exchange);
 }
 
@@ -274,23 +275,20 @@ void ShadowDispatcher::release_order(Exchange& exchange) {
 }
 
 void ShadowDispatcher::serving_ended(Exchange& exchange) {
-  Held& held = held_.at(&exchange);
-  held.serving_over = true;
-  if (held.shadow_over) {
+  Held& entry = held(exchange);
+  entry.serving_over = true;
+  if (entry.shadow_over) {
     finish_if_both_over(exchange);
     return;
   }
   // An answer that was streamed is on record as far as it had come when its client saw the first of it.
-  if (held.streamed && exchange.journaled.served) loop_.context.journal.served(exchange);
+  if (entry.streamed && exchange.journaled.served) loop_.context.journal.served(exchange);
   if (is_full(0, 0)) spool(exchange, false);
 }
 
 void ShadowDispatcher::finish_if_both_over(Exchange& exchange) {
-  const auto found = held_.find(&exchange);
-  if (!found->second.shadow_over || !found->second.serving_over) return;
-  const ExchangePtr keep = std::move(found->second.exchange);
-  held_bytes_ -= found->second.bytes;
-  held_.erase(found);
+  if (!held(exchange).shadow_over || !held(exchange).serving_over) return;
+  const ExchangePtr keep = let_go(exchange);
   // Published before the next exchange of the key may run, so that events of a key enter the log in its order.
   loop_.calibrator.consider(*keep);
   loop_.context.publisher.finish(*keep, loop_);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "gateway/asio.hpp"
 #include "gateway/exchange.hpp"
@@ -80,6 +81,8 @@ class ShadowDispatcher {
   /// At rest nothing is sent, for as long as the backoff takes; then one leg tries, and what it comes to decides.
   enum class Pace { free, resting, trying };
   [[nodiscard]] bool is_expired(const Unsettled& entry) const;
+  Held& held(const Exchange& exchange) { return held_[exchange.held_at]; }
+  ExchangePtr let_go(const Exchange& exchange);
   [[nodiscard]] bool is_full(std::size_t more_exchanges, std::size_t more_bytes) const;
   SpooledLeg* spool(Exchange& exchange, bool has_turn);
   Exchange* unspool(SpooledLeg& leg);
@@ -102,7 +105,7 @@ class ShadowDispatcher {
 
   EventLoop& loop_;
   const Side side_;
-  std::unordered_map<Exchange*, Held> held_;
+  std::vector<Held> held_;  // at Exchange::held_at, in no order
   std::size_t held_bytes_ = 0;
   std::unordered_map<SpooledLeg*, std::unique_ptr<SpooledLeg>> spooled_;
   std::deque<Ready> ready_;

@@ -4,6 +4,7 @@
 #include "core/runtime/log.hpp"
 #include "gateway/account_file.hpp"
 #include "gateway/admission.hpp"
+#include "gateway/coarse_clock.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/exchange_record.hpp"
@@ -39,13 +40,21 @@ ExchangePtr read_back(EventLoop& loop, const Journaled& at, Side side) try {
 
 bool ShadowDispatcher::is_expired(const Unsettled& entry) const {
   const auto age = std::chrono::microseconds(loop_.settings->gateway.limits.spool_age).count();
-  return entry.received_at_us < unix_us() - age;
+  return entry.received_at_us < coarse_unix_us() - age;
+}
+
+ExchangePtr ShadowDispatcher::let_go(const Exchange& exchange) {
+  Held& entry = held(exchange);
+  held_bytes_ -= entry.bytes;
+  held_.back().exchange->held_at = exchange.held_at;
+  ExchangePtr out = std::exchange(entry, std::move(held_.back())).exchange;
+  held_.pop_back();
+  return out;
 }
 
 // Lets go of an exchange that the journal can give back. Null where that cannot be.
 SpooledLeg* ShadowDispatcher::spool(Exchange& exchange, bool has_turn) {
-  const auto found = held_.find(&exchange);
-  if (!exchange.journaled.served || !found->second.serving_over || found->second.shadow_over) return nullptr;
+  if (!exchange.journaled.served || !held(exchange).serving_over || held(exchange).shadow_over) return nullptr;
   if (!exchange.gated && !has_turn) return nullptr;  // its turn is on the way to it
   auto leg = std::make_unique<SpooledLeg>();
   leg->at = exchange.journaled;
@@ -57,8 +66,7 @@ SpooledLeg* ShadowDispatcher::spool(Exchange& exchange, bool has_turn) {
   leg->ticket.run_shadow = &run_spooled;
   if (exchange.gated && !exchange.sequencer->relocate(exchange.ticket, leg->ticket, has_turn)) return nullptr;
   UnsettledList::replace(exchange, *leg);
-  held_bytes_ -= found->second.bytes;
-  held_.erase(found);
+  let_go(exchange);
   SpooledLeg* kept = leg.get();
   spooled_.emplace(kept, std::move(leg));
   return kept;
@@ -82,7 +90,7 @@ Exchange* ShadowDispatcher::unspool(SpooledLeg& leg) {
   exchange->ticket.sequences = leg.ticket.sequences.empty() ? sequences : std::move(leg.ticket.sequences);
   UnsettledList::replace(leg, *exchange);
   hold(std::move(exchange));
-  held_.at(kept).serving_over = true;
+  held(*kept).serving_over = true;
   spooled_.erase(&leg);
   return kept;
 }
@@ -125,7 +133,7 @@ void ShadowDispatcher::drop_expired(SteadyTime now) {
 std::size_t ShadowDispatcher::resting() const {
   if (pace_ != Pace::resting) return spooled_.size();
   std::size_t count = spooled_.size();
-  for (const auto& [exchange, held] : held_) count += exchange->journaled.served && held.serving_over ? 1 : 0;
+  for (const auto& entry : held_) count += entry.exchange->journaled.served && entry.serving_over ? 1 : 0;
   return count;
 }
 
@@ -133,16 +141,15 @@ std::size_t ShadowDispatcher::leave(std::string_view reason) {
   ready_.clear();
   backoff_timer_.cancel();
   std::vector<Exchange*> dropped;
-  for (const auto& [exchange, held] : held_) {
-    if (!exchange->journaled.served) dropped.push_back(exchange);
+  for (const auto& entry : held_) {
+    if (!entry.exchange->journaled.served) dropped.push_back(entry.exchange.get());
   }
   for (Exchange* exchange : dropped) {
     exchange->dropped = reason;
     exchange->shadow.outcome = LegOutcome::dropped;
     if (exchange->write()) record_incomplete(*exchange, loop_.context);
     loop_.context.publisher.finish(*exchange, loop_);
-    held_bytes_ -= held_.at(exchange).bytes;
-    held_.erase(exchange);
+    let_go(*exchange);
   }
   return dropped.size();
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/coarse_clock.hpp"
+
 namespace phoenix::gateway {
 namespace {
 
@@ -91,7 +93,7 @@ Upstream::Upstream(asio::io_context& io, DeadlineSweep& sweep, RandomSource& ran
 }
 
 Awaitable<Acquired> Upstream::acquire(const Exchange& exchange) {
-  SteadyTime now = std::chrono::steady_clock::now();
+  SteadyTime now = coarse_now();
   Acquired out;
   Lease lease;
   if (options_.use == Use::shadow) {
@@ -107,7 +109,7 @@ Awaitable<Acquired> Upstream::acquire(const Exchange& exchange) {
     out.connection = take_idle(pool, now, !(exchange.request.is_safe() && exchange.body_complete));
     if (!out.connection) {
       Dialled dialled = co_await pool.dialer.dial(options_.timeouts.connect);
-      now = std::chrono::steady_clock::now();
+      now = coarse_now();
       backend_->note_connect(*endpoint, dialled.connection != nullptr, dialled.why);
       out.connection = std::move(dialled.connection);
     }
@@ -159,7 +161,7 @@ void Upstream::release(ConnectionPtr connection) {
   connection->deadline.limit(SteadyTime::max());
   auto& idle = pools_[connection->endpoint].idle;
   if (retired_ || idle.size() >= options_.max_idle) return;
-  connection->idle_since = std::chrono::steady_clock::now();
+  connection->idle_since = coarse_now();
   connection->stream.listen(connection->buffer);
   idle.push_back(std::move(connection));
 }

@@ -3,14 +3,20 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 
 namespace phoenix {
 
 std::uint32_t cohort_bucket(std::string_view key, std::string_view salt) {
-  std::string text;
-  text.reserve(salt.size() + 1 + key.size());
-  text.append(salt).append(1, '\0').append(key);
-  const XXH64_hash_t hash = XXH3_64bits(text.data(), text.size());
+  const std::size_t size = salt.size() + 1 + key.size();
+  std::array<char, 256> most;
+  std::string longer;
+  if (size > most.size()) longer.resize(size);
+  char* const text = longer.empty() ? most.data() : longer.data();
+  std::copy(salt.begin(), salt.end(), text);
+  text[salt.size()] = '\0';
+  std::copy(key.begin(), key.end(), text + salt.size() + 1);
+  const XXH64_hash_t hash = XXH3_64bits(text, size);
   // The upper bits scaled to the range: uniform, and without the bias of a modulo.
   return static_cast<std::uint32_t>(((hash >> 32) * kBasisPoints) >> 32);
 }

@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 namespace phoenix {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
+// Both digits of every byte.
+constexpr std::array<std::array<char, 2>, 256> kHex = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {kDigits[i >> 4], kDigits[i & 15]};
+  return all;
+}();
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -33,8 +41,8 @@ ExchangeId make_exchange_id(std::uint64_t unix_ms, std::uint64_t random_high, st
 void ExchangeId::format_to(char* out36) const {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) *out36++ = '-';
-    *out36++ = kHex[bytes[i] >> 4];
-    *out36++ = kHex[bytes[i] & 15];
+    std::memcpy(out36, kHex[bytes[i]].data(), 2);
+    out36 += 2;
   }
 }
 

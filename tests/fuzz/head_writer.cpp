@@ -88,6 +88,11 @@ void check_leg(const Exchange& exchange, const std::string& text, std::optional<
         "the gateway's own values");
 }
 
+std::string shadow_leg_tail(std::string_view assigned_id) {
+  std::string memory;
+  return std::string(gateway::shadow_leg_tail(assigned_id, memory));
+}
+
 void check_forwarded(const Exchange& exchange) {
   if (exchange.request.max_forwards == 0) return;  // the gateway is the last hop: nothing is forwarded
   const auto& framing = exchange.request.framing;
@@ -97,8 +102,8 @@ void check_forwarded(const Exchange& exchange) {
     std::string head;
     write_forwarded_head(exchange, peer, length, head);
     check_leg(exchange, head + std::string(gateway::serving_leg_tail()), length, 1);
-    check_leg(exchange, head + gateway::shadow_leg_tail("id-9"), length, 2);
-    check_leg(exchange, head + gateway::shadow_leg_tail({}), length, 1);
+    check_leg(exchange, head + shadow_leg_tail("id-9"), length, 2);
+    check_leg(exchange, head + shadow_leg_tail({}), length, 1);
   }
 }
 
@@ -119,8 +124,9 @@ void check_late_leg(Exchange& exchange) {
   auth.value = "Bearer late";
   exchange.serving.sent_at_us = exchange.serving.duration_us = 1;
   write_forwarded_head(exchange, {kPeer}, 0, exchange.forwarded_head);
-  const std::string in_time = exchange.forwarded_head + gateway::shadow_leg_tail({});
-  const std::string tail = write_shadow_leg(exchange, auth, 60'000'000);
+  const std::string in_time = exchange.forwarded_head + shadow_leg_tail({});
+  std::string memory;
+  const std::string tail(write_shadow_leg(exchange, auth, 60'000'000, memory));
   const std::string late = exchange.forwarded_head + tail;
   check_one_head(late);
   RequestHead before;

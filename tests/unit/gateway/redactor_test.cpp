@@ -65,6 +65,22 @@ TEST_CASE("the keyed hash is HMAC-SHA256 (RFC 4231, cases 2 and 6)") {
   CHECK(kHash.rehashed(1) != KeyedHash("another key 0123").rehashed(1));
 }
 
+TEST_CASE("what was hashed before changes no hash: other texts, another key") {
+  const KeyedHash another("another key 0123");
+  const auto hex = [](const KeyedHash& hash, const std::string& text) {
+    const auto digest = hash.digest(text);
+    return fmt::format("(redacted:{:02x})", fmt::join(digest.begin(), digest.begin() + 16, ""));
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 2'000; ++i) {  // more than a thread remembers
+      const std::string text = fmt::format("Bearer {}", i);
+      REQUIRE(kHash.redacted(text) == hex(kHash, text));
+      REQUIRE(kHash.redacted(text) == hex(kHash, text));
+      REQUIRE(another.redacted(text) == hex(another, text));
+    }
+  }
+}
+
 TEST_CASE("headers: credentials always, others when they are named; equal values stay equal") {
   RequestHead head;
   const std::string text =

@@ -28,8 +28,9 @@ struct Leg201 {
     exchange.serving.duration_us = 5'000;
   }
   std::string sent_after(std::int64_t us, const config::BackendConfig::ShadowAuth& auth = service_credentials()) {
-    const std::string tail = write_shadow_leg(exchange, auth, kServedAtUs + us);
-    return exchange.forwarded_head + tail;
+    std::string memory;
+    const std::string_view tail = write_shadow_leg(exchange, auth, kServedAtUs + us, memory);
+    return exchange.forwarded_head + std::string(tail);
   }
 };
 
