@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kSuffix = ".log";
 constexpr std::string_view kUnfinished = ".next";
 constexpr std::uint64_t kRetryNs = 200'000'000;
-constexpr std::uint64_t kRestAfterNs = 2'000'000'000;  // without a record
+constexpr std::size_t kMostSpare = 2;  // what a batch that is delivered late frees at once
 
 std::uint64_t now_ns() {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -53,6 +53,7 @@ MappedLog::MappedLog(Options options) : options_(std::move(options)) {
 
 MappedLog::~MappedLog() {
   if (prepared_) prepared_->remove_file();
+  remove_spare_locked();
 }
 
 void MappedLog::load() {
@@ -92,10 +93,12 @@ MappedLog::SegmentPtr MappedLog::create(std::uint32_t number, std::uint64_t byte
 bool MappedLog::advance_locked(std::uint64_t record_bytes, Priority priority) {
   const std::uint64_t keep = priority == Priority::new_work && !prepared_ ? current_->bytes() / 2 : 0;
   if (current_->room() >= record_bytes + keep) return true;
+  if (!prepared_) prepared_ = take_spare_locked();
   if (!prepared_ || prepared_->bytes() < record_bytes + MappedSegment::kFirstRecord) {
     const std::uint64_t wanted =
         std::max(options_.segment_bytes, record_bytes + MappedSegment::kFirstRecord + MappedSegment::kFrame);
     const std::uint64_t now = now_ns();
+    remove_spare_locked();  // too small for this one
     if (bytes_ + wanted > options_.most_bytes) {
       problem_ = fmt::format("'{}' has reached its limit of {} bytes", options_.directory, options_.most_bytes);
     } else if (now >= retry_at_ns_) {
@@ -180,35 +183,45 @@ void MappedLog::drop_segments_before(std::uint32_t segment) {
     }
   }
   for (const auto& old : gone) {
-    if (reuse(old)) continue;
+    if (keep_as_spare(old)) continue;
     old->remove_file();
     const std::lock_guard lock(mutex_);
     bytes_ -= old->bytes();
   }
 }
 
-// Makes `old`, which is in nobody's list any more, the next segment; false when there is one, or somebody reads it.
-bool MappedLog::reuse(const SegmentPtr& old) {
-  std::uint32_t number = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (prepared_) return false;
-    number = current_->number() + 1;
-  }
+// False when somebody reads `old`, which is in no list any more, or there are enough.
+bool MappedLog::keep_as_spare(const SegmentPtr& old) {
   if (old.use_count() > 1 || old->bytes() != options_.segment_bytes) return false;
-  { const SegmentPtr last = old; }  // giving up a reference orders what its readers did before what is written now
-  if (!old->rename_file(path_of(options_.directory, number).append(kUnfinished))) return false;
-  old->restart(number);
+  { const SegmentPtr last = old; }  // giving up a reference orders what its readers did before what is written later
+  if (!old->rename_file(path_of(options_.directory, old->number()).append(kUnfinished))) return false;
   const std::lock_guard lock(mutex_);
-  return install_locked(old);
+  if (spare_.size() >= kMostSpare) return false;
+  spare_.push_back(old);
+  return true;
 }
 
-// Under its own name, and as the next one, unless append() has made the same segment meanwhile.
-bool MappedLog::install_locked(SegmentPtr segment) {
-  const bool wanted = !prepared_ && current_->number() + 1 == segment->number();
-  if (!wanted || !segment->rename_file(path_of(options_.directory, segment->number()))) return false;
-  prepared_ = std::move(segment);
-  return true;
+// As the segment behind the present one; null when there is none.
+MappedLog::SegmentPtr MappedLog::take_spare_locked() {
+  if (spare_.empty()) return nullptr;
+  SegmentPtr segment = std::move(spare_.back());
+  spare_.pop_back();
+  segment->restart(current_->number() + 1);
+  if (segment->rename_file(path_of(options_.directory, segment->number()))) {
+    problem_.clear();
+    return segment;
+  }
+  segment->remove_file();
+  bytes_ -= segment->bytes();
+  return nullptr;
+}
+
+void MappedLog::remove_spare_locked() {
+  for (const auto& segment : spare_) {
+    segment->remove_file();
+    bytes_ -= segment->bytes();
+  }
+  spare_.clear();
 }
 
 bool MappedLog::maintain() {
@@ -220,8 +233,9 @@ void MappedLog::prepare() {
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (prepared_ || current_->room() > current_->bytes() / 2 || bytes_ + options_.segment_bytes > options_.most_bytes)
-      return;
+    if (prepared_ || current_->room() > current_->bytes() / 2) return;
+    prepared_ = take_spare_locked();
+    if (prepared_ || bytes_ + options_.segment_bytes > options_.most_bytes) return;
     if (now_ns() < retry_at_ns_) return;
     number = current_->number() + 1;
   }
@@ -241,11 +255,13 @@ void MappedLog::prepare() {
     retry_at_ns_ = now_ns() + kRetryNs;
     return;
   }
-  if (install_locked(segment)) {
-    bytes_ += segment->bytes();
-  } else {
+  const bool wanted = !prepared_ && current_->number() + 1 == number;
+  if (!wanted || !segment->rename_file(path_of(options_.directory, number))) {
     segment->remove_file();
+    return;
   }
+  bytes_ += segment->bytes();
+  prepared_ = std::move(segment);
 }
 
 bool MappedLog::rest_when_idle() {
@@ -256,13 +272,14 @@ bool MappedLog::rest_when_idle() {
     end_seen_ns_ = now;
     resting_ = false;
   }
-  if (resting_ || now - end_seen_ns_ < kRestAfterNs) return false;
+  if (resting_ || std::chrono::nanoseconds(now - end_seen_ns_) < options_.rest_after) return false;
   resting_ = true;
   std::vector<SegmentPtr> all;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, segment] : segments_) all.push_back(segment);
     if (prepared_) all.push_back(prepared_);
+    all.insert(all.end(), spare_.begin(), spare_.end());
   }
   for (const auto& segment : all) segment->release_memory();
   return true;

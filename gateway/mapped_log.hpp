@@ -7,6 +7,7 @@
 // segment that is dropped becomes the next one, so what stands behind the 0 may be older records.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace phoenix::gateway {
 
@@ -43,7 +45,8 @@ class MappedLog {
   struct Options {
     std::string directory;
     std::uint64_t segment_bytes = 4ull << 20;
-    std::uint64_t most_bytes = 4ull << 30;  // of segments on disk; append() fails beyond
+    std::uint64_t most_bytes = 4ull << 30;        // of segments on disk; append() fails beyond
+    std::chrono::milliseconds rest_after{2'000};  // without a record; the event log's cache goes after one second
   };
   /// How much of the room a record may use. What follows up a record that stands in the log already must find room
   /// when new ones do not.
@@ -87,16 +90,18 @@ class MappedLog {
   void load();
   SegmentPtr create(std::uint32_t number, std::uint64_t bytes);
   bool advance_locked(std::uint64_t record_bytes, Priority priority);
-  bool install_locked(SegmentPtr segment);
-  bool reuse(const SegmentPtr& old);
+  bool keep_as_spare(const SegmentPtr& old);
+  SegmentPtr take_spare_locked();
+  void remove_spare_locked();
   void prepare();
   bool rest_when_idle();
 
   const Options options_;
   mutable std::mutex mutex_;
   std::map<std::uint32_t, SegmentPtr> segments_;
-  SegmentPtr current_;   // the newest of segments_
-  SegmentPtr prepared_;  // not in segments_ yet
+  SegmentPtr current_;             // the newest of segments_
+  SegmentPtr prepared_;            // not in segments_ yet
+  std::vector<SegmentPtr> spare_;  // dropped ones, to be used again
   std::uint64_t bytes_ = 0;
   std::uint64_t retry_at_ns_ = 0;  // after a failure, so that a full disk does not cost a system call per record
   std::string problem_;

@@ -16,7 +16,7 @@ constexpr std::size_t kRowsAtOnce = 16;  // one statement for several rows takes
 
 /// Of `rows` records of one topic: ?1 is the topic, four parameters follow for each.
 std::string insert_sql(std::size_t rows) {
-  std::string sql = "INSERT INTO records(topic, offset, ts_ms, key, value) VALUES";
+  std::string sql = "INSERT OR FAIL INTO records(topic, offset, ts_ms, key, value) VALUES";
   for (std::size_t i = 0; i < rows; ++i) {
     const std::size_t first = 2 + 4 * i;
     fmt::format_to(std::back_inserter(sql), "{}(?1, ?{}, ?{}, ?{}, ?{})", i == 0 ? "" : ", ", first, first + 1,

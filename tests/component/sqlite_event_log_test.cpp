@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/events/sqlite_batch_writer.hpp"
 #include "core/events/sqlite_database.hpp"
 #include "core/events/sqlite_retention.hpp"
 #include "core/runtime/clock.hpp"
@@ -77,6 +78,40 @@ TEST_CASE("processes and instances write one topic at once: offsets stay contigu
     REQUIRE(records[i].offset == static_cast<std::int64_t>(i));
     REQUIRE(records[i].value == fmt::format("{}:{:06}", records[i].key, next[records[i].key]++));
   }
+}
+
+TEST_CASE("a batch of several topics stands in its order, each topic with offsets of its own") {
+  const TemporaryDirectory directory;
+  const auto options = options_in(directory);
+  const auto log = events::open_sqlite_event_log(options);
+  std::vector<events::QueuedRecord> records;
+  records.reserve(100);
+  for (int i = 0; i < 100; ++i)  // runs of 40, 1 and 59: whole statements of several rows, and what is left
+    records.emplace_back(i == 40 ? "other" : "t", "key", std::to_string(i), 1'000 + i);
+  events::RecordBatch batch;
+  for (const auto& record : records) batch.push_back(&record);
+  events::BatchWriter(options).write(batch);
+  const auto consumer = log->make_consumer({{"t", "other"}, "", {}, {}});
+  std::vector<LogRecord> read;
+  while (read.size() < records.size()) {
+    auto polled = consumer->poll(1'000, kPatience);
+    REQUIRE(polled.has_value());
+    REQUIRE_FALSE(polled->empty());
+    std::move(polled->begin(), polled->end(), std::back_inserter(read));
+  }
+  int next = 0;
+  std::int64_t offset = 0;
+  for (const auto& record : read) {
+    if (record.topic == "other") {
+      CHECK((record.value == "40" && record.offset == 0));
+      continue;
+    }
+    if (next == 40) ++next;
+    CHECK(record.value == std::to_string(next));
+    CHECK(record.offset == offset++);
+    CHECK(record.timestamp_ms == 1'000 + next++);
+  }
+  CHECK(next == 100);
 }
 
 TEST_CASE("retention by size removes the oldest, and a reader that was passed is told for ever") {

@@ -1,17 +1,23 @@
 #include "gateway/mapped_log.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "core/model/result.hpp"
+#include "gateway/resident_memory.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/poll_until.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -159,6 +165,73 @@ TEST_CASE("maintain() prepares the next segment; a record larger than a segment 
   REQUIRE(large);
   CHECK(log.read(large).bytes.size() == 300 << 10);
   CHECK_FALSE(log.append({""}));
+}
+
+TEST_CASE("a segment that was dropped becomes the next one, and nothing that stood in it comes back") {
+  const phoenix::test::TempDir dir;
+  std::vector<std::string> expected;
+  {
+    MappedLog log(options(dir));
+    const auto inode = [&] {
+      struct stat about {};
+      REQUIRE(::stat(fmt::format("{}/log/{:08x}.log", dir.path(), log.end().segment()).c_str(), &about) == 0);
+      return about.st_ino;
+    };
+    const auto first = inode();
+    while (log.end().segment() < 2) log.append({std::string(1000, 'o')});
+    log.drop_segments_before(2);
+    CHECK(files(dir) == 2);
+    const auto bytes = log.bytes();
+    while (log.end().segment() < 3) log.append({std::string(1000, 'p')});
+    CHECK(inode() == first);
+    CHECK(log.bytes() == bytes);
+    log.drop_segments_before(3);
+    // Of the same length as the old ones: what stands behind them begins as a record does.
+    expected = all(log);
+    for (int i = 0; i < 3; ++i) expected.emplace_back(1000, 'n'), log.append({expected.back()});
+    CHECK(all(log) == expected);
+  }
+  {
+    MappedLog again(options(dir));
+    CHECK(all(again) == expected);
+  }
+  // As a loss of power may leave it: the zero behind the last record never reached the disk.
+  const std::string path = dir.path() + "/log/00000003.log";
+  const std::uint32_t length = 1000;
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(8 + expected.size() * 1008));
+  file.write(reinterpret_cast<const char*>(&length), sizeof length);
+  file.close();
+  MappedLog log(options(dir));
+  CHECK(all(log) == expected);
+}
+
+TEST_CASE("a log at rest gives its memory back, once, and loses nothing by it") {
+  const phoenix::test::TempDir dir;
+  MappedLog::Options brief = options(dir);
+  brief.rest_after = std::chrono::milliseconds(20);
+  MappedLog log(brief);
+  log.append({"kept"});
+  CHECK_FALSE(log.maintain());
+  REQUIRE(test::poll_until([&] { return log.maintain(); }, std::chrono::seconds(10)));
+  CHECK(all(log) == std::vector<std::string>{"kept"});
+  log.append({"and more"});
+  CHECK(all(log).size() == 2);
+  CHECK_FALSE(log.maintain());
+}
+
+TEST_CASE("memory that is not needed can be given back while it is used") {
+  const auto resident_code_kb = [] {
+    std::ifstream status("/proc/self/status");
+    std::string line;
+    while (std::getline(status, line) && !line.starts_with("RssFile:")) {
+    }
+    return std::stol(line.substr(8));
+  };
+  static_cast<void>(fmt::format("{}", std::filesystem::current_path().string()));
+  const long before = resident_code_kb();
+  release_unused_memory();
+  CHECK(resident_code_kb() < before * 3 / 4);
 }
 
 TEST_CASE("a record that is being read stays mapped when its segment goes") {
