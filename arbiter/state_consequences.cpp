@@ -42,7 +42,7 @@ std::string StateJudge::explain_amounts(const ExchangeEvent& exchange, const Res
     case Recomputed::contradicts:
       finding.confirmed = finding.confirmed || finding.verdict != Verdict::mismatch;
       finding.verdict = Verdict::mismatch;
-      return {};
+      return fmt::format("legacy's own rule gives its amount and not modern's: {}", amounts->text());
     default:
       return {};
   }
