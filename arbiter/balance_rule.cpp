@@ -66,9 +66,11 @@ Days BalanceRule::amount(std::int64_t balance, Days days) const {
 void BalanceRules::observe(std::int64_t balance, Days days, std::int64_t amount) {
   if (balance <= 0 || balance > kMostBase || amount < kTelling || amount > balance) return;
   bool known = false;
-  for (auto& [rule, votes] : votes_) {
-    if (rule.amount(balance, days) != amount) continue;
-    ++votes;
+  for (auto& vote : votes_) {
+    if (vote.rule.amount(balance, days) != amount) continue;
+    ++vote.votes;
+    vote.least = std::min(vote.least, balance);
+    vote.most = std::max(vote.most, balance);
     known = true;
   }
   if (!known) add(balance, days, amount);
@@ -81,23 +83,26 @@ void BalanceRules::observe(std::int64_t balance, Days days, std::int64_t amount)
 void BalanceRules::add(std::int64_t balance, Days days, std::int64_t amount) {
   for (const auto& rule : rules_giving(balance, days, amount, false)) {
     if (votes_.size() < kRulesKept) {
-      votes_.push_back({rule, 1});
+      votes_.push_back({rule, 1, balance, balance});
       continue;
     }
     const auto weakest =
         std::min_element(votes_.begin(), votes_.end(), [](const auto& a, const auto& b) { return a.votes < b.votes; });
-    if (weakest->votes <= 1) *weakest = {rule, 1};
+    if (weakest->votes <= 1) *weakest = {rule, 1, balance, balance};
   }
+}
+
+bool BalanceRules::is_known(const Vote& vote) const {
+  if (vote.votes < kSupport || vote.votes * 20 < total_) return false;
+  return std::none_of(votes_.begin(), votes_.end(), [&](const Vote& other) {
+    return other.rule.same_rate(vote.rule) && other.votes * 10 > vote.votes * 11;
+  });
 }
 
 std::vector<BalanceRule> BalanceRules::known() const {
   std::vector<BalanceRule> rules;
-  for (const auto& [rule, votes] : votes_) {
-    if (votes < kSupport || votes * 20 < total_) continue;
-    const bool better = std::any_of(votes_.begin(), votes_.end(), [&, &rule = rule, votes = votes](const auto& other) {
-      return other.rule.same_rate(rule) && other.votes * 10 > votes * 11;
-    });
-    if (!better) rules.push_back(rule);
+  for (const auto& vote : votes_) {
+    if (is_known(vote)) rules.push_back(vote.rule);
   }
   return rules;
 }
@@ -106,26 +111,25 @@ Recomputed BalanceRules::recompute(BalanceAmount legacy, BalanceAmount modern, D
   const auto gives = [&](const BalanceRule& rule, BalanceAmount side) {
     return rule.amount(side.before, days) == side.amount;
   };
-  const auto rules = known();
-  bool legacy_explained = false;
-  for (const auto& rule : rules) {
-    if (!gives(rule, legacy)) continue;
-    legacy_explained = true;
-    if (gives(rule, modern)) return Recomputed::follows;
+  bool proven = false;
+  for (const auto& vote : votes_) {
+    if (!is_known(vote) || !gives(vote.rule, legacy)) continue;
+    if (gives(vote.rule, modern)) return Recomputed::follows;
+    proven = proven || (vote.least <= modern.before && modern.before <= vote.most);
   }
   // The account may have a rate of its own: a rule that nobody has refuted and that gives both.
+  const auto rules = known();
   for (const auto& rule : rules_giving(legacy.before, days, legacy.amount, true)) {
-    if (!has_rate_of(rules, rule) && gives(rule, modern))
-      return legacy_explained ? Recomputed::untold : Recomputed::follows;
+    if (!has_rate_of(rules, rule) && gives(rule, modern)) return proven ? Recomputed::untold : Recomputed::follows;
   }
-  return legacy_explained && legacy.amount >= kTelling ? Recomputed::contradicts : Recomputed::untold;
+  return proven && legacy.amount >= kTelling ? Recomputed::contradicts : Recomputed::untold;
 }
 
 std::string BalanceRules::encode() const {
   CompactWriter out;
   out.numbers(total_, votes_.size());
-  for (const auto& [rule, votes] : votes_)
-    out.numbers(rule.rate, rule.basis, int{rule.months_of_30}, static_cast<int>(rule.rounding), votes);
+  for (const auto& [rule, votes, least, most] : votes_)
+    out.numbers(rule.rate, rule.basis, int{rule.months_of_30}, static_cast<int>(rule.rounding), votes, least, most);
   return out.take();
 }
 
@@ -139,7 +143,7 @@ Result<BalanceRules> BalanceRules::decode(std::string_view text) {
       int rounding = 0;
       in.numbers(vote.rule.rate, vote.rule.basis);
       vote.rule.months_of_30 = in.flag();
-      in.numbers(rounding, vote.votes);
+      in.numbers(rounding, vote.votes, vote.least, vote.most);
       if (rounding < 0 || rounding > 2) return invalid_input("rules of balances: unknown rounding");
       vote.rule.rounding = static_cast<Rounding>(rounding);
     }

@@ -36,7 +36,7 @@ struct BalanceAmount {
 
 enum class Recomputed : std::uint8_t {
   follows,      ///< one rule gives both amounts, each from its own balance
-  contradicts,  ///< legacy's rule is known, and gives legacy's amount but not modern's
+  contradicts,  ///< legacy's rule is known for balances like modern's, and gives legacy's amount but not modern's
   untold,       ///< the rule is not known
 };
 
@@ -62,7 +62,10 @@ class BalanceRules {
   struct Vote {
     BalanceRule rule;
     std::uint64_t votes = 0;
+    std::int64_t least = 0,
+                 most = 0;  ///< balances from which it gave the amount: beyond them there may be another rate
   };
+  [[nodiscard]] bool is_known(const Vote& vote) const;
   void add(std::int64_t balance, std::optional<std::int64_t> days, std::int64_t amount);
 
   std::uint64_t total_ = 0;

@@ -37,12 +37,10 @@ class Explainer {
     if (!pair_.days.empty()) {
       if (auto interest = explain_interest(pair_.days)) return interest;
     }
-    for (const auto& base : pair_.bases) {
-      if (auto found = other_rounding({base.legacy, pair_.scale, 0, 1, 1}, base)) return found;
-    }
-    for (const auto& base : pair_.bases) {
-      if (auto found = late_discount(base)) return found;
-    }
+    std::vector<CauseFinding> cents;
+    for (const auto& base : pair_.bases) add(other_rounding(base, 1, 1), cents);
+    for (const auto& base : pair_.bases) add(late_discount(base), cents);
+    if (!cents.empty()) return with_the_others(std::move(cents));
     for (const auto& base : pair_.bases) {
       if (base.balance) continue;
       if (auto found = other_rate(base)) return found;
@@ -56,6 +54,25 @@ class Explainer {
 
   CauseFinding found(Cause cause, std::string evidence, std::vector<Cause> alternatives = {}) const {
     return {cause, general_path(pair_.path), std::move(evidence), std::move(alternatives), std::nullopt};
+  }
+
+  static void add(std::optional<CauseFinding> found, std::vector<CauseFinding>& all) {
+    if (found) all.push_back(std::move(*found));
+  }
+
+  /// The first speaks; what explains as well is named.
+  static CauseFinding with_the_others(std::vector<CauseFinding> all) {
+    CauseFinding first = std::move(all.front());
+    const auto name = [&](Cause cause) {
+      const bool named =
+          std::find(first.alternatives.begin(), first.alternatives.end(), cause) != first.alternatives.end();
+      if (cause != first.cause && !named) first.alternatives.push_back(cause);
+    };
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      name(all[i].cause);
+      for (const auto cause : all[i].alternatives) name(cause);
+    }
+    return first;
   }
 
   /// One side keeps digits that the other has rounded away.
@@ -89,8 +106,10 @@ class Explainer {
     return rates;
   }
 
-  std::vector<std::int64_t> common_candidates(const Base& base, const Formula& formula) const {
+  std::vector<std::int64_t> common_candidates(const Base& base, Formula formula) const {
+    formula.base = base.legacy;
     const auto legacy = candidates(Side::legacy, base, formula, pair_.legacy);
+    formula.base = base.modern;
     const auto modern = candidates(Side::modern, base, formula, pair_.modern);
     std::vector<std::int64_t> both;
     for (const auto rate : legacy) {
@@ -105,15 +124,21 @@ class Explainer {
     return text;
   }
 
-  /// Both sides mean the same amount and round it differently.
-  std::optional<CauseFinding> other_rounding(Formula formula, const Base& base) const {
-    if (std::abs(pair_.legacy - pair_.modern) > 1 || formula.base > kMostBase) return std::nullopt;
+  /// Both sides mean the same and round it differently, each from its own base.
+  std::optional<CauseFinding> other_rounding(const Base& base, std::int64_t days, std::int64_t basis) const {
+    if (base.legacy == base.modern && std::abs(pair_.legacy - pair_.modern) > 1) return std::nullopt;
+    if (base.legacy > kMostBase || base.modern > kMostBase) return std::nullopt;
+    Formula formula{base.legacy, pair_.scale, 0, days, basis};
     for (const auto rate : common_candidates(base, formula)) {
       formula.rate = rate;
-      const Roundings seen(formula);
       for (const bool legacy_up : {true, false}) {
         const auto right = legacy_up ? pair_.legacy : pair_.modern, other = legacy_up ? pair_.modern : pair_.legacy;
-        if (auto cause = rounding_of(seen, right, other)) {
+        formula.base = legacy_up ? base.legacy : base.modern;
+        if (half_up(formula) != right) continue;
+        formula.base = legacy_up ? base.modern : base.legacy;
+        auto cause = rounding_of(Roundings(formula), other);
+        formula.base = base.legacy;
+        if (cause) {
           const char* const names[] = {legacy_up ? "legacy" : "modern", legacy_up ? "modern" : "legacy"};
           cause->path = general_path(pair_.path);
           cause->evidence = fmt::format("{}: half up {} ({}), {} {} ({})", rule_text(formula, base.path), money(right),
@@ -125,11 +150,11 @@ class Explainer {
     return std::nullopt;
   }
 
-  /// `right` is half up; what gives `other`? Evidence is left as the name of the rounding.
-  static std::optional<CauseFinding> rounding_of(const Roundings& seen, std::int64_t right, std::int64_t other) {
+  /// The one side is half up; what gives `other`? Evidence is left as the name of the rounding.
+  static std::optional<CauseFinding> rounding_of(const Roundings& seen, std::int64_t other) {
     const bool doubles = contains(seen.binary.rounded, other), doubles_cut = contains(seen.binary.cut, other);
-    if (right != seen.up) return std::nullopt;
     CauseFinding finding;
+    if (other == seen.up) return std::nullopt;  // the same rule: no rounding tells them apart
     if (seen.tie && doubles) {
       finding.cause = Cause::float_tie;
       finding.evidence = "binary floating point";
@@ -151,7 +176,7 @@ class Explainer {
   /// A rate, rounded, then a discount on the result; the other side has one rate for both.
   std::optional<CauseFinding> late_discount(const Base& base) const {
     Formula formula{base.legacy, pair_.scale, 0, 1, 1};
-    if (std::abs(pair_.legacy - pair_.modern) != 1 || formula.base > kMostBase) return std::nullopt;
+    if (base.balance || std::abs(pair_.legacy - pair_.modern) != 1 || formula.base > kMostBase) return std::nullopt;
     for (const auto rate : common_candidates(base, formula)) {
       for (const std::int64_t per_cent : {20, 10, 50, 25, 5, 15, 30, 40}) {
         const std::int64_t left = 100 - per_cent;
@@ -225,13 +250,7 @@ class Explainer {
     for (const auto& base : pair_.bases) {
       if (!base.balance || base.legacy > kMostBase || base.modern > kMostBase) continue;
       for (const auto days : counts) {
-        if (auto found = interest_rounding(base, days)) return found;
-        auto steps = rounded_daily(base, days);
-        if (auto found = other_day_count(base, days)) {
-          if (steps) found->alternatives.push_back(steps->cause);
-          return found;
-        }
-        if (steps) return steps;
+        if (auto found = interest_on(base, days)) return found;
       }
     }
     for (const auto& base : pair_.bases) {
@@ -243,15 +262,23 @@ class Explainer {
     return std::nullopt;
   }
 
-  std::optional<CauseFinding> interest_rounding(const Base& base, std::int64_t days) const {
+  /// On small amounts a cent is a rounding as well as another day of the year: all that explain it are named.
+  std::optional<CauseFinding> interest_on(const Base& base, std::int64_t days) const {
+    std::vector<CauseFinding> all;
     for (const std::int64_t basis : {365, 360, 366}) {
-      if (base.legacy == base.modern) {
-        if (auto found = other_rounding({base.legacy, pair_.scale, 0, days, basis}, base)) return found;
-      } else if (auto found = same_rule_on_other_balance(base, days, basis)) {
-        return found;
+      if (base.legacy != base.modern) {
+        if (auto same = same_rule_on_other_balance(base, days, basis)) return same;
       }
+      if (all.empty()) add(other_rounding(base, days, basis), all);
     }
-    return std::nullopt;
+    add(other_day_count(base, days), all);
+    for (const std::int64_t basis : {365, 360, 366}) {
+      auto steps = rounded_in_steps(base, days, basis);
+      if (!steps) continue;
+      add(std::move(steps), all);
+      break;
+    }
+    return all.empty() ? std::nullopt : std::optional(with_the_others(std::move(all)));
   }
 
   std::optional<CauseFinding> same_rule_on_other_balance(const Base& base, std::int64_t days,
@@ -267,24 +294,17 @@ class Explainer {
     return std::nullopt;
   }
 
-  std::optional<CauseFinding> rounded_daily(const Base& base, std::int64_t days) const {
-    for (const std::int64_t basis : {365, 360, 366}) {
-      if (auto found = rounded_in_steps(base, days, basis)) return found;
-    }
-    return std::nullopt;
-  }
-
   /// `steps` times the rounded amount of one step, beside the rounded whole.
   std::optional<CauseFinding> rounded_in_steps(const Base& base, std::int64_t steps, std::int64_t basis) const {
-    if (steps < 2 || base.legacy != base.modern) return std::nullopt;
+    if (steps < 2) return std::nullopt;
     for (const bool legacy_whole : {true, false}) {
       const auto whole = legacy_whole ? pair_.legacy : pair_.modern, sum = legacy_whole ? pair_.modern : pair_.legacy;
       if (sum % steps != 0) continue;
-      Formula formula{base.legacy, pair_.scale, 0, steps, basis};
+      const Formula formula_of_sum{legacy_whole ? base.modern : base.legacy, pair_.scale, 0, 1, basis};
+      Formula formula{legacy_whole ? base.legacy : base.modern, pair_.scale, 0, steps, basis};
       for (const auto rate : simplest_rates(formula, whole, 4, true)) {
-        Formula step = formula;
+        Formula step = formula_of_sum;
         formula.rate = step.rate = rate;
-        step.days = 1;
         const bool fits = half_up(step) * steps == sum || truncated(step) * steps == sum;
         if (!fits || half_up(formula) != whole) continue;
         return found(Cause::intermediate_precision,

@@ -85,6 +85,7 @@ std::optional<CauseFinding> CauseBook::decided(const ExchangeEvent& exchange, Ve
   facts.inferred = postings.inferred;
   facts.balance_moved = postings.balance_moved;
   facts.order_proof = postings.order_proof;
+  facts.other_account = postings.other_account;
   CauseFinding finding = label(route, facts);
   if (is_inconsistent(verdict)) group(exchange, finding, attributes);
   return finding;
@@ -200,8 +201,10 @@ CauseFinding CauseBook::label(Route& route, const MismatchFacts& facts) {
       std::swap(finding.cause, alternative);
   }
   // At a tie half even and doubles look like truncation; but truncation shows away from ties far more often.
-  const bool certain = std::all_of(finding.alternatives.begin(), finding.alternatives.end(),
-                                   [](Cause cause) { return cause == Cause::truncation; });
+  // A discount taken after rounding is an intermediate rounding: the same explanation by another name.
+  const bool certain = std::all_of(finding.alternatives.begin(), finding.alternatives.end(), [&](Cause cause) {
+    return cause == Cause::truncation || (cause == Cause::intermediate_precision && finding.cause == Cause::fee_tier);
+  });
   if (certain && finding.cause == first_guess) ++certainly[std::string(to_string(finding.cause))];
   return finding;
 }

@@ -27,7 +27,8 @@ struct PostingFacts {
   bool inferred = false;  ///< from stated balances
   std::optional<std::int64_t> balance_moved;
   std::string order_proof;
-  std::string follows;  ///< why an exchange that is `unknown` differs: it follows from an earlier difference
+  std::string other_account;  ///< one side posted to an account that the request does not name; empty: neither did
+  std::string follows;        ///< why an exchange that is `unknown` differs: it follows from an earlier difference
 };
 
 /// What a verdict says of itself, where there is no exchange to recompute; nothing for verdicts that need no cause.

@@ -289,6 +289,7 @@ CauseFinding classify(const MismatchFacts& facts, const RateLookup& rates) {
         facts.order_proof.empty() ? "both sides applied the same writes in another order" : facts.order_proof);
   }
   if (auto found = by_status(facts)) return *found;
+  if (!facts.other_account.empty()) return finding(Cause::wrong_account, "", facts.other_account);
   if (auto found = by_transactions(facts)) return *found;
   std::optional<CauseFinding> unexplained;
   for (const auto& difference : facts.differences) {

@@ -56,7 +56,8 @@ struct MismatchFacts {
   bool inferred = false;
   std::optional<std::int64_t> balance_moved;  ///< modern - legacy of the stated balances beyond what was known
   bool overlap = false;
-  std::string order_proof;  ///< why a difference is an order of commits; empty: no proof
+  std::string other_account;  ///< who posted where the other side did not, the same amount; empty: nobody
+  std::string order_proof;    ///< why a difference is an order of commits; empty: no proof
   std::int64_t event_time_us = 0;
 
   /// Empty when nobody states it.

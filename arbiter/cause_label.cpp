@@ -3,20 +3,10 @@
 namespace phoenix::arbiter {
 namespace {
 
-constexpr std::array<std::string_view, kCauses.size()> kNames{"status",
-                                                              "type_format",
-                                                              "ordering",
-                                                              "duplicate_posting",
-                                                              "missing_posting",
-                                                              "float_tie",
-                                                              "truncation",
-                                                              "rounding_mode",
-                                                              "intermediate_precision",
-                                                              "fee_tier",
-                                                              "day_count",
-                                                              "cut_off",
-                                                              "carried",
-                                                              "unexplained"};
+constexpr std::array<std::string_view, kCauses.size()> kNames{
+    "status",        "type_format", "ordering",   "duplicate_posting", "missing_posting",
+    "wrong_account", "float_tie",   "truncation", "rounding_mode",     "intermediate_precision",
+    "fee_tier",      "day_count",   "cut_off",    "carried",           "unexplained"};
 
 }  // namespace
 

@@ -16,6 +16,7 @@ enum class Cause : std::uint8_t {
   ordering,                ///< the same elements, or the same writes, in another order
   duplicate_posting,       ///< one side posted more than once
   missing_posting,         ///< one side did not post
+  wrong_account,           ///< one side posted to an account that the request does not name
   float_tie,               ///< binary floating point falls on the other side of half a minor unit
   truncation,              ///< cut instead of rounded
   rounding_mode,           ///< half up and half even, both exact
@@ -26,19 +27,13 @@ enum class Cause : std::uint8_t {
   carried,                 ///< the same rule, on balances that differed before
   unexplained,             ///< no recomputation gives both values
 };
-inline constexpr std::array kCauses{Cause::status,
-                                    Cause::type_format,
-                                    Cause::ordering,
-                                    Cause::duplicate_posting,
-                                    Cause::missing_posting,
-                                    Cause::float_tie,
-                                    Cause::truncation,
-                                    Cause::rounding_mode,
-                                    Cause::intermediate_precision,
-                                    Cause::fee_tier,
-                                    Cause::day_count,
-                                    Cause::cut_off,
-                                    Cause::carried,
+inline constexpr std::array kCauses{Cause::status,          Cause::type_format,
+                                    Cause::ordering,        Cause::duplicate_posting,
+                                    Cause::missing_posting, Cause::wrong_account,
+                                    Cause::float_tie,       Cause::truncation,
+                                    Cause::rounding_mode,   Cause::intermediate_precision,
+                                    Cause::fee_tier,        Cause::day_count,
+                                    Cause::cut_off,         Cause::carried,
                                     Cause::unexplained};
 std::string_view to_string(Cause cause);
 std::optional<Cause> cause_from_string(std::string_view text);

@@ -61,10 +61,34 @@ std::string joined(const std::string& first, const std::string& second) {
   return first + "; " + second;
 }
 
+/// One side's posting stands on an account that the exchange does not name, and the other side's, of the same amount,
+/// on one that this side has left alone.
+std::string posted_elsewhere(const ExchangeEvent& exchange, const std::vector<AccountPosting>& postings) {
+  const auto named = [&](const std::string& account) {
+    return std::any_of(exchange.keys.begin(), exchange.keys.end(), [&](const auto& key) { return key.key == account; });
+  };
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto here = index(side), there = index(other(side));
+    for (const auto& stray : postings) {
+      if (named(stray.account) || stray.legs[here].transactions == 0 || stray.legs[there].transactions > 0) continue;
+      const auto right = std::find_if(postings.begin(), postings.end(), [&](const auto& posting) {
+        return &posting != &stray && posting.legs[here].transactions == 0 && posting.legs[there].transactions > 0 &&
+               posting.legs[there].delta == stray.legs[here].delta && posting.scale == stray.scale;
+      });
+      if (right == postings.end()) continue;
+      return fmt::format("{} posted {} to account {}, which the exchange does not name; {} to account {}",
+                         to_string(side), format_minor(stray.legs[here].delta, stray.scale), stray.account,
+                         to_string(other(side)), right->account);
+    }
+  }
+  return {};
+}
+
 /// Of the account that the answers speak of; of another one where that was not posted to.
 PostingFacts facts_for_cause(const ExchangeEvent& exchange, const PostingFinding& finding) {
   PostingFacts facts;
   if (finding.verdict == Verdict::order_dependent) facts.order_proof = finding.detail;
+  facts.other_account = posted_elsewhere(exchange, finding.postings);
   const AccountPosting* of = nullptr;
   for (const auto& posting : finding.postings) {
     const bool first_key = !exchange.keys.empty() && posting.account == exchange.keys.front().key;
@@ -321,81 +345,6 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   if (finding.confirmed) {
     book_.confirm(exchange.slice, 1, fmt::format("exchange {}: {}", exchange.exchange_id, finding.detail));
   }
-}
-
-void StateJudge::note_created(const StateChange& change, const Moment& now) {
-  if (change.op != StateChange::Op::create) return;
-  auto& created_us = book_.touch(change.account).created_us[index(change.side)];
-  if (created_us == 0) created_us = std::max(now.event_time_us, now.log_time_us);
-}
-
-/// Why the difference follows from an earlier one; then it is no mismatch any more. Empty: it does not.
-std::string StateJudge::explain_consequence(const ExchangeEvent& exchange, const ResponseDifference& responses,
-                                            PostingFinding& finding) {
-  std::string follows = explain_absence(exchange, finding);
-  if (follows.empty()) return explain_amounts(exchange, responses, finding);
-  excuse(finding, Verdict::unknown);
-  return follows;
-}
-
-/// Amounts computed from balances that differ: by one rule on both sides, or not.
-std::string StateJudge::explain_amounts(const ExchangeEvent& exchange, const ResponseDifference& responses,
-                                        PostingFinding& finding) {
-  if (rules_of(exchange.route).reads_balance != config::ReadsBalance::amount || exchange.keys.empty()) return {};
-  auto amounts = posted_from_balances(exchange, responses, finding.postings);
-  const AccountState& account = book_.accounts[exchange.keys.front().key];
-  if (!amounts && !ledger_.trusted(account)) amounts = answered_from_balances(responses, account.scale);
-  if (!amounts) return {};
-  const auto counts = requested_counts(exchange);
-  const auto days = counts.empty() ? std::nullopt : std::optional(counts.front());
-  const auto& rules = book_.causes.balance_rules(exchange.slice, exchange.route);
-  switch (rules.recompute(amounts->legacy, amounts->modern, days)) {
-    case Recomputed::follows:
-      excuse(finding, exchange.overlap && !amounts->same_predecessors ? Verdict::order_dependent : Verdict::unknown);
-      return fmt::format("one rule gives both, on balances that had differed before: {}", amounts->text());
-    case Recomputed::contradicts:
-      finding.confirmed = finding.confirmed || finding.verdict != Verdict::mismatch;
-      finding.verdict = Verdict::mismatch;
-      return {};
-    default:
-      return {};
-  }
-}
-
-/// One side has no such account: it was opened on the other one alone.
-std::string StateJudge::explain_absence(const ExchangeEvent& exchange, const PostingFinding& finding) {
-  const auto side = found_nothing(exchange);
-  if (!side) return {};
-  for (const auto& posting : finding.postings) {
-    if (posting.legs[index(*side)].transactions > 0) return {};
-  }
-  for (const auto& key : exchange.keys) {
-    const AccountState& account = book_.accounts[key.key];
-    if (!was_absent(account, *side, ledger_.state().streams[index(*side)], exchange.received_at_us, slack_us_))
-      continue;
-    return fmt::format("account {} was opened on {} alone{}", key.key, to_string(other(*side)),
-                       account.differs_since.empty() ? "" : ", differs since exchange " + account.differs_since);
-  }
-  return {};
-}
-
-/// Nobody's new fault. What it adds to the accounts' gaps is none either.
-void StateJudge::excuse(PostingFinding& finding, Verdict verdict) {
-  finding.verdict = verdict;
-  finding.confirmed = false;
-  for (const auto& posting : finding.postings) {
-    if (posting.legs[0].delta != posting.legs[1].delta || posting.legs[0].transactions != posting.legs[1].transactions)
-      book_.touch(posting.account).postings.through_us = true;
-  }
-}
-
-void StateJudge::learn_rule(const ExchangeEvent& exchange, const PostingFinding& finding) {
-  if (rules_of(exchange.route).reads_balance != config::ReadsBalance::amount) return;
-  const auto legacy = legacy_from_balance(exchange, finding.postings);
-  if (!legacy) return;
-  const auto counts = requested_counts(exchange);
-  book_.causes.learn_balance_rules(exchange.slice, exchange.route)
-      .observe(legacy->before, counts.empty() ? std::nullopt : std::optional(counts.front()), legacy->amount);
 }
 
 /// The accounts carry what was accepted, so that later balances still compare.

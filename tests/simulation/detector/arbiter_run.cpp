@@ -83,6 +83,7 @@ class Judge {
         return judge_reordered(number, fate, row, accused);
       case Truth::Kind::consequence:
         if (accused) ++figures_.consequences_flagged;
+        if (fate.comparable && row.event.cause == "carried") ++figures_.consequences_named;
         break;
       case Truth::Kind::clean:
         if (accused) ++figures_.false_mismatches;
@@ -170,6 +171,7 @@ RunFigures& RunFigures::operator+=(const RunFigures& more) {
   open += more.open;
   false_mismatches += more.false_mismatches;
   consequences += more.consequences;
+  consequences_named += more.consequences_named;
   consequences_flagged += more.consequences_flagged;
   reordered += more.reordered;
   reordered_flagged += more.reordered_flagged;

@@ -30,7 +30,7 @@ struct ClassFigures {
 struct RunFigures {
   std::int64_t received = 0, excluded = 0, decided = 0, unknown = 0, open = 0;
   std::int64_t false_mismatches = 0;
-  std::int64_t consequences = 0, consequences_flagged = 0;
+  std::int64_t consequences = 0, consequences_named = 0, consequences_flagged = 0;
   std::int64_t reordered = 0, reordered_flagged = 0;  ///< an order of commits changed the outcome; called a mismatch
   std::int64_t account_verdicts = 0;                  ///< inconsistent verdicts on an account alone
   std::map<Fault, ClassFigures> classes{};

@@ -45,7 +45,6 @@ std::string_view expected_cause(Fault fault) {
       return "fee_tier";
     case Fault::missing_modern:
     case Fault::missing_legacy:
-    case Fault::wrong_account:  // what is missing is the credit; the other account's is beside the request's keys
       return "missing_posting";
     case Fault::status_split:
       return "status";

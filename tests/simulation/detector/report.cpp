@@ -20,10 +20,11 @@ std::int64_t quantile_us(std::vector<std::int64_t> delays, double at) {
 }
 
 std::string control_line(const std::string& name, const RunFigures& run) {
-  return fmt::format("| {} | {} | {} | {} | {} | {} ({}) | {} | {} |\n", name, run.received, run.excluded,
+  return fmt::format("| {} | {} | {} | {} | {} | {} ({}) | {} ({}) | {} |\n", name, run.received, run.excluded,
                      run.false_mismatches + run.consequences_flagged + run.account_verdicts,
                      fmt::format("{} ({})", run.reordered, run.reordered_flagged), run.unknown,
-                     share(run.unknown, run.received - run.excluded), run.consequences, run.open);
+                     share(run.unknown, run.received - run.excluded), run.consequences, run.consequences_named,
+                     run.open);
 }
 
 std::string labels_of(const ClassFigures& of) {
@@ -45,7 +46,7 @@ std::string control_table(const std::vector<ScenarioResult>& controls) {
   if (controls.empty()) return "";
   std::string out =
       "| identical banks | exchanges | excluded | false mismatches | outcomes changed by order (called mismatch) | "
-      "unknown | consequences | open |\n|---|---:|---:|---:|---:|---:|---:|---:|\n";
+      "unknown | consequences (named) | open |\n|---|---:|---:|---:|---:|---:|---:|---:|\n";
   RunFigures all;
   for (const auto& [scenario, figures] : controls) {
     out += control_line(fmt::format("{}: {}", scenario.name, scenario.what), figures);
