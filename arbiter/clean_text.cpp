@@ -24,13 +24,21 @@ std::size_t sequence_length(std::string_view text) {
   return bad ? 0 : length;
 }
 
+/// ASCII without NUL.
+constexpr unsigned char kNul = 0, kBeyondAscii = 0x80;
+bool is_plain(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return byte_scan::find_if(text.data(), end, [](auto byte) { return (byte == kNul) | (byte >= kBeyondAscii); }) == end;
+}
+
 }  // namespace
 
+void clean(std::string& text) {
+  if (!is_plain(text)) text = clean_text(text);
+}
+
 std::string clean_text(std::string_view text) {
-  const bool plain = byte_scan::find_if(text.data(), text.data() + text.size(), [](auto byte) {
-                       return (byte == 0) | (byte >= 0x80);
-                     }) == text.data() + text.size();
-  if (plain) return std::string(text);
+  if (is_plain(text)) return std::string(text);
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

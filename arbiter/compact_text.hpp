@@ -15,6 +15,7 @@ namespace phoenix::arbiter {
 
 class CompactWriter {
  public:
+  CompactWriter() { text_.reserve(kUsualBytes); }
   template <class... Numbers>
   void numbers(Numbers... values) {
     (number(values), ...);
@@ -28,6 +29,7 @@ class CompactWriter {
   std::string take() { return std::move(text_); }
 
  private:
+  static constexpr std::size_t kUsualBytes = 480;
   template <class Number>
   void number(Number value) {
     append_number(text_, value);

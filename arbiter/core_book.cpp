@@ -145,9 +145,11 @@ void CoreBook::reject(const LogRecord& record, const std::string& reason) {
 }
 
 AccountState& CoreBook::touch(const std::string& account) {
+  if (last_touched_ != nullptr && touched.back() == account) return *last_touched_;  // a record is about one or two
   touched.push_back(account);
   changes.accounts.insert(account);
-  return accounts[account];
+  last_touched_ = &accounts[account];
+  return *last_touched_;
 }
 
 void CoreBook::open(const std::string& exchange_id, OpenExchange exchange) {
@@ -282,17 +284,38 @@ void CoreBook::count(const std::string& slice, const std::string& route, std::ui
   changes.counters[key] += by;
 }
 
+void CoreBook::begin_changes() {
+  changes = {};
+  touched.clear();
+  last_touched_ = nullptr;
+}
+
+CoreChanges CoreBook::take_changes() {
+  changes.causes = causes.take_changes();
+  CoreChanges taken = std::exchange(changes, {});
+  // The next batch is about as large: its tables need not grow step by step.
+  changes.accounts.reserve(taken.accounts.size());
+  changes.open.reserve(taken.open.size());
+  changes.opened.reserve(taken.opened.size());
+  return taken;
+}
+
 void CoreBook::note_drift() {
   for (const auto& name : touched) update_drift(name);
   touched.clear();
+  last_touched_ = nullptr;
 }
 
 void CoreBook::update_drift(const std::string& name) {
   const AccountState& account = accounts.at(name);
   // A currency that was seen has a sum, also where nothing is missing: no sum means "not known".
-  if (!account.currency.empty()) drift_sums.try_emplace({account.slice, account.currency}, 0);
-  const auto known = drift.find(name);
+  if (!account.currency.empty() && (account.slice != summed_.first || account.currency != summed_.second)) {
+    summed_ = {account.slice, account.currency};
+    drift_sums.try_emplace(summed_, 0);
+  }
   const bool apart = account.gap != account.postings.carry;
+  if (!apart && drift.empty()) return;
+  const auto known = drift.find(name);
   if (known == drift.end() && !apart) return;
   if (known != drift.end()) {
     drift_sums[{known->second.slice, known->second.currency}] -= std::abs(known->second.gap_minor);

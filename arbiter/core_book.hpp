@@ -64,6 +64,10 @@ class CoreBook {
   void mark_open(const std::string& exchange_id, std::uint64_t mark);
   void confirm(const std::string& slice, int count, const std::string& detail);
 
+  /// What is known now is what is stored.
+  void begin_changes();
+  CoreChanges take_changes();
+
   /// Brings drift up to date with the accounts touched by the current record.
   void note_drift();
 
@@ -94,6 +98,8 @@ class CoreBook {
   void note_split(const std::string& key, const KeyWriter& first, const KeyWriter& second);
   void update_drift(const std::string& name);
 
+  AccountState* last_touched_ = nullptr;        // touched.back(); none: by an earlier record
+  std::pair<std::string, std::string> summed_;  // slice and currency that were last seen to have a sum
   const config::Config& config_;
 };
 

@@ -45,8 +45,7 @@ struct DecisionCore::Impl {
     if (config.arbiter.state_source != config::StateSource::query) {
       streams = std::make_unique<StateJudge>(settings, book, policy, times.absence_us, std::move(state.ledger),
                                              state.positions);
-      book.changes = {};
-      book.touched.clear();
+      book.begin_changes();
       return;
     }
     for (const auto& [id, open] : book.open_exchanges) {
@@ -60,8 +59,7 @@ struct DecisionCore::Impl {
       note_suspicion(name, account);
       note_wanted(name);
     }
-    book.changes = {};
-    book.touched.clear();
+    book.begin_changes();
   }
 
   void apply(const LogRecord& record) {
@@ -380,8 +378,7 @@ std::optional<LedgerState> DecisionCore::ledger() const {
 }
 
 CoreChanges DecisionCore::take_changes() {
-  impl_->book.changes.causes = impl_->book.causes.take_changes();
-  return std::exchange(impl_->book.changes, {});
+  return impl_->book.take_changes();
 }
 
 void DecisionCore::reject(const LogRecord& record, const std::string& reason) {

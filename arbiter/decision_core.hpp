@@ -84,7 +84,7 @@ struct CoreChanges {
   std::unordered_set<std::string> undrifted;  ///< accounts whose sides no longer differ
   std::set<std::string> slices;
   std::vector<std::pair<std::int64_t, std::string>> seen;                  ///< event time, exchange id
-  std::unordered_set<std::string> decided;                                 ///< ids whose DecidedExchange changed
+  std::vector<std::string> decided;                                        ///< ids whose DecidedExchange changed
   std::unordered_set<std::string> open;                                    ///< ids whose OpenExchange changed or went
   std::unordered_set<std::string> opened;                                  ///< those of them that appeared
   std::vector<std::tuple<std::string, std::uint64_t, std::string>> units;  ///< slice, rung, unit

@@ -52,9 +52,9 @@ Result<ExchangeEvent> read_exchange(const std::string& frame) {
   if (exchange->exchange_id.empty()) return invalid_input("exchange event: exchange_id is empty");
   for (auto* name :
        {&exchange->exchange_id, &exchange->gateway, &exchange->incarnation, &exchange->route, &exchange->slice}) {
-    *name = clean_text(*name);
+    clean(*name);
   }
-  for (auto& key : exchange->keys) key.key = clean_text(key.key);
+  for (auto& key : exchange->keys) clean(key.key);
   return exchange;
 }
 

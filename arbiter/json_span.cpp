@@ -5,8 +5,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/model/byte_scan.hpp"
+
 namespace phoenix::arbiter {
 namespace {
+
+constexpr unsigned char kSpace = 0x20, kQuote = '"', kBackslash = '\\';
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -213,11 +217,12 @@ bool JsonWalk::pass_string(JsonSpan& out) {
   out.kind = JsonSpan::Kind::string;
   out.escaped = false;
   for (;; ++at_) {
+    at_ = byte_scan::find_if(at_, end_,
+                             [](auto byte) { return (byte < kSpace) | (byte == kQuote) | (byte == kBackslash); });
     if (at_ == end_) return fail("cut short");
     const auto byte = static_cast<unsigned char>(*at_);
     if (byte == '"') break;
     if (byte < 0x20) return fail("a control character in a string");
-    if (byte != '\\') continue;
     out.escaped = true;
     if (!pass_escape()) return false;
   }

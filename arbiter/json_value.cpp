@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <numeric>
+#include <utility>
 
 #include "core/events/json_cursor.hpp"
 
@@ -27,14 +28,18 @@ void read_value(JsonCursor& json, JsonValue& value, int depth);
 
 /// By name; sorted by their places first, because a member is big and moves more than once in a sort.
 void sort_members(std::vector<std::pair<std::string, JsonValue>>& members) {
-  std::vector<std::uint32_t> places(members.size());
-  std::iota(places.begin(), places.end(), 0);
-  std::sort(places.begin(), places.end(),
+  std::vector<std::uint32_t> from(members.size());  // where the member stands that belongs here
+  std::iota(from.begin(), from.end(), 0);
+  std::sort(from.begin(), from.end(),
             [&](std::uint32_t a, std::uint32_t b) { return members[a].first < members[b].first; });
-  std::vector<std::pair<std::string, JsonValue>> sorted;
-  sorted.reserve(members.size());
-  for (const std::uint32_t place : places) sorted.push_back(std::move(members[place]));
-  members = std::move(sorted);
+  for (std::uint32_t start = 0; start < from.size(); ++start) {
+    if (from[start] == start) continue;
+    auto displaced = std::move(members[start]);
+    std::uint32_t hole = start;
+    for (; from[hole] != start; hole = std::exchange(from[hole], hole)) members[hole] = std::move(members[from[hole]]);
+    members[hole] = std::move(displaced);
+    from[hole] = hole;
+  }
 }
 
 void read_object(JsonCursor& json, JsonValue& object, int depth) {

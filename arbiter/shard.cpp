@@ -60,7 +60,21 @@ TopicPartition Shard::partition(Source source) const {
 }
 
 std::int64_t Shard::position(Source source) const {
-  return positions_.at(partition(source));
+  const int number = source == kHeartbeats ? 0 : number_;
+  for (const auto& [at, next] : positions_) {
+    if (at.second == number && at.first == kSourceTopics[source]) return next;
+  }
+  return ConsumerOptions::kBeginning;
+}
+
+/// There are a handful: looking through them needs no copy of the topic's name.
+void Shard::note_read(const LogRecord& record) {
+  for (auto& [at, next] : positions_) {
+    if (at.second != record.partition || at.first != record.topic) continue;
+    next = record.offset + 1;
+    return;
+  }
+  positions_[{record.topic, record.partition}] = record.offset + 1;
 }
 
 void Shard::offer(Source source, LogRecord record) {
@@ -93,7 +107,7 @@ void Shard::offer_stream(LogRecord record) {
 }
 
 void Shard::apply(const LogRecord& record) {
-  positions_[{record.topic, record.partition}] = record.offset + 1;
+  note_read(record);
   if (record.topic == topics::kDbStateUpdates && record.key == kAcceptedRulesKey) {
     take_rules(record);
   } else if (feed_.takes(record)) {

@@ -88,6 +88,7 @@ class Shard {
   void take_rules(const LogRecord& record);
   void begin_commit(const CoreChanges& changes);
   void apply(const LogRecord& record);
+  void note_read(const LogRecord& record);
   /// Where reading would begin after a restart.
   [[nodiscard]] Positions durable_positions() const;
   static config::Config with_own_slices(config::Config config, int number);

@@ -105,8 +105,9 @@ Result<StateRecord> read_change(const Envelope& envelope, const Source& source, 
   if (!commit || !order || id.kind != JsonSpan::Kind::string)
     return invalid_input("source.commit_lsn, transaction.id and transaction.total_order must tell the change's place");
   change.position = {*commit, *order};
-  change.transaction = clean_text(id.string());
-  change.exchange_id = clean_text(envelope.exchange_id.string());
+  change.transaction = id.string();
+  change.exchange_id = envelope.exchange_id.string();
+  for (auto* text : {&change.transaction, &change.exchange_id}) clean(*text);
   if (change.exchange_id.size() > kMaxIdBytes || change.transaction.size() > kMaxIdBytes)
     return invalid_input(fmt::format("an id of more than {} bytes", kMaxIdBytes));
   change.committed_at_us = time_of(source);

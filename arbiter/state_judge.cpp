@@ -275,7 +275,7 @@ void StateJudge::pass_time(const Moment& now, std::int64_t settled_until_us) {
 void StateJudge::settle(const Judged* present) {
   for (const auto& id : ledger_.take_marked()) {
     book_.mark_open(id, ledger_.mark(id));
-    if (book_.decided.contains(id)) book_.changes.decided.insert(id);
+    if (book_.decided.contains(id)) book_.changes.decided.push_back(id);
   }
   for (auto& finding : ledger_.take_findings()) {
     switch (finding.kind) {
@@ -311,7 +311,7 @@ void StateJudge::decide(const ExchangeEvent& exchange, const ResponseDifference&
   decided.route = exchange.route;
   decided.rung = exchange.rung;
   decided.served = exchange.serving.status >= 200 && exchange.serving.status < 300;
-  book_.changes.decided.insert(finding.exchange_id);
+  book_.changes.decided.push_back(finding.exchange_id);
   if (!decided.compared) return;
 
   std::string detail = joined(responses.summary(), finding.detail);
@@ -365,7 +365,7 @@ void StateJudge::accept(const Acceptance& acceptance, PostingFinding& finding) {
 
 void StateJudge::revise(const PostingFinding& finding) {
   DecidedExchange& decided = book_.decided.at(finding.exchange_id);
-  book_.changes.decided.insert(finding.exchange_id);
+  book_.changes.decided.push_back(finding.exchange_id);
   book_.revise(finding.exchange_id, decided, *finding.before, finding.verdict, finding.detail);
   if (decided.confirmed != finding.confirmed) {
     book_.confirm(decided.slice, finding.confirmed ? 1 : -1,

@@ -319,7 +319,9 @@ std::string decided(const DecisionCore& core, const CoreChanges& changes) {
     const DecidedExchange* decided = core.decided(id);
     if (decided == nullptr) continue;
     append_json(begin_item(list), id);
-    append_json(begin_item(list), clean_text(encode(*decided)));
+    std::string text = encode(*decided);
+    clean(text);
+    append_json(begin_item(list), text);
   }
   return list.empty() ? "" : list += ']';
 }

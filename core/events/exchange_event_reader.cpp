@@ -85,6 +85,8 @@ void read_pairs(JsonCursor& json, Pairs& pairs, First first, Second second) {
 
 void read_headers(JsonCursor& json, HeaderList& headers) {
   using Pair = HeaderList::value_type;
+  constexpr std::size_t kUsual = 8;
+  headers.reserve(kUsual);
   read_pairs(json, headers, &Pair::first, &Pair::second);
 }
 

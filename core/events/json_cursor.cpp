@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include "core/model/byte_scan.hpp"
 
 namespace phoenix {
 namespace {
 
-constexpr std::array<bool, 256> plain_bytes() {
-  std::array<bool, 256> plain{};
-  for (int byte = 0x20; byte < 0x80; ++byte) plain[static_cast<std::size_t>(byte)] = byte != '"' && byte != '\\';
-  return plain;
-}
-constexpr std::array<bool, 256> kPlain = plain_bytes();
+constexpr unsigned char kSpace = 0x20, kQuote = '"', kBackslash = '\\', kBeyondAscii = 0x80;
 
 bool is_digit(char byte) {
   return byte >= '0' && byte <= '9';
@@ -72,8 +67,12 @@ void JsonCursor::read(std::string& out) {
   out.clear();
   while (true) {
     const std::size_t start = at_;
-    while (at_ < text_.size() && kPlain[static_cast<unsigned char>(text_[at_])]) ++at_;
-    out.append(text_.substr(start, at_ - start));
+    const char* const end = text_.data() + text_.size();
+    const char* const plain_end = byte_scan::find_if(text_.data() + start, end, [](auto byte) {
+      return (byte < kSpace) | (byte == kQuote) | (byte == kBackslash) | (byte >= kBeyondAscii);
+    });
+    at_ = static_cast<std::size_t>(plain_end - text_.data());
+    out.append(text_.data() + start, at_ - start);
     if (at_ >= text_.size()) fail("a string does not end");
     const char byte = text_[at_];
     if (byte == '"') {

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How many exchanges one arbiter process decides in a second, on one core, from the local log.
 
-  python3 tests/bench/arbiter_speed.py [--exchanges N] [--accounts N] [--state] [--perf]
+  python3 tests/bench/arbiter_speed.py [--exchanges N] [--accounts N] [--state] [--log DIRECTORY] [--perf]
 
 Writes a log of deposits first (bench_arbiter_log: both sides agree), then starts phoenix-arbiter on one core with its
 private Postgres on the other and waits until all are decided. Prints exchanges per second of wall time, CPU of the
-arbiter per exchange, CPU of Postgres per exchange, and the arbiter's resident memory at a tenth, half and the end.
---state: with state alignment (state_source capture), two changes and their markers for each deposit. Not a timed test:
-it fails only when something is decided wrongly."""
+arbiter per exchange, CPU of Postgres per exchange, the arbiter's resident memory on the way and the lag that it told.
+--state: with state alignment (state_source capture), two changes and their markers for each deposit. --log: keep the log
+there, and use it again when it is there (of the same N and accounts). Not a timed test: it fails only when something is
+decided wrongly, or the lag does not go to zero."""
 import argparse
 import os
 import re
@@ -21,6 +22,7 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("PHOENIX_BIN", os.path.join(ROOT, "build", "bin"))
 TICKS = os.sysconf("SC_CLK_TCK")
+MEMORY_AT = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 CONFIG = """
 event_log: {{sqlite: {{path: "{directory}/events.db", retain: {{bytes: 200GiB, age: 3650d}}}}}}
@@ -87,6 +89,10 @@ def verdicts(page):
     return {kind: float(n) for kind, n in re.findall(r'phoenix_arbiter_verdicts_total\{[^}]*kind="(\w+)"[^}]*\} (\S+)', page)}
 
 
+def lags(page):
+    return {topic: float(n) for topic, n in re.findall(r'phoenix_arbiter_consumer_lag\{[^}]*topic="([\w-]+)"[^}]*\} (\S+)', page)}
+
+
 class Cluster:
     def __init__(self):
         self.directory = os.path.join(ROOT, "build", "postgres-bench")
@@ -109,7 +115,10 @@ def run(arguments, directory, cluster):
     config = os.path.join(directory, "phoenix.yml")
     with open(config, "w") as file:
         file.write(CONFIG.format(directory=directory, port=port, postgres=cluster.url, state=STATE if arguments.state else ""))
-    subprocess.run([os.path.join(BIN, "bench_arbiter_log"), config, str(arguments.exchanges), str(arguments.accounts)] + ["--state"] * arguments.state, check=True)
+    written = os.path.join(directory, f"written-{arguments.exchanges}-{arguments.accounts}-{arguments.state}")
+    if not os.path.exists(written):
+        subprocess.run([os.path.join(BIN, "bench_arbiter_log"), config, str(arguments.exchanges), str(arguments.accounts)] + ["--state"] * arguments.state, check=True)
+        open(written, "w").close()
     command = ["taskset", "-c", "0", os.path.join(BIN, "phoenix-arbiter"), "--config", config]
     if arguments.perf:
         command = ["perf", "record", "-q", "-g", "-o", os.path.join(directory, "perf.data")] + command
@@ -126,7 +135,7 @@ def run(arguments, directory, cluster):
 
 
 def follow(arguments, arbiter, cluster, port, started):
-    memory, first, page = {}, None, ""
+    memory, first, page, most_lag = {}, None, "", {}
     postgres_before = cpu_seconds(descendants(cluster.pid))
     while True:
         if arbiter.poll() is not None:
@@ -140,7 +149,9 @@ def follow(arguments, arbiter, cluster, port, started):
         decided = sum(found.values())
         if first is None and decided:
             first = (time.monotonic(), decided)
-        for share in (0.1, 0.5, 1.0):
+        for topic, behind in lags(page).items():
+            most_lag[topic] = max(behind, most_lag.get(topic, 0))
+        for share in MEMORY_AT:
             if decided >= share * arguments.exchanges:
                 memory.setdefault(share, resident_mb(arbiter.pid))
         if decided >= arguments.exchanges:
@@ -153,11 +164,25 @@ def follow(arguments, arbiter, cluster, port, started):
     cpu = cpu_seconds([arbiter.pid])
     print(f"{count / seconds:,.0f} exchanges/s ({count:.0f} in {seconds:.1f} s), {cpu * 1e6 / arguments.exchanges:.1f} us CPU per exchange in the arbiter, "
           f"{(cpu_seconds(descendants(cluster.pid)) - postgres_before) * 1e6 / arguments.exchanges:.1f} us in Postgres")
-    print("resident memory of the arbiter at 10 %, 50 %, 100 %: " + ", ".join(f"{mb:.0f} MB" for _, mb in sorted(memory.items())))
+    print("resident memory of the arbiter: " + ", ".join(f"{mb:.0f} MB at {share:.0%}" for share, mb in sorted(memory.items())))
+    follow_lag(arguments, port, most_lag)
     print("verdicts: " + ", ".join(f"{kind} {n:.0f}" for kind, n in sorted(found.items())))
     wrong = {kind: n for kind, n in found.items() if kind not in ("match", "match_late") and n}
     if wrong:
         sys.exit(f"everything agrees, but: {wrong}")
+
+
+def follow_lag(arguments, port, most):
+    """The lag of all that was to be read was told, and goes to zero."""
+    topics = ["shadow-requests"] + ["db-state-updates"] * arguments.state
+    deadline = time.monotonic() + 10
+    now = lags(metrics(port))
+    while any(now.get(topic) != 0 for topic in topics):
+        if time.monotonic() > deadline:
+            sys.exit(f"everything is decided, but the lag is {now}")
+        time.sleep(0.1)
+        now = lags(metrics(port))
+    print("lag: " + ", ".join(f"{topic} at most {most.get(topic, 0):.0f}, then 0" for topic in topics))
 
 
 def main():
@@ -167,14 +192,18 @@ def main():
     parser.add_argument("--state", action="store_true")
     parser.add_argument("--perf", action="store_true")
     parser.add_argument("--limit", type=float, default=1800)
+    parser.add_argument("--log", metavar="DIRECTORY")
     arguments = parser.parse_args()
-    directory = tempfile.mkdtemp(prefix="phoenix-bench-")
+    if arguments.log:
+        os.makedirs(arguments.log, exist_ok=True)
+    directory = arguments.log or tempfile.mkdtemp(prefix="phoenix-bench-")
     cluster = Cluster()
     try:
         run(arguments, directory, cluster)
     finally:
         cluster.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        if not arguments.log:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
