@@ -286,6 +286,9 @@ struct ExchangeConsumer::Impl {
     auto records = streams->poll(Shard::kBatch, milliseconds(0));
     if (records) {
       for (auto& record : *records) shard.offer_stream(std::move(record));
+      for (std::size_t i = 0; i < shard.streams().size(); ++i) {
+        if (const auto end = streams->end_read(shard.streams()[i])) shard.note_stream_end(i, *end);
+      }
       return;
     }
     if (records.error().code == ErrorCode::unavailable) {

@@ -106,6 +106,11 @@ void Shard::offer_stream(LogRecord record) {
   merger_.add(kSources + static_cast<std::size_t>(at - streams_.begin()), std::move(record));
 }
 
+void Shard::note_stream_end(std::size_t stream, std::int64_t end) {
+  auto& position = positions_.at(streams_[stream]);
+  if (merger_.empty(kSources + stream)) position = std::max(position, end);
+}
+
 void Shard::apply(const LogRecord& record) {
   note_read(record);
   if (record.topic == topics::kDbStateUpdates && record.key == kAcceptedRulesKey) {

@@ -58,6 +58,8 @@ class Shard {
   [[nodiscard]] bool needs_stream() const;
   [[nodiscard]] std::size_t queued_stream(std::size_t stream) const { return merger_.size(kSources + stream); }
   void offer_stream(LogRecord record);
+  /// A stream whose records were all taken ends here, which may be behind its last record.
+  void note_stream_end(std::size_t stream, std::int64_t end);
 
   [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
   [[nodiscard]] std::size_t queued(Source source) const { return merger_.size(source); }

@@ -3,8 +3,8 @@
 #   ./tests/run.sh [--label LABEL] [--skip-setup] [--require-kafka] [--no-sanitizers] [--no-fuzz] [--full]
 # unit, component, integration (real Postgres under build/), simulation, end-to-end, soak, faults and bench, by ctest
 # label; then the gateway's suites under ASan and UBSan, and every fuzz target for 30 s. --label runs that label alone.
-# --full adds TSan and the long fault matrix; each fuzz target and the soak then take ten minutes. Where Apache Kafka
-# cannot be obtained, the tests that need it are named and left out, unless --require-kafka asks for them.
+# --full adds TSan, the long fault matrix and Debezium; each fuzz target and the soak then take ten minutes. Where Apache
+# Kafka cannot be obtained, the tests that need it are named and left out, unless --require-kafka asks for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=""
@@ -75,6 +75,8 @@ if [ "$full" = yes ]; then
   python3 tests/soak/run.py --seconds 600
   step "fault matrix, half an hour"
   python3 tests/faults/run.py --full
+  step "Debezium"
+  python3 tests/debezium/run.py
 fi
 if [ "$fuzz" = yes ]; then
   step "fuzzers"

@@ -126,6 +126,11 @@ class Consumer {
   virtual Result<int> partition_count(const std::string& topic) = 0;
   /// Whether all that the log had in an assigned partition, when it was last asked, has been polled.
   [[nodiscard]] virtual bool at_end(const TopicPartition& partition) const = 0;
+  /// Of a partition that is at its end: the next offset, also where no record stands right before it (an empty
+  /// partition, producers' transactions, retention). nullopt: not at its end, or the log has no such offsets.
+  [[nodiscard]] virtual std::optional<std::int64_t> end_read(const TopicPartition& /*partition*/) const {
+    return std::nullopt;
+  }
   /// Holds a partition back, or goes on with it, for a reader that has enough of it for now.
   virtual void hold(const TopicPartition& partition, bool held) = 0;
   /// Where records were lost, after a poll that answered with `conflict`.

@@ -102,6 +102,11 @@ class KafkaConsumer final : public Consumer {
 
   [[nodiscard]] bool at_end(const TopicPartition& partition) const override { return ends_.contains(partition); }
 
+  [[nodiscard]] std::optional<std::int64_t> end_read(const TopicPartition& partition) const override {
+    const auto end = ends_.find(partition);
+    return end == ends_.end() ? std::nullopt : std::optional(end->second);
+  }
+
   void hold(const TopicPartition& partition, bool held) override {
     if (held == held_.contains(partition) || !positions_.contains(partition)) return;
     const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
@@ -305,7 +310,7 @@ class KafkaConsumer final : public Consumer {
     const std::string topic = message.rkt != nullptr ? name_of(rd_kafka_topic_name(message.rkt)) : "";
     const TopicPartition partition{topic, message.partition};
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      if (positions_.contains(partition)) ends_.insert(partition);
+      if (positions_.contains(partition)) ends_[partition] = message.offset;
       return;
     }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -414,7 +419,7 @@ class KafkaConsumer final : public Consumer {
   std::deque<Rebalance> rebalances_;
   std::map<TopicPartition, std::int64_t> positions_;  ///< of what is assigned; logical until the first record came
   std::set<TopicPartition> held_;                     ///< paused
-  std::set<TopicPartition> ends_;                     ///< read to their end
+  std::map<TopicPartition, std::int64_t> ends_;       ///< read to their end: the next offset
   std::set<TopicPartition> suspects_;                 ///< reading stopped there
   steady_clock::time_point next_check_{};
   std::optional<Error> lost_;

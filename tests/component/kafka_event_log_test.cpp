@@ -66,6 +66,35 @@ TEST_CASE("a reader of all partitions that never waits begins, however far the b
       5s));
 }
 
+TEST_CASE("where a partition ends is known, also of one without records") {
+  MockCluster cluster;
+  cluster.create_topic("t", 2);
+  const auto log = events::open_kafka_event_log(options_for(cluster.brokers()));
+  const auto producer = log->make_producer();
+  const auto publish = [&](int count) {
+    for (int i = 0; i < count; ++i) REQUIRE(producer->publish_to(1, "t", "k", "v"));
+    REQUIRE(producer->flush(kPatience));
+  };
+  publish(3);
+  const auto consumer = log->make_consumer({{"t"}, "", from(ConsumerOptions::kBeginning), {}});
+  CHECK_FALSE(consumer->end_read({"t", 0}));
+  const auto ends_at = [&](int partition, std::int64_t end) {
+    return eventually([&] {
+      static_cast<void>(consumer->poll(1, 20ms));
+      return consumer->end_read({"t", partition}) == end;
+    });
+  };
+  CHECK(ends_at(0, 0));
+  CHECK(ends_at(1, 3));
+  publish(2);
+  REQUIRE(eventually([&] {
+    const auto one = consumer->poll(1, 20ms);
+    return one && one->size() == 1;
+  }));
+  CHECK_FALSE(consumer->end_read({"t", 1}));  // one more is to be polled
+  CHECK(ends_at(1, 5));
+}
+
 TEST_CASE("while topics are missing and cannot be created, producers queue and consumers say which one it is") {
   MockCluster cluster;
   cluster.create_topic("there", 1);
