@@ -5,6 +5,7 @@
 #include "core/runtime/log.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/body_capture.hpp"
+#include "gateway/coarse_clock.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/exchange_publisher.hpp"
 #include "gateway/exchange_record.hpp"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstBackoff{50};
 constexpr std::chrono::milliseconds kLongestBackoff{1000};
+constexpr std::chrono::milliseconds kWithoutAnswer{250};
 constexpr std::size_t kMostFresh = 256;
 constexpr std::size_t kLongAnswerBytes = 64 * 1024;  // beyond, an answer is read a piece at a turn
 
@@ -54,10 +56,7 @@ void ShadowDispatcher::hold(ExchangePtr exchange) {
 }
 
 void ShadowDispatcher::run(Exchange& exchange) {
-  if (is_expired(exchange)) {
-    give_up(exchange, "spool_expired");
-    return;
-  }
+  if (is_expired(exchange)) return give_up(exchange, "spool_expired");
   // While nothing can be sent there is no use in keeping it all in memory.
   SpooledLeg* spooled = is_full(0, 0) ? spool(exchange, true) : nullptr;
   ready_.push_back(spooled != nullptr ? Ready{nullptr, spooled} : Ready{&exchange, nullptr});
@@ -144,22 +143,21 @@ Awaitable<Lease::Verdict> ShadowDispatcher::deliver(Exchange& exchange, Upstream
   co_return outcome == LegOutcome::ok ? Lease::Verdict::good : Lease::Verdict::bad;
 }
 
-// As many as would eject an endpoint of several; a sole one is never ejected.
+// As many as would eject an endpoint of several; a sole one is never ejected. And for a while: where one route of many
+// is broken the others go on.
 bool ShadowDispatcher::only_fails() const {
   const int most = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))]->backend()->config.ejection.failures;
-  return most > 0 && failures_ >= most;
+  return most > 0 && failures_ >= most && coarse_now() - answered_at_ >= kWithoutAnswer;
 }
 
 // What a leg says of the backend. One that answers is in order, whatever it answers.
 void ShadowDispatcher::note(Lease::Verdict verdict) {
-  const bool failed_before = only_fails();
   if (verdict == Lease::Verdict::bad) ++failures_;
-  if (verdict == Lease::Verdict::good) failures_ = 0;
-  if (verdict == Lease::Verdict::good) go_on();
-  if (only_fails() && !failed_before)
-    log::warn("{}: {} shadow legs in a row got no answer: they wait, and one tries at a time", to_string(side_),
-              failures_);
-  if (failed_before && !only_fails()) log::info("{}: shadow legs are answered again", to_string(side_));
+  if (verdict != Lease::Verdict::good) return;
+  if (pace_ == Pace::trying && only_fails()) log::info("{}: shadow legs are answered again", to_string(side_));
+  failures_ = 0;
+  answered_at_ = coarse_now();
+  go_on();
 }
 
 void ShadowDispatcher::go_on() {
@@ -184,6 +182,9 @@ void ShadowDispatcher::next_turn() {
 }
 
 Awaitable<void> ShadowDispatcher::back_off() {
+  if (only_fails() && pace_ == Pace::free)
+    log::warn("{}: {} shadow legs in a row got no answer: they wait, and one tries at a time", to_string(side_),
+              failures_);
   pace_ = Pace::resting;
   backoff_ = std::min(std::max(backoff_ * 2, kFirstBackoff), kLongestBackoff);
   backoff_timer_.expires_after(backoff_);

@@ -1,4 +1,5 @@
-// The head of a shadow leg that leaves late.
+// The head of a shadow leg that leaves late, and what is kept of its answer.
+#include "gateway/body_capture.hpp"
 #include "gateway/head_writer.hpp"
 #include "tests/support/catch.hpp"
 
@@ -69,4 +70,29 @@ TEST_CASE("nobody gets credentials who had none, or whom the serving side may ha
   }
   CHECK_THAT(Leg201(kClients, 422).sent_after(11 * kSecond), Contains("Bearer service"));
   CHECK_THAT(Leg201(kClients).sent_after(11 * kSecond, {}), Contains("Bearer client"));
+}
+
+TEST_CASE("size and hash of a body are those of the body, whatever the other leg answered") {
+  const std::string text(300, 'x');
+  std::string other_end = text;
+  other_end.back() = 'y';
+  for (const std::string& serving : {text, other_end, text.substr(1), std::string()}) {
+    for (const std::size_t capture_bytes : {std::size_t{100}, std::size_t{1000}}) {
+      Leg known, leg, alone;
+      capture_whole_body(known, serving, capture_bytes);
+      capture_whole_body(leg, text, capture_bytes, &known);
+      capture_whole_body(alone, text, capture_bytes);
+      CHECK(leg.body == alone.body);
+      CHECK(leg.body_hash == alone.body_hash);
+      CHECK(leg.body_bytes == text.size());
+      CHECK(leg.truncated == (capture_bytes < text.size()));
+    }
+  }
+  Leg streaming, leg, alone;  // as much of it has come so far, and its hash is not known yet
+  streaming.cut = true;
+  streaming.body = text;
+  streaming.body_bytes = text.size();
+  capture_whole_body(leg, text, 1000, &streaming);
+  capture_whole_body(alone, text, 1000);
+  CHECK(leg.body_hash == alone.body_hash);
 }
