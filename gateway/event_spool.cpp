@@ -177,13 +177,17 @@ void EventSpool::wait_for_events() {
 void EventSpool::run() {
   ::pthread_setname_np(::pthread_self(), "event-spool");
   auto latest = std::chrono::steady_clock::now();
+  bool started_up = false;
   while (true) {
     {
       const std::lock_guard lock(mutex_);
       if (stop_) return;
     }
     also_();
-    if (log_.maintain()) release_unused_memory();
+    if (log_.maintain()) {
+      if (!std::exchange(started_up, true)) release_code();  // once: the first request after a rest would wait for it
+      release_free_memory();
+    }
     const std::uint64_t failed = producer_->stats().failed;
     const auto batch = hand_over(position_);
     if (batch) {

@@ -12,7 +12,7 @@ namespace phoenix::gateway {
 namespace {
 
 // Segments that may never be written to hold what stands in the file, and nothing else.
-int release_code(dl_phdr_info* object, std::size_t, void*) {
+int release_object(dl_phdr_info* object, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object->dlpi_phdr[i];
@@ -26,8 +26,11 @@ int release_code(dl_phdr_info* object, std::size_t, void*) {
 
 }  // namespace
 
-void release_unused_memory() {
-  ::dl_iterate_phdr(release_code, nullptr);
+void release_code() {
+  ::dl_iterate_phdr(release_object, nullptr);
+}
+
+void release_free_memory() {
   ::malloc_trim(0);
 }
 
