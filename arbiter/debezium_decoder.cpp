@@ -115,7 +115,7 @@ std::optional<StateChange::Op> op_named(const JsonSpan& op) {
 
 /// Place, transaction and time, from wherever the form has them.
 struct Place {
-  JsonSpan lsn, sequence, transaction, total_order, ts_us, ts_ms;
+  JsonSpan lsn, sequence, transaction, ts_us, ts_ms;
 };
 
 Result<void> fill_place(DebeziumRow& row, const Place& place) {
@@ -124,9 +124,10 @@ Result<void> fill_place(DebeziumRow& row, const Place& place) {
   const auto commit = last_commit(place.sequence);
   if (!commit && place.sequence.kind != JsonSpan::Kind::absent) return invalid_input("source.sequence is malformed");
   row.emitted = {commit.value_or(0), *lsn};
-  // An account's row changes once at a position of the log: without the order within the transaction this tells its
-  // changes apart as well.
-  row.change.position = {commit.value_or(*lsn), commit ? place.total_order.count().value_or(*lsn) : 0};
+  // An account's row changes once at a position of the log. The order within the transaction, which transaction
+  // metadata tell, would not do: rows of the snapshot have none, and before the first commit they are compared with
+  // those that do.
+  row.change.position = {commit.value_or(*lsn), commit ? *lsn : 0};
   row.ordered = commit.has_value() && place.transaction.present();
   if (place.transaction.present()) row.change.transaction = clean_text(place.transaction.string());
   if (const auto us = place.ts_us.count()) {
@@ -149,9 +150,7 @@ Result<DebeziumRecord> read_enveloped(const JsonSpan& payload, const JsonSpan& s
   DebeziumRow row;
   row.change.side = side;
   row.change.op = *known;
-  const JsonSpan transaction = member_of(payload, "transaction");
-  const Place place{member_of(source, "lsn"),   member_of(source, "sequence"),
-                    member_of(source, "txId"),  member_of(transaction, "total_order"),
+  const Place place{member_of(source, "lsn"), member_of(source, "sequence"), member_of(source, "txId"),
                     member_of(source, "ts_us"), member_of(source, "ts_ms")};
   if (auto filled = fill_place(row, place); !filled) return filled.error();
   if (auto filled = fill_rows(row.change, {member_of(payload, "before"), member_of(payload, "after"), type}, table);
@@ -175,9 +174,9 @@ Result<DebeziumRecord> read_flattened(const JsonSpan& payload, const ColumnType&
   const auto known = op.present() ? op_named(op) : StateChange::Op::update;
   if (!known) return invalid_input(fmt::format("__op '{}' is unknown", op.string().substr(0, 20)));
   row.change.op = gone ? StateChange::Op::remove : *known;
-  const Place place{one_of(payload, {"__lsn", "__source_lsn"}),   one_of(payload, {"__sequence", "__source_sequence"}),
-                    one_of(payload, {"__txId", "__source_txId"}), one_of(payload, {"__transaction_total_order"}),
-                    one_of(payload, {"__source_ts_us"}),          one_of(payload, {"__source_ts_ms"})};
+  const Place place{one_of(payload, {"__lsn", "__source_lsn"}), one_of(payload, {"__sequence", "__source_sequence"}),
+                    one_of(payload, {"__txId", "__source_txId"}), one_of(payload, {"__source_ts_us"}),
+                    one_of(payload, {"__source_ts_ms"})};
   if (auto filled = fill_place(row, place); !filled) return filled.error();
   const RowImages images{gone ? payload : JsonSpan{}, gone ? JsonSpan{} : payload, type};
   if (auto filled = fill_rows(row.change, images, table); !filled) return filled.error();
