@@ -16,11 +16,10 @@ class StateJudge {
  public:
   /// `policy` may be nullptr: nothing is accepted. Everything passed must outlive it.
   StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy, std::int64_t absence_us,
-             LedgerState state, const Positions& positions);
+             LedgerState state);
 
   void judge(const ExchangeEvent& exchange, const std::string& frame, std::int64_t offset, const Moment& now);
-  /// `where`: the record it was decoded from.
-  void apply(const StateRecord& record, const LogRecord& where, const Moment& now);
+  void apply(const StateRecord& record, const Moment& now);
   void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances, const Moment& now);
   void note_lost(const Moment& now);
   void pass_time(const Moment& now, std::int64_t settled_until_us);
@@ -49,7 +48,6 @@ class StateJudge {
 
   CoreBook& book_;
   AcceptedChangePolicy* policy_;
-  bool debezium_;
   std::string default_slice_;
   std::map<std::string, RouteRules> routes_;
   std::map<std::string, std::vector<std::string>> running_balances_;
