@@ -95,12 +95,11 @@ std::optional<std::int64_t> AccountState::amount(const Decimal& value) {
   return std::nullopt;
 }
 
-std::int64_t AccountState::gap_minor() const {
+std::int64_t AccountState::minor(std::int64_t amount) const {
   const int digits = currency.empty() ? 2 : minor_unit_digits(currency);
-  const std::int64_t apart = wrapping_sub(gap, postings.carry);
-  if (digits >= scale) return apart * power_of_ten(digits - scale);
+  if (digits >= scale) return amount * power_of_ten(digits - scale);
   const std::int64_t unit = power_of_ten(scale - digits);
-  return apart / unit + (apart % unit > 0 ? 1 : apart % unit < 0 ? -1 : 0);
+  return amount / unit + (amount % unit > 0 ? 1 : amount % unit < 0 ? -1 : 0);
 }
 
 std::string encode(const AccountState& a) {

@@ -88,7 +88,9 @@ struct AccountState {
   std::optional<std::int64_t> amount(const Decimal& value);
   /// The gap beyond what was accepted, in minor units of the account's currency (finer digits are rounded away from
   /// zero: drift never hides).
-  [[nodiscard]] std::int64_t gap_minor() const;
+  [[nodiscard]] std::int64_t gap_minor() const { return minor(wrapping_sub(gap, postings.carry)); }
+  /// An amount in minor units of the account's currency; finer digits are rounded away from zero.
+  [[nodiscard]] std::int64_t minor(std::int64_t amount) const;
   [[nodiscard]] std::string format(std::int64_t amount) const { return format_minor(amount, scale); }
 };
 

@@ -22,6 +22,7 @@ struct Totals {
       readings.add(shard.readings);
       open += shard.open;
       accounts_to_read += shard.accounts_to_read;
+      postings_given_up += shard.postings_given_up;
       event_time_us = std::max(event_time_us, shard.event_time_us);
       if (shard.oldest_open_us == 0) continue;
       oldest_seconds = std::max(oldest_seconds, static_cast<double>(shard.event_time_us - shard.oldest_open_us) / 1e6);
@@ -32,6 +33,7 @@ struct Totals {
   std::map<std::string, std::uint64_t> rejected;
   LedgerReaderStats readings;
   std::size_t open = 0, accounts_to_read = 0;
+  std::uint64_t postings_given_up = 0;
   std::int64_t event_time_us = 0;
   double oldest_seconds = 0;
   bool any = false;
@@ -112,6 +114,20 @@ void split_key_metrics(const Totals& status, telemetry::Page& page) {
     page.counter("phoenix_arbiter_split_keys_total",
                  "Keys that two gateways wrote within 60 s of each other, each counted once a rung.",
                  {{"slice", slice}}, n);
+  }
+}
+
+void posting_metrics(const Totals& status, telemetry::Page& page) {
+  page.counter("phoenix_arbiter_postings_given_up_total",
+               "Changes that found no room, or whose amounts do not fit: their accounts are unknown.", {},
+               static_cast<double>(status.postings_given_up));
+  for (const auto& score : status.scores) {
+    for (const Side side : {Side::legacy, Side::modern}) {
+      page.gauge("phoenix_arbiter_foreign_unpaired",
+                 "Changes outside Phoenix of the present rung that no counterpart came for.",
+                 {{"slice", score.slice}, {"side", std::string(to_string(side))}},
+                 static_cast<double>(score.foreign_unpaired[index(side)].count));
+    }
   }
 }
 
@@ -210,6 +226,7 @@ std::string metrics_text(const ArbiterStatus& status) {
   cause_metrics(totals, page);
   score_metrics(totals, page);
   split_key_metrics(totals, page);
+  posting_metrics(totals, page);
   rule_metrics(status, page);
   sweep_metrics(status, page);
   page.gauge("phoenix_arbiter_pending_exchanges", "Exchanges that are not decided yet.", {},

@@ -249,9 +249,12 @@ void CoreBook::revise(const std::string& exchange_id, const DecidedExchange& was
   changes.verdicts.push_back({exchange_id, std::move(event)});
 }
 
-void CoreBook::note_unpaired(const std::string& account) {
+void CoreBook::note_unpaired(const std::string& account, Side side, std::int64_t delta) {
   const AccountState& state = accounts[account];
-  count(state.slice, "", window(state.slice).state().rung, "foreign_unpaired");
+  auto& evidence = window(state.slice);
+  count(state.slice, "", evidence.state().rung, "foreign_unpaired");
+  evidence.foreign_unpaired(side, state.currency.empty() ? "XXX" : state.currency, state.minor(delta));
+  changes.slices.insert(state.slice);
 }
 
 void CoreBook::mark_open(const std::string& exchange_id, std::uint64_t mark) {

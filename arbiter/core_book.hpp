@@ -60,7 +60,7 @@ class CoreBook {
   void revise(const std::string& exchange_id, const DecidedExchange& was, Verdict before, Verdict now,
               const std::string& detail);
   /// A change without an exchange that no counterpart came for.
-  void note_unpaired(const std::string& account);
+  void note_unpaired(const std::string& account, Side side, std::int64_t delta);
   void mark_open(const std::string& exchange_id, std::uint64_t mark);
   void confirm(const std::string& slice, int count, const std::string& detail);
 

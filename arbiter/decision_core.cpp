@@ -43,8 +43,7 @@ struct DecisionCore::Impl {
     for (auto& [route, known] : state.noise) noise.restore(route, std::move(known));
     note_settled();
     if (config.arbiter.state_source != config::StateSource::query) {
-      streams = std::make_unique<StateJudge>(settings, book, policy, times.absence_us, std::move(state.ledger),
-                                             state.positions);
+      streams = std::make_unique<StateJudge>(settings, book, policy, times.absence_us, std::move(state.ledger));
       book.begin_changes();
       return;
     }
@@ -80,7 +79,7 @@ struct DecisionCore::Impl {
 
   void apply_state(const StateRecord& record, const LogRecord& where) {
     ++book.changes.records;
-    if (streams) streams->apply(record, where, moment(where));
+    if (streams) streams->apply(record, moment(where));
     finish(where);
   }
 

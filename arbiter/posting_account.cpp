@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace phoenix::arbiter {
 namespace {
@@ -24,15 +25,16 @@ struct Amounts {
   std::optional<std::int64_t> before, after;
 };
 
-/// Both in one unit. An absent row holds nothing; an old row that the stream does not tell follows from the chain.
-Amounts amounts_of(AccountState& account, const StateChange& change) {
+/// Both in one unit. An absent row holds nothing; an old row that the stream does not tell follows from the chain,
+/// unless the change belongs between others.
+Amounts amounts_of(AccountState& account, const StateChange& change, bool between) {
   if (!amount_of(account, change.before)) return {};
   const auto after = amount_of(account, change.after);
   if (!after) return {};
   Amounts amounts{amount_of(account, change.before), after};  // again: the other may have grown the scale
   const SideChain& chain = account.postings.chains[index(change.side)];
   if (!change.before && change.op != StateChange::Op::create) {
-    amounts.before = chain.known ? std::optional(chain.balance) : std::nullopt;
+    amounts.before = chain.known && !between ? std::optional(chain.balance) : std::nullopt;
   }
   return amounts;
 }
@@ -55,7 +57,7 @@ void add_break(PostingState& postings, ChainBreak broken) {
 /// A record that belongs between two others: what is missing there shrinks, splits or closes.
 void fill_break(PostingState& postings, ChainBreak& broken, StreamPosition position, std::int64_t before,
                 std::int64_t after) {
-  const bool fits_left = before == broken.left;
+  const bool fits_left = before == broken.left && !broken.opening();
   const bool fits_right = after == broken.right;
   if (fits_left && fits_right) {
     postings.breaks.erase(postings.breaks.begin() + (&broken - postings.breaks.data()));
@@ -86,10 +88,17 @@ void advance_chain(AccountState& account, const StateChange& change, const Amoun
     return;
   }
   if (chain.known && amounts.before && *amounts.before != chain.balance) {
-    add_break(postings, {change.side, chain.position, change.position, chain.balance, *amounts.before, false});
+    const StreamPosition low = std::max(chain.position, StreamPosition{0, 1});  // {0, 0} would be an opening
+    add_break(postings, {change.side, low, change.position, chain.balance, *amounts.before, false});
     taken.broke = true;
   }
   if (!chain.known) chain.generation = options.generation;
+  // Neighbours may change places, so the account's first change may follow this one.
+  const bool first = chain.position == StreamPosition{0, 0} && !chain.known && change.op != StateChange::Op::snapshot;
+  if (first && amounts.before) {
+    add_break(postings, {change.side, {0, 0}, change.position, 0, *amounts.before, false});
+    taken.broke = true;
+  }
   chain.known = true;
   chain.balance = *amounts.after;
   chain.position = change.position;
@@ -145,6 +154,7 @@ void post(AccountState& account, const StateChange& change, const Amounts& amoun
     leg.after = *amounts.after;
   }
   taken.kind = !first && another ? ChangeKind::again : ChangeKind::posted;
+  taken.paired = first && posting->on_both();
 }
 
 }  // namespace
@@ -157,7 +167,7 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
   if (between && break_around(account.postings, change.side, change.position) == nullptr) return taken;
   if (!change.currency.empty()) account.currency = change.currency;
 
-  const Amounts amounts = amounts_of(account, change);
+  const Amounts amounts = amounts_of(account, change, between);
   if (!amounts.after) {  // does not fit: what follows cannot be told from it
     account.postings.overflowed = true;
     chain.known = false;
@@ -171,6 +181,7 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
     taken.kind = ChangeKind::seeded;
     return taken;
   }
+  taken.of = hash_of(change.transaction) * 2 + static_cast<std::uint64_t>(index(change.side));
   taken.delta = amounts.before ? wrapping_sub(*amounts.after, *amounts.before) : 0;
   advance_chain(account, change, amounts, between, options, taken);
   if (change.exchange_id.empty()) {
@@ -218,48 +229,76 @@ bool reopen_posting(AccountState& account, const std::string& exchange_id) {
   return true;
 }
 
-bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::string& cause) {
+namespace {
+
+/// A transaction is one step, however many rows it changed.
+void add_step(PostingState& postings, std::int64_t by, std::int64_t at_us, std::uint64_t of = 0) {
+  if (by == 0) return;
+  auto& steps = postings.steps;
+  const auto begun = std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return of != 0 && s.of == of; });
+  if (begun != steps.end()) {
+    begun->by = wrapping_add(begun->by, by);
+    if (begun->by == 0) steps.erase(begun);
+    return;
+  }
+  steps.push_back({by, at_us, of});
+  if (steps.size() <= PostingState::kStepsKept) return;
+  postings.steps_lost_us = steps.front().at_us != 0 ? steps.front().at_us : at_us;
+  steps.erase(steps.begin());
+}
+
+}  // namespace
+
+bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCause& cause) {
   PostingState& postings = account.postings;
   if (postings.known()) account.balance = {postings.chains[0].balance, postings.chains[1].balance};
   const std::int64_t gap = postings.gap();
-  if (gap == account.gap) return false;
-  postings.former.push_back({account.gap, event_time_us});
-  if (postings.former.size() > PostingState::kFormerKept) {
-    postings.former_lost_us = postings.former.front().until_us;
-    postings.former.erase(postings.former.begin());
-  }
+  if (gap == account.gap && cause.own == 0) return false;
+  const std::int64_t rest = wrapping_sub(wrapping_sub(gap, account.gap), cause.own);
+  add_step(postings, rest, event_time_us, cause.own == 0 ? cause.of : 0);
+  add_step(postings, cause.own, event_time_us, cause.of);
   account.gap = gap;
-  postings.moved_at_us = std::max(postings.moved_at_us, event_time_us);
   if (gap == postings.carry) {
     postings.through_us = false;
     account.differs_since.clear();
   } else if (account.differs_since.empty()) {
-    account.differs_since = cause;
+    account.differs_since = cause.name;
   }
   return true;
 }
 
+void note_apart(PostingState& postings, const Posting& pair, Side side, std::int64_t event_time_us) {
+  const std::uint64_t of = hash_of(pair.exchange_id) * 2 + static_cast<std::uint64_t>(index(side));
+  std::erase_if(postings.steps, [&](const GapStep& step) { return step.of == of; });  // more rows have come
+  const std::int64_t delta = pair.legs[index(side)].delta;
+  add_step(postings, side == Side::modern ? delta : wrapping_sub(0, delta), event_time_us, of);
+}
+
 bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us) {
-  std::array<std::int64_t, PostingState::kFormerKept> steps{};
+  std::array<std::int64_t, PostingState::kStepsKept> steps{};
   std::size_t count = 0;
-  for (std::size_t i = postings.former.size(); i-- > 0 && postings.former[i].until_us >= since_us;) {
-    const std::int64_t next = i + 1 < postings.former.size() ? postings.former[i + 1].gap : now;
-    steps[count++] = wrapping_sub(next, postings.former[i].gap);
+  for (const auto& step : postings.steps) {
+    if (step.at_us >= since_us || step.at_us == 0) steps[count++] = step.by;
   }
-  for (std::uint32_t chosen = 1; chosen < (1U << count); ++chosen) {
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if ((chosen >> i & 1) != 0) sum = wrapping_add(sum, steps[i]);
-    }
-    if (wrapping_sub(now, sum) == gap) return true;
+  // Every subset once, each from the one before by one step (Gray code).
+  std::uint32_t gray = 0;
+  for (std::uint32_t i = 1; i < (1U << count); ++i) {
+    const auto flipped = static_cast<std::size_t>(std::countr_zero(i));
+    gray ^= 1U << flipped;
+    now = (gray >> flipped & 1) != 0 ? wrapping_sub(now, steps[flipped]) : wrapping_add(now, steps[flipped]);
+    if (now == gap) return true;
   }
   return false;
 }
 
-bool blocked(const PostingState& postings, std::uint64_t most, const std::string& except) {
-  return std::any_of(postings.open.begin(), postings.open.end(), [&](const auto& posting) {
-    return posting.number <= most && !posting.on_both() && posting.exchange_id != except;
-  });
+bool lacks_counterpart(const PostingState& postings, const std::string& except) {
+  return std::any_of(postings.open.begin(), postings.open.end(),
+                     [&](const auto& posting) { return !posting.on_both() && posting.exchange_id != except; });
+}
+
+bool may_close(const PostingState& postings) {
+  return std::any_of(postings.breaks.begin(), postings.breaks.end(),
+                     [](const ChainBreak& broken) { return !broken.told && !broken.opening(); });
 }
 
 void rebase(AccountState& account, const std::array<std::optional<Decimal>, 2>& balances,

@@ -24,8 +24,10 @@ enum class ChangeKind : std::uint8_t {
 struct TakenChange {
   ChangeKind kind = ChangeKind::repeated;
   std::int64_t delta = 0;
-  bool broke = false;  ///< the chain broke here
-  bool fresh = false;  ///< the posting was not open before
+  bool broke = false;    ///< a break, or an opening, was added
+  bool fresh = false;    ///< the posting was not open before
+  bool paired = false;   ///< the posting has become one of both sides
+  std::uint64_t of = 0;  ///< GapStep::of
 };
 
 /// `generation`: of the side's stream now. `fresh_exchange`: the exchange has not been decided, so that its posting
@@ -45,15 +47,28 @@ std::optional<Posting> settle_posting(AccountState& account, const std::string& 
 /// Takes a sealed posting back among the open ones (a late arrival, or the exchange's event). False when unknown.
 bool reopen_posting(AccountState& account, const std::string& exchange_id);
 
-/// Brings the account's gap up to date after any of the above. True when it changed. `cause` names what moved it.
-bool refresh_gap(AccountState& account, std::int64_t event_time_us, const std::string& cause);
+/// What moved the gap.
+struct GapCause {
+  std::string name;      ///< an exchange, or words
+  std::uint64_t of = 0;  ///< GapStep::of
+  std::int64_t own = 0;  ///< of a foreign change at a break: its own part; the rest is that of records still to come
+};
+/// Brings the account's gap up to date after any of the above. True when it changed.
+bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCause& cause);
 
-/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the
-/// changes since. They became known in another order than they were made, so any of them may have been still to come.
+/// Remembers that this side's part of a pair may have been still to come when the other's was there: its leg was
+/// uncertain, or nobody told of it in time. The gap does not show that, for it moves by whole pairs.
+void note_apart(PostingState& postings, const Posting& pair, Side side, std::int64_t event_time_us);
+
+/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the steps
+/// since. They became known in another order than they were made, so any of them may have been still to come.
 bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us);
 
-/// A posting that lacks its counterpart, other than that of `except`, with a number up to `most`.
-bool blocked(const PostingState& postings, std::uint64_t most, const std::string& except);
+/// A posting that lacks its counterpart, other than that of `except`.
+bool lacks_counterpart(const PostingState& postings, const std::string& except);
+
+/// A break that is there may still close: the next marker of its side tells.
+bool may_close(const PostingState& postings);
 
 /// The account is known whole: both balances as they are at the present place of both streams. Nothing where the stream
 /// already tells it.

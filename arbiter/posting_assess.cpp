@@ -64,6 +64,7 @@ PostingLedger::Touched PostingLedger::look_at(const ExchangeFacts& facts) const 
     const Ledgers ledgers = compare(*posting);
     touched.complete = touched.complete && complete(*posting);
     touched.trusted = touched.trusted && trusted(*account);
+    touched.may_close = touched.may_close || may_close(account->postings);
     if (ledgers == Ledgers::lacking) touched.lacking[posting->posted(Side::legacy) ? 1 : 0] = true;
     if (ledgers != Ledgers::equal) add_detail(touched.detail, describe(name, *account, *posting));
     touched.ledgers = std::max(touched.ledgers, ledgers);
@@ -140,6 +141,7 @@ void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& to
   if (facts.legs[side] == LegFact::none || (both_ways && facts.legs[1] == LegFact::none)) {
     return found.decide(Verdict::unknown, touched.detail + "; that leg was lost through us");
   }
+  if (touched.may_close) return found.wait();
   const bool whole = touched.trusted && facts.received_at_us >= state_.streams[side].began_us + options_.slack_us &&
                      (!both_ways || facts.received_at_us >= state_.streams[1].began_us + options_.slack_us);
   if (!whole) return found.decide(Verdict::unknown, touched.detail + "; its stream has a gap there");
@@ -160,7 +162,7 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
   };
   PostingState& postings = account->postings;
   const bool differed = postings.through_us || postings.uncertain_at_us >= facts.received_at_us - options_.slack_us ||
-                        blocked(postings, postings.next_number, facts.exchange_id);
+                        lacks_counterpart(postings, facts.exchange_id);
   const auto refused = [&](std::size_t side) {
     return facts.legs[side] == LegFact::refused && facts.legs[1 - side] == LegFact::done;
   };
@@ -202,6 +204,16 @@ void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& to
   }
 }
 
+/// Another posting, up to this number, of which it is not known what it did to balances: its counterpart is not there,
+/// or its event, which tells whether its legs were uncertain. Pairs whose exchange waits itself are none, so that no
+/// two wait for each other.
+bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t most, const std::string& except) const {
+  return std::any_of(postings.open.begin(), postings.open.end(), [&](const Posting& posting) {
+    return posting.number <= most && posting.exchange_id != except &&
+           (!posting.on_both() || !open_.contains(posting.exchange_id));
+  });
+}
+
 void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found) {
   const Verdict good = facts.answers == AnswerFact::undecided ? Verdict::unknown : Verdict::match;
   if (!facts.stated[0] || !facts.stated[1]) return found.decide(good, "");
@@ -237,24 +249,15 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
   if (known && had_gap(postings, account.gap, difference, recent_us)) return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
-  if (blocked(postings, mark, facts.exchange_id)) return found.wait();
+  if (unsettled(postings, mark, facts.exchange_id) || may_close(postings)) return found.wait();
   if (facts.overlap && !facts.write) return wrong(Verdict::order_dependent, ": read beside a write of the account");
   if (own_states) {
     return wrong(Verdict::order_dependent,
                  ": each is what its side's posting left behind, both posted the same, after other exchanges");
   }
   if (!known) return wrong(Verdict::unknown, "; the account is unknown until it is compared as a whole");
-  if (postings.foreign_at_us != 0 && postings.foreign_at_us >= recent_us) {
-    return wrong(Verdict::unknown, "; a change outside Phoenix came at that time");
-  }
-  if (postings.former_lost_us != 0 && postings.former_lost_us >= recent_us) {
+  if (postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us) {
     return wrong(Verdict::unknown, "; the account's gap changed too often at that time");
-  }
-  // A balance that is not what the own posting left behind, where the other side's is, is a wrong answer.
-  const bool one_errs = own != nullptr && own->on_both() && own->exact() &&
-                        (*legacy == own->legs[0].after) != (*modern == own->legs[1].after);
-  if (!one_errs && std::max(postings.moved_at_us, postings.uncertain_at_us) >= recent_us) {
-    return wrong(Verdict::unknown, "; the account's gap changed at that time");
   }
   const std::string gap_text = account.format(account.gap);
   wrong(Verdict::mismatch, fmt::format(" (known gap {})", gap_text));

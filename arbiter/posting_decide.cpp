@@ -37,7 +37,7 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
       continue;
     accounts_.touch(name);
     index_posting(facts.exchange_id, name);
-    if (refresh_gap(*account, latest(now), facts.exchange_id)) wake(name);
+    if (refresh_gap(*account, latest(now), {facts.exchange_id})) wake(name);
     PostingFinding finding;
     finding.kind = PostingFinding::Kind::retract;
     finding.account = name;
@@ -46,6 +46,12 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
     findings_.push_back(std::move(finding));
   }
   note_uncertain(facts, now);
+  if (const auto posted = accounts_of_.find(facts.exchange_id); posted != accounts_of_.end()) {
+    for (const auto& name : posted->second) {
+      if (facts.any_uncertain()) note_apart(facts, accounts_.touch(name), now);
+      wake(name);  // who waited for this event
+    }
+  }
   Waiting waiting{std::move(facts), 0};
   Assessment found = assess(waiting.facts, waiting.mark, now);
   if (!found.open() && found.state == Assessment::State::decided) {
@@ -176,7 +182,7 @@ void PostingLedger::settle(const std::string& id, PostingFinding& finding, Decid
     }
     if (!posting->on_both()) ++decided.lacking;
     if (posting->difference() != 0 && !is_inconsistent(finding.verdict)) account.postings.through_us = true;
-    refresh_gap(account, latest(now), id);
+    refresh_gap(account, latest(now), {id});
     wake(name);
     AccountPosting evidence = evidence_of(name, account, &*posting);
     if (posting->on_both() && !evidence.same_predecessors) account.order_differed = true;
@@ -242,6 +248,13 @@ void PostingLedger::evaluate_late(const std::string& id, DecidedExchange& decide
     finding.detail = "both ledgers posted the same, one of them late";
   }
   marked_.push_back(id);
+  for (const auto& name : at->second) {
+    if (decided.posted != 0) break;  // else its part was sealed, which the gap tells
+    PostingState& postings = accounts_.touch(name).postings;
+    const Posting* posting = postings.find_open(id);
+    if (posting == nullptr || !posting->on_both()) continue;
+    for (const Side side : {Side::legacy, Side::modern}) arbiter::note_apart(postings, *posting, side, latest(now));
+  }
   const std::uint8_t lacking_before = decided.lacking;
   settle(id, finding, decided, now);
   if (duplicate) decided.lacking = lacking_before;  // nothing that a later posting could make good

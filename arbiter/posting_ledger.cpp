@@ -11,6 +11,10 @@ namespace {
 constexpr std::int64_t kMintedWithinUs = 1'000'000;
 constexpr std::int64_t kForeignWindowUs = 60'000'000;  // where no job is configured
 
+std::int64_t gap_by(Side side, std::int64_t delta) {
+  return side == Side::modern ? delta : wrapping_sub(0, delta);
+}
+
 std::int64_t latest(const Moment& now) {
   return std::max(now.event_time_us, now.log_time_us);
 }
@@ -60,12 +64,16 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
   if (taken.kind == ChangeKind::repeated) return;
   if (taken.broke) broken_[index(change.side)].insert(change.account);
   if (taken.kind == ChangeKind::given_up) ++state_.postings_given_up;
-  if (taken.kind == ChangeKind::foreign) note_foreign(change.account, account, change, taken.delta, now);
+  const bool foreign = taken.kind == ChangeKind::foreign;
+  if (foreign) note_foreign(change.account, account, change, taken.delta, now);
 
   if (taken.kind == ChangeKind::posted || taken.kind == ChangeKind::again) {
     if (taken.fresh) index_posting(change.exchange_id, change.account);
     const auto waiting = open_.find(change.exchange_id);
     const bool undecided = waiting != open_.end() && waiting->second.facts.offset >= covered_to();
+    if (waiting != open_.end() && waiting->second.facts.any_uncertain()) {
+      note_apart(waiting->second.facts, account, now);
+    }
     if (decided != decided_.end() || (waiting != open_.end() && !undecided)) {
       account.postings.find_open(change.exchange_id)->legs[index(change.side)].late = true;
       const std::int64_t offset = waiting != open_.end() ? waiting->second.facts.offset : decided->second.offset;
@@ -75,9 +83,10 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
       orphans_.emplace(minted != 0 ? minted : now.event_time_us, change.exchange_id);
     }
   }
-  if (refresh_gap(account, latest(now), change.exchange_id.empty() ? "a foreign change" : change.exchange_id)) {
-    wake(change.account);
-  }
+  const std::int64_t own = foreign && taken.broke ? gap_by(change.side, taken.delta) : 0;
+  const bool moved =
+      refresh_gap(account, latest(now), {foreign ? "a foreign change" : change.exchange_id, taken.of, own});
+  if (moved || taken.paired) wake(change.account);
   if (options_.whole_transactions) {
     const std::uint64_t transaction = XXH3_64bits(change.transaction.data(), change.transaction.size());
     if (stream.transaction != transaction) {
@@ -87,6 +96,15 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
     }
   }
   work(now);
+}
+
+/// What an uncertain leg posted may have come long after the other one: balances stated between them show one alone.
+void PostingLedger::note_apart(const ExchangeFacts& facts, AccountState& account, const Moment& now) {
+  const Posting* pair = account.postings.find_open(facts.exchange_id);
+  if (pair == nullptr || !pair->on_both()) return;
+  for (const Side side : {Side::legacy, Side::modern}) {
+    if (facts.legs[index(side)] == LegFact::uncertain) arbiter::note_apart(account.postings, *pair, side, latest(now));
+  }
 }
 
 /// What its exchange posted on this side is complete, unless more transactions follow.
@@ -102,32 +120,12 @@ void PostingLedger::index_posting(const std::string& exchange_id, const std::str
   names.insert(std::upper_bound(names.begin(), names.end(), account), account);
 }
 
+/// Its partitions have been read: StateFeed holds it until then.
 void PostingLedger::take(const StateMarker& marker, const Moment& now) {
   begin(marker.side, now);
-  const bool due = std::all_of(marker.after.begin(), marker.after.end(), [&](const auto& after) {
-    const auto at = applied_.find(after.first);
-    return after.second <= 0 || (at != applied_.end() && at->second >= after.second);
-  });
-  if (due) {
-    accept(marker, now);
-  } else {
-    state_.held.push_back(marker);
-  }
-}
-
-void PostingLedger::note_applied(const std::string& partition, std::int64_t next_offset, const Moment& now) {
-  std::int64_t& applied = applied_[partition];
-  if (next_offset <= applied) return;
-  applied = next_offset;
-  if (state_.held.empty()) return;
-  for (auto& marker : std::exchange(state_.held, {})) take(marker, now);
-}
-
-void PostingLedger::accept(const StateMarker& marker, const Moment& now) {
   StreamState& stream = state_.streams[index(marker.side)];
   if (marker.covers < stream.covers) return;  // comes again: transactions after it may still be coming in
   end_transaction(marker.side, now);
-  tell_breaks(marker.side, now);
   stream.covers = std::max(stream.covers, marker.covers);
   for (const auto& [offset, id] : std::exchange(late_[index(marker.side)], {})) {
     const auto names = accounts_of_.find(id);
@@ -139,6 +137,7 @@ void PostingLedger::accept(const StateMarker& marker, const Moment& now) {
     ready_.push_back(id);
   }
   cover(now);
+  tell_breaks(marker.side, now);
   work(now);
 }
 
@@ -159,6 +158,10 @@ void PostingLedger::cover(const Moment&) {
 void PostingLedger::tell_breaks(Side side, const Moment& now) {
   for (const auto& name : std::exchange(broken_[index(side)], {})) {
     AccountState& account = accounts_.touch(name);
+    std::erase_if(account.postings.breaks,
+                  [&](const ChainBreak& broken) { return broken.side == side && broken.opening(); });
+    for (const auto& posting : account.postings.open) ready_.push_back(posting.exchange_id);
+    wake(name);
     for (auto& broken : account.postings.breaks) {
       if (broken.side != side || std::exchange(broken.told, true)) continue;
       PostingFinding finding;
@@ -191,7 +194,9 @@ void PostingLedger::note_lost(const Moment& now) {
 
 bool PostingLedger::trusted(const AccountState& account) const {
   const PostingState& postings = account.postings;
-  if (!postings.breaks.empty() || postings.overflowed) return false;
+  const auto& breaks = postings.breaks;
+  if (std::any_of(breaks.begin(), breaks.end(), [](const ChainBreak& b) { return !b.opening(); })) return false;
+  if (postings.overflowed) return false;
   for (std::size_t side = 0; side < 2; ++side) {
     if (postings.chains[side].known && postings.chains[side].generation != state_.streams[side].generation)
       return false;
@@ -203,7 +208,8 @@ void PostingLedger::rebase(const std::string& name, const std::array<std::option
                            const Moment& now) {
   AccountState& account = accounts_.touch(name);
   arbiter::rebase(account, balances, {state_.streams[0].generation, state_.streams[1].generation});
-  if (refresh_gap(account, latest(now), "a comparison of both ledgers")) wake(name);
+  refresh_gap(account, latest(now), {"a comparison of both ledgers"});
+  wake(name);
   work(now);
 }
 
@@ -239,6 +245,8 @@ void PostingLedger::pass_foreign(const Moment& now) {
       PostingFinding finding;
       finding.kind = PostingFinding::Kind::unpaired;
       finding.account = name;
+      finding.side = change.side;
+      finding.delta = change.delta;
       finding.detail = fmt::format("account {}: {} posted {} outside Phoenix, {} did not", name, to_string(change.side),
                                    account.format(change.delta), to_string(other(change.side)));
       finding.event_time_us = change.at_us;
@@ -279,7 +287,11 @@ void PostingLedger::seal_orphan(const std::string& id, const Moment& now) {
     const auto posting = settle_posting(account, id, true);
     if (!posting) continue;
     --open_postings_;
-    if (refresh_gap(account, latest(now), id)) wake(name);
+    for (const Side side : {Side::legacy, Side::modern}) {
+      if (posting->on_both()) arbiter::note_apart(account.postings, *posting, side, latest(now));
+    }
+    refresh_gap(account, latest(now), {id});
+    wake(name);  // who waited for the posting, whether it moved the gap or not
     if (posting->on_both() && posting->difference() == 0) continue;
     PostingFinding finding;
     finding.kind = PostingFinding::Kind::account;
@@ -304,7 +316,12 @@ void PostingLedger::restore(ExchangeFacts facts, std::uint64_t mark) {
   if (offset >= covered_to()) {
     uncovered_.emplace(offset, id);
   } else {
-    deadlines_.emplace(facts.completed_at_us + (facts.async ? facts.async_max_us : options_.absence_us), id);
+    // No others, or verdicts would come in another order than without the restart.
+    if (facts.any_uncertain()) {
+      deadlines_.emplace(facts.completed_at_us + options_.absence_us, id);
+    } else if (facts.async) {
+      deadlines_.emplace(facts.completed_at_us + facts.async_max_us, id);
+    }
     if (mark != 0) waiters_[facts.accounts.front()].emplace(offset, id);
   }
   open_.emplace(id, Waiting{std::move(facts), mark});

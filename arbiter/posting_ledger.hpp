@@ -41,6 +41,8 @@ struct PostingFinding {
   std::string account;
   Verdict verdict = Verdict::unknown;
   std::optional<Verdict> before;
+  Side side = Side::legacy;    ///< unpaired: where it was made
+  std::int64_t delta = 0;      ///< unpaired: by how much, in units of the account
   std::string detail;          ///< about the ledgers alone, one line
   bool confirmed = false;      ///< the ledgers prove that a balance went wrong
   bool late = false;           ///< only equal once the ledgers had caught up
@@ -63,7 +65,6 @@ struct StreamState {
 
 struct LedgerState {
   std::array<StreamState, 2> streams;  ///< by side
-  std::vector<StateMarker> held;       ///< markers that wait for other partitions
   std::uint64_t postings_given_up = 0;
 };
 std::string encode(const LedgerState& state);
@@ -88,10 +89,9 @@ class PostingLedger {
   PostingLedger(Options options, Accounts accounts, Decided& decided, LedgerState state);
 
   void take(const StateChange& change, const Moment& now);
-  /// `applied`: next offset by "topic/partition"; markers that wait for others are looked at again.
+  /// Once the partitions that it names have been read.
   void take(const StateMarker& marker, const Moment& now);
   void take(const StateGap& gap, const Moment& now);
-  void note_applied(const std::string& partition, std::int64_t next_offset, const Moment& now);
   /// Records were lost before they were read, of either side.
   void note_lost(const Moment& now);
 
@@ -138,7 +138,8 @@ class PostingLedger {
   void index_posting(const std::string& exchange_id, const std::string& account);
   void note_foreign(const std::string& name, AccountState& account, const StateChange& change, std::int64_t delta,
                     const Moment& now);
-  void accept(const StateMarker& marker, const Moment& now);
+  static void note_apart(const ExchangeFacts& facts, AccountState& account, const Moment& now);
+  [[nodiscard]] bool unsettled(const PostingState& postings, std::uint64_t most, const std::string& except) const;
   void tell_breaks(Side side, const Moment& now);
   [[nodiscard]] std::int64_t covered_to() const;
   void cover(const Moment& now);
@@ -179,7 +180,6 @@ class PostingLedger {
   std::set<std::pair<std::int64_t, std::string>> deadlines_;    ///< event time, exchange
   std::set<std::pair<std::int64_t, std::string>> foreign_due_;  ///< event time, account
   std::array<std::set<std::string>, 2> broken_;                 ///< accounts with a break that was not told
-  std::map<std::string, std::int64_t> applied_;
   std::vector<std::string> ready_;
   std::vector<std::string> marked_;
   std::vector<PostingFinding> findings_;

@@ -13,6 +13,7 @@ struct PostingLedger::Touched {
   std::array<bool, 2> lacking{};  ///< by side: another side's posting has no counterpart here
   bool complete = true;           ///< no more rows of the same transactions are to come
   bool trusted = true;
+  bool may_close = false;  ///< a break that the next marker of its side may find closed
   std::string detail;
 };
 

@@ -53,7 +53,7 @@ void PostingState::collect_amounts(std::vector<std::int64_t*>& amounts) {
     }
   }
   for (auto& broken : breaks) amounts.insert(amounts.end(), {&broken.left, &broken.right});
-  for (auto& step : former) amounts.push_back(&step.gap);
+  for (auto& step : steps) amounts.push_back(&step.by);
   for (auto& change : foreign) amounts.push_back(&change.delta);
   amounts.insert(amounts.end(), {&carry, &loose});
 }
@@ -95,7 +95,7 @@ void read(CompactReader& in, std::vector<Posting>& postings) {
   }
 }
 
-void read_lists(CompactReader& in, PostingState& state) {
+void read_lists(CompactReader& in, PostingState& state, int version) {
   for (std::size_t n = in.count(); n > 0; --n) {
     ChainBreak& broken = state.breaks.emplace_back();
     broken.side = in.side();
@@ -103,8 +103,9 @@ void read_lists(CompactReader& in, PostingState& state) {
     broken.told = in.flag();
   }
   for (std::size_t n = in.count(); n > 0; --n) {
-    FormerGap& step = state.former.emplace_back();
-    in.numbers(step.gap, step.until_us);
+    GapStep& step = state.steps.emplace_back();
+    in.numbers(step.by, step.at_us);
+    if (version > 1) in.numbers(step.of);
   }
   for (std::size_t n = in.count(); n > 0; --n) {
     ForeignChange& change = state.foreign.emplace_back();
@@ -113,11 +114,19 @@ void read_lists(CompactReader& in, PostingState& state) {
   }
 }
 
+/// Version 1 kept the gaps themselves.
+void make_steps(PostingState& state) {
+  for (std::size_t i = 0; i < state.steps.size(); ++i) {
+    const std::int64_t next = i + 1 < state.steps.size() ? state.steps[i + 1].by : state.gap();
+    state.steps[i].by = wrapping_sub(next, state.steps[i].by);
+  }
+}
+
 }  // namespace
 
 std::string encode(const PostingState& state) {
   CompactWriter out;
-  out.numbers(1);  // version of this text
+  out.numbers(2);  // version of this text
   for (const auto& chain : state.chains) {
     out.numbers(int{chain.known}, chain.balance, chain.position.first, chain.position.second, chain.count,
                 chain.hash.high, chain.hash.low, chain.generation);
@@ -128,12 +137,12 @@ std::string encode(const PostingState& state) {
   for (const auto& b : state.breaks) {
     out.numbers(index(b.side), b.low.first, b.low.second, b.high.first, b.high.second, b.left, b.right, int{b.told});
   }
-  out.numbers(state.former.size());
-  for (const auto& step : state.former) out.numbers(step.gap, step.until_us);
+  out.numbers(state.steps.size());
+  for (const auto& step : state.steps) out.numbers(step.by, step.at_us, step.of);
   out.numbers(state.foreign.size());
   for (const auto& change : state.foreign) out.numbers(index(change.side), change.delta, change.at_us, change.due_us);
-  out.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number,
-              int{state.overflowed}, state.moved_at_us, state.uncertain_at_us, int{state.through_us});
+  out.numbers(state.steps_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number,
+              int{state.overflowed}, state.uncertain_at_us, int{state.through_us});
   return out.take();
 }
 
@@ -143,7 +152,7 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     PostingState state;
     int version = 0;
     in.numbers(version);
-    if (version != 1) return invalid_input(fmt::format("posting state: unknown version {}", version));
+    if (version != 1 && version != 2) return invalid_input(fmt::format("posting state: unknown version {}", version));
     for (auto& chain : state.chains) {
       chain.known = in.flag();
       in.numbers(chain.balance, chain.position.first, chain.position.second, chain.count, chain.hash.high,
@@ -151,11 +160,14 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     }
     read(in, state.open);
     read(in, state.sealed);
-    read_lists(in, state);
-    in.numbers(state.former_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number);
+    read_lists(in, state, version);
+    in.numbers(state.steps_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number);
     state.overflowed = in.flag();
-    in.numbers(state.moved_at_us, state.uncertain_at_us);
+    std::int64_t moved_at_us = 0;  // version 1 only
+    if (version == 1) in.numbers(moved_at_us);
+    in.numbers(state.uncertain_at_us);
     state.through_us = in.flag();
+    if (version == 1) make_steps(state);
     return state;
   } catch (const Failure& failure) {
     return invalid_input(failure.what());

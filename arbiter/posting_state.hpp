@@ -66,18 +66,22 @@ struct SideChain {
 };
 
 /// A break of the chain: the balance before a change is not the one after its predecessor. Records between both
-/// positions may still come (then it closes); what they did together is right - left.
+/// positions may still come (then it closes); what they did together is right - left. The one before an account's first
+/// change (`opening`) has no left; nothing is wrong with it, and the next marker of its side ends it.
 struct ChainBreak {
   Side side = Side::legacy;
   StreamPosition low, high;
   std::int64_t left = 0, right = 0;
   bool told = false;
+  [[nodiscard]] bool opening() const { return low == StreamPosition{0, 0}; }
 };
 
-/// A gap that was in force until then.
-struct FormerGap {
-  std::int64_t gap = 0;
-  std::int64_t until_us = 0;
+/// A change of the gap, or one that an uncertain leg may have made before its counterpart: what may have been still to
+/// come when a balance was read.
+struct GapStep {
+  std::int64_t by = 0;
+  std::int64_t at_us = 0;  ///< when it became known; 0: no time was known yet
+  std::uint64_t of = 0;    ///< hash of side and transaction, whose further rows belong to it; 0: none
 };
 
 /// A change without an exchange, waiting for its counterpart on the other side.
@@ -93,11 +97,10 @@ struct PostingState {
   std::vector<Posting> open;        ///< not decided, or late; in the order of their numbers
   std::vector<Posting> sealed;      ///< decided without a counterpart; a late one supersedes
   std::vector<ChainBreak> breaks;
-  std::vector<FormerGap> former;  ///< newest last
+  std::vector<GapStep> steps;  ///< newest last
   std::vector<ForeignChange> foreign;
-  std::int64_t former_lost_us = 0;   ///< event time until which gaps were in force that are not kept any more
+  std::int64_t steps_lost_us = 0;    ///< event time until which there were steps that are not kept any more
   std::int64_t foreign_at_us = 0;    ///< event time of the latest foreign change
-  std::int64_t moved_at_us = 0;      ///< event time of the gap's latest change
   std::int64_t uncertain_at_us = 0;  ///< of the latest exchange whose posting was uncertain, or turned up late
   bool through_us = false;  ///< part of the gap is no proven fault: a lost leg, a foreign change, an order of commits
   std::int64_t carry = 0;   ///< accepted drift: part of the gap that is intended
@@ -109,7 +112,7 @@ struct PostingState {
   static constexpr std::size_t kOpenKept = 512;
   static constexpr std::size_t kSealedKept = 16;
   static constexpr std::size_t kBreaksKept = 8;
-  static constexpr std::size_t kFormerKept = 12;
+  static constexpr std::size_t kStepsKept = 12;
   static constexpr std::size_t kForeignKept = 64;
 
   [[nodiscard]] bool known() const { return chains[0].known && chains[1].known; }

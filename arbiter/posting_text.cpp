@@ -32,18 +32,10 @@ Result<DecidedExchange> decode_decided_exchange(std::string_view text) {
 
 std::string encode(const LedgerState& state) {
   CompactWriter out;
-  out.numbers(1, state.postings_given_up);
+  out.numbers(2, state.postings_given_up);
   for (const auto& stream : state.streams) {
     out.numbers(int{stream.begun}, stream.began_us, stream.covers, stream.generation, stream.transaction);
     out.text(stream.exchange_id);
-  }
-  out.numbers(state.held.size());
-  for (const auto& marker : state.held) {
-    out.numbers(index(marker.side), marker.covers, marker.after.size());
-    for (const auto& [partition, next] : marker.after) {
-      out.text(partition);
-      out.numbers(next);
-    }
   }
   return out.take();
 }
@@ -55,22 +47,13 @@ Result<LedgerState> decode_ledger_state(std::string_view text) {
     CompactReader in(text);
     int version = 0;
     in.numbers(version, state.postings_given_up);
-    if (version != 1) return invalid_input(fmt::format("ledger state: unknown version {}", version));
+    if (version != 1 && version != 2) return invalid_input(fmt::format("ledger state: unknown version {}", version));
     for (auto& stream : state.streams) {
       stream.begun = in.flag();
       in.numbers(stream.began_us, stream.covers, stream.generation, stream.transaction);
       stream.exchange_id = in.text();
     }
-    for (std::size_t n = in.count(); n > 0; --n) {
-      StateMarker& marker = state.held.emplace_back();
-      marker.side = in.side();
-      in.numbers(marker.covers);
-      for (std::size_t m = in.count(); m > 0; --m) {
-        const std::string partition = in.text();
-        in.numbers(marker.after[partition]);
-      }
-    }
-    return state;
+    return state;  // version 1 goes on with markers, which newer ones make needless
   } catch (const std::exception& e) {
     return invalid_input(fmt::format("ledger state: {}", e.what()));
   }

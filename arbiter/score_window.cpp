@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "arbiter/posting_state.hpp"
+
 namespace phoenix::arbiter {
 namespace {
 
@@ -23,6 +25,13 @@ void count(EvidenceCounts& counts, bool mismatch) {
   if (mismatch) ++counts.mismatches;
 }
 
+json to_json(const ForeignChanges& changes) {
+  return {changes.count, changes.minor_units};
+}
+ForeignChanges foreign_from(const json& j) {
+  return {j.at(0), j.at(1)};
+}
+
 }  // namespace
 
 std::string encode(const WindowState& s) {
@@ -35,6 +44,7 @@ std::string encode(const WindowState& s) {
               {"unknown", s.unknown},
               {"confirmed", s.confirmed_balance_mismatches},
               {"split_keys", s.split_keys},
+              {"foreign_unpaired", {to_json(s.foreign_unpaired[0]), to_json(s.foreign_unpaired[1])}},
               {"evidence_rows", s.evidence_rows},
               {"cusum", s.cusum},
               {"cusum_tripped", s.cusum_tripped},
@@ -55,6 +65,8 @@ Result<WindowState> decode_window_state(std::string_view text) {
     s.unknown = j.at("unknown");
     s.confirmed_balance_mismatches = j.at("confirmed");
     s.split_keys = j.value("split_keys", std::uint64_t{0});
+    if (const auto foreign = j.find("foreign_unpaired"); foreign != j.end())
+      s.foreign_unpaired = {foreign_from(foreign->at(0)), foreign_from(foreign->at(1))};
     s.evidence_rows = j.at("evidence_rows");
     s.cusum = j.at("cusum");
     s.cusum_tripped = j.at("cusum_tripped");
@@ -162,6 +174,13 @@ bool ScoreWindow::split(const std::string& key) {
   return true;
 }
 
+void ScoreWindow::foreign_unpaired(Side side, const std::string& currency, std::int64_t minor_units) {
+  ForeignChanges& changes = state_.foreign_unpaired[index(side)];
+  ++changes.count;
+  std::int64_t& sum = changes.minor_units[currency];  // of absolute amounts: what cancels out is wrong all the same
+  sum = wrapping_add(sum, minor_units < 0 ? wrapping_sub(0, minor_units) : minor_units);
+}
+
 bool ScoreWindow::keep_evidence() {
   if (state_.evidence_rows >= kMaxEvidenceRows) return false;
   ++state_.evidence_rows;
@@ -180,6 +199,7 @@ ScoreEvent ScoreWindow::score() const {
   event.pending = pending();
   event.confirmed_balance_mismatches = state_.confirmed_balance_mismatches;
   event.split_keys = state_.split_keys;
+  event.foreign_unpaired = state_.foreign_unpaired;
   event.cusum_tripped = state_.cusum_tripped;
   event.trip_reason = state_.trip_reason;
   const std::uint64_t expected = state_.received - state_.excluded;

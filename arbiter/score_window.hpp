@@ -26,7 +26,8 @@ struct WindowState {
   std::uint64_t received = 0, excluded = 0, decided = 0, unknown = 0;
   std::uint64_t confirmed_balance_mismatches = 0;
   std::uint64_t split_keys = 0;
-  std::uint64_t evidence_rows = 0;  ///< exchanges whose bodies were kept
+  std::array<ForeignChanges, 2> foreign_unpaired;  ///< by side
+  std::uint64_t evidence_rows = 0;                 ///< exchanges whose bodies were kept
   std::array<double, 4> cusum{};
   bool cusum_tripped = false;
   std::string trip_reason;
@@ -63,6 +64,8 @@ class ScoreWindow {
   /// True when the key was not known as split on this rung. Split keys are kept among the units.
   bool split(const std::string& key);
   static std::string split_unit(const std::string& key);
+  /// A change outside Phoenix that no counterpart came for: it holds this rung.
+  void foreign_unpaired(Side side, const std::string& currency, std::int64_t minor_units);
   /// False when this rung has kept enough bodies as evidence.
   bool keep_evidence();
 

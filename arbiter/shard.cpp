@@ -213,6 +213,7 @@ ShardStatus Shard::status() const {
   status.oldest_open_us = core_->oldest_open_us();
   status.event_time_us = core_->event_time_us();
   status.accounts_to_read = core_->wanted_readings().size();
+  if (const auto ledger = core_->ledger()) status.postings_given_up = ledger->postings_given_up;
   if (readings_) status.readings = readings_->stats();
   if (sweeps_) status.sweep = sweeps_->status();
   status.rules = rules_.changes().status(status.event_time_us);

@@ -109,13 +109,14 @@ PostingFacts facts_for_cause(const ExchangeEvent& exchange, const PostingFinding
 }  // namespace
 
 StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy,
-                       std::int64_t absence_us, LedgerState state, const Positions& positions)
+                       std::int64_t absence_us, LedgerState state)
     : book_(book),
       policy_(policy),
-      debezium_(config.arbiter.state_source == config::StateSource::debezium),
       default_slice_(config.slices.empty() ? "" : config.slices.front().name),
       slack_us_(microseconds_of(config.arbiter.settle)),
-      ledger_({!debezium_, absence_us, slack_us_, config.arbiter.jobs}, accounts(), book.decided, std::move(state)) {
+      ledger_(
+          {config.arbiter.state_source != config::StateSource::debezium, absence_us, slack_us_, config.arbiter.jobs},
+          accounts(), book.decided, std::move(state)) {
   for (const auto& route : config.gateway.routes) {
     RouteRules rules{CompareRules::from_config(route.compare), route.posting == config::Posting::async,
                      microseconds_of(route.async_max), route.reads_balance};
@@ -123,10 +124,6 @@ StateJudge::StateJudge(const config::Config& config, CoreBook& book, AcceptedCha
       running_balances_[route.slice].push_back(name_of(*rules.compare.balance));
     }
     routes_.emplace(route.name, std::move(rules));
-  }
-  const Moment then{book.event_time_us, 0};
-  for (const auto& [partition, next] : positions) {
-    ledger_.note_applied(fmt::format("{}/{}", partition.first, partition.second), next, then);
   }
   for (const auto& [id, open] : book.open_exchanges) {
     const ExchangeEvent exchange = read_exchange(open.frame).value();
@@ -225,7 +222,7 @@ StateJudge::Judged StateJudge::take_waiting(const std::string& exchange_id) {
   return judged;
 }
 
-void StateJudge::apply(const StateRecord& record, const LogRecord& where, const Moment& now) {
+void StateJudge::apply(const StateRecord& record, const Moment& now) {
   if (const auto* change = std::get_if<StateChange>(&record)) {
     ledger_.take(*change, now);
     note_created(*change, now);
@@ -236,7 +233,6 @@ void StateJudge::apply(const StateRecord& record, const LogRecord& where, const 
   } else if (const auto* gap = std::get_if<StateGap>(&record)) {
     ledger_.take(*gap, now);
   }
-  if (debezium_) ledger_.note_applied(fmt::format("{}/{}", where.topic, where.partition), where.offset + 1, now);
   settle(nullptr);
 }
 
@@ -299,7 +295,7 @@ void StateJudge::settle(const Judged* present) {
         book_.retract(finding.account, finding.verdict_id, 0, finding.verdict);
         break;
       case PostingFinding::Kind::unpaired:
-        book_.note_unpaired(finding.account);
+        book_.note_unpaired(finding.account, finding.side, finding.delta);
         break;
     }
   }

@@ -21,11 +21,10 @@ class StateJudge {
  public:
   /// `policy` may be nullptr: nothing is accepted. Everything passed must outlive it.
   StateJudge(const config::Config& config, CoreBook& book, AcceptedChangePolicy* policy, std::int64_t absence_us,
-             LedgerState state, const Positions& positions);
+             LedgerState state);
 
   void judge(ExchangeEvent exchange, const std::string& frame, std::int64_t offset, const Moment& now);
-  /// `where`: the record it was decoded from.
-  void apply(const StateRecord& record, const LogRecord& where, const Moment& now);
+  void apply(const StateRecord& record, const Moment& now);
   void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances, const Moment& now);
   /// What a sweep found of an account, while nothing of it was under way.
   Result<ComparisonOutcome> compare_ledgers(const LedgerComparison& comparison, const Moment& now);
@@ -68,7 +67,6 @@ class StateJudge {
 
   CoreBook& book_;
   AcceptedChangePolicy* policy_;
-  bool debezium_;
   std::string default_slice_;
   std::int64_t slack_us_;
   std::map<std::string, RouteRules> routes_;

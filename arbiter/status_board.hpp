@@ -22,6 +22,7 @@ struct ShardStatus {
   std::int64_t oldest_open_us = 0;
   std::int64_t event_time_us = 0;
   std::size_t accounts_to_read = 0;
+  std::uint64_t postings_given_up = 0;  ///< changes that found no room, or whose amounts do not fit
   LedgerReaderStats readings;
   std::vector<AcceptedRuleStatus> rules;  ///< of accepted changes
   std::optional<SweepStatus> sweep;       ///< where one is configured

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/model/consistency_score.hpp"
+#include "core/model/decimal.hpp"
 
 namespace phoenix::orchestrator {
 namespace {
@@ -58,6 +59,31 @@ Reason keys_had_one_gateway(const ScoreEvent& score) {
       fmt::format("at this rung {} {} written through two gateways within 60 s, so the order of writes is not "
                   "known (table arbiter.split_keys); a weight set by hand starts the rung anew",
                   score.split_keys, score.split_keys == 1 ? "key was" : "keys were"));
+}
+
+std::string amounts_text(const std::map<std::string, std::int64_t>& minor_units) {
+  std::string text;
+  for (const auto& [currency, minor] : minor_units) {
+    text += text.empty() ? "" : ", ";
+    text += currency + " " + format_minor(minor, minor_unit_digits(currency));
+  }
+  return text;
+}
+
+/// Ledgers that somebody changes on one side alone drift apart whatever modern does: no fault of its, so it trips
+/// nothing.
+Reason nobody_else_posted(const ScoreEvent& score) {
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const ForeignChanges& changes = score.foreign_unpaired[static_cast<std::size_t>(index(side))];
+    if (changes.count == 0) continue;
+    return hold(fmt::format(
+        "foreign_unpaired: at this rung {} was changed outside Phoenix {} {} ({}) without a counterpart on {}: have it "
+        "posted there too or repair the accounts (phoenixctl resync), declare a job that runs on both under "
+        "arbiter.jobs; a weight set by hand starts the rung anew",
+        to_string(side), changes.count, changes.count == 1 ? "time" : "times", amounts_text(changes.minor_units),
+        to_string(other(side))));
+  }
+  return {};
 }
 
 /// Decided against what had to be decided, from the counts as well as as reported: the smaller one counts.
@@ -275,6 +301,7 @@ std::optional<Obstacle> obstacle_to_raise(const SlicePolicy& slice, std::uint64_
   if (auto reason = score_is_usable(slice, evidence, ramp)) return reason;
   if (auto reason = nothing_was_lost(evidence)) return reason;
   if (auto reason = keys_had_one_gateway(*evidence.score)) return reason;
+  if (auto reason = nobody_else_posted(*evidence.score)) return reason;
   if (auto reason = coverage_suffices(*evidence.score, ramp)) return reason;
   if (auto reason = classes_suffice(facts, evidence, ramp)) return reason;
   if (evidence.at_rung < ramp.min_step) {

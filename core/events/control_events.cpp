@@ -230,6 +230,31 @@ Result<SplitKeyNotice> decode_split_key_notice(std::string_view text) {
   });
 }
 
+namespace {
+
+/// A side without any is left out.
+Json foreign_to_json(const std::array<ForeignChanges, 2>& changes) {
+  Json json = Json::object();
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto& of = changes[index(side)];
+    if (of.count > 0) json[std::string(to_string(side))] = {{"count", of.count}, {"minor_units", of.minor_units}};
+  }
+  return json;
+}
+
+std::array<ForeignChanges, 2> foreign_from(const Json& json) {
+  std::array<ForeignChanges, 2> changes;
+  for (const Side side : {Side::legacy, Side::modern}) {
+    const auto of = json.find(std::string(to_string(side)));
+    if (of == json.end()) continue;
+    of->at("count").get_to(changes[index(side)].count);
+    of->at("minor_units").get_to(changes[index(side)].minor_units);
+  }
+  return changes;
+}
+
+}  // namespace
+
 std::string encode(const ScoreEvent& score) {
   return dump({{"v", kVersion},
                {"slice", score.slice},
@@ -246,6 +271,7 @@ std::string encode(const ScoreEvent& score) {
                {"unknown", score.unknown},
                {"confirmed_balance_mismatches", score.confirmed_balance_mismatches},
                {"split_keys", score.split_keys},
+               {"foreign_unpaired", foreign_to_json(score.foreign_unpaired)},
                {"cusum_tripped", score.cusum_tripped},
                {"trip_reason", score.trip_reason},
                {"drift_minor_units", score.drift_minor_units},
@@ -270,6 +296,7 @@ Result<ScoreEvent> decode_score_event(std::string_view text) {
     json.at("unknown").get_to(score.unknown);
     json.at("confirmed_balance_mismatches").get_to(score.confirmed_balance_mismatches);
     score.split_keys = json.value("split_keys", std::uint64_t{0});
+    if (json.contains("foreign_unpaired")) score.foreign_unpaired = foreign_from(json["foreign_unpaired"]);
     json.at("cusum_tripped").get_to(score.cusum_tripped);
     json.at("trip_reason").get_to(score.trip_reason);
     json.at("drift_minor_units").get_to(score.drift_minor_units);

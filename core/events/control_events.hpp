@@ -62,6 +62,13 @@ struct SplitKeyNotice {
 std::string encode(const SplitKeyNotice& notice);
 Result<SplitKeyNotice> decode_split_key_notice(std::string_view text);
 
+/// Changes of one ledger that came from outside Phoenix.
+struct ForeignChanges {
+  std::uint64_t count = 0;
+  std::map<std::string, std::int64_t> minor_units;  ///< by currency: sum of the absolute amounts
+  friend bool operator==(const ForeignChanges&, const ForeignChanges&) = default;
+};
+
 /// `consistency-scores`. Key: slice. Counts are of the current rung; reads and writes apart, the lower counts.
 struct ScoreEvent {
   struct Class {               // reads, or writes
@@ -78,7 +85,8 @@ struct ScoreEvent {
   double coverage = 0;     ///< decided / (received - excluded beforehand), of the rung
   std::uint64_t received = 0, excluded = 0, decided = 0, pending = 0, unknown = 0;  ///< of the rung
   std::uint64_t confirmed_balance_mismatches = 0;                                   ///< of the rung
-  std::uint64_t split_keys = 0;  ///< of the rung: keys that two gateways wrote close to each other
+  std::uint64_t split_keys = 0;                    ///< of the rung: keys that two gateways wrote close to each other
+  std::array<ForeignChanges, 2> foreign_unpaired;  ///< of the rung, by side: without a counterpart on the other one
   bool cusum_tripped = false;
   std::string trip_reason;  ///< empty, or why the arbiter holds that the slice must not be served by modern
   std::map<std::string, std::int64_t> drift_minor_units;  ///< by currency

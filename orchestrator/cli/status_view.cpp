@@ -72,6 +72,14 @@ std::string class_text(const char* name, const json& counts, double p0) {
   return text;
 }
 
+std::string currencies_text(const json& minor_units) {
+  std::string text;
+  for (const auto& [currency, minor] : minor_units.items()) {
+    text += fmt::format("  {} {}", currency, format_minor(minor.get<std::int64_t>(), minor_unit_digits(currency)));
+  }
+  return text;
+}
+
 void score_lines(std::vector<std::string>& lines, const json& status, const json& score) {
   if (score.is_null()) {
     lines.push_back("score   none from the arbiter yet");
@@ -88,10 +96,12 @@ void score_lines(std::vector<std::string>& lines, const json& status, const json
   if (const std::uint64_t split = score.value("split_keys", std::uint64_t{0}); split > 0) {
     lines.push_back(fmt::format("split   {} keys written through two gateways within 60 s", grouped(split)));
   }
-  std::string drift;
-  for (const auto& [currency, minor] : score.at("drift_minor_units").items()) {
-    drift += fmt::format("  {} {}", currency, format_minor(minor.get<std::int64_t>(), minor_unit_digits(currency)));
+  const json foreign = score.value("foreign_unpaired", json::object());
+  for (const auto& [side, changes] : foreign.items()) {
+    lines.push_back(fmt::format("foreign {} changes on {} alone{}", grouped(changes.at("count")), side,
+                                currencies_text(changes.at("minor_units"))));
   }
+  const std::string drift = currencies_text(score.at("drift_minor_units"));
   lines.push_back("drift " + (drift.empty() ? "  not known yet" : drift));
 }
 

@@ -60,7 +60,7 @@ class Run {
  public:
   Run(const StateWorld& world, std::size_t restart_every) : restart_every_(restart_every) {
     core_ = std::make_unique<DecisionCore>(state_config(), CoreState{});
-    for (const Side side : {Side::legacy, Side::modern}) feed(StateRecord{StateMarker{side, 0, {}}});
+    for (const Side side : {Side::legacy, Side::modern}) feed(StateRecord{StateMarker{side, 0, {}, {}}});
     for (const auto& [event, record] : world.log) {
       if (const auto* exchange = std::get_if<ExchangeEvent>(&record)) {
         feed(record_of(*exchange, offset_++));
@@ -71,7 +71,7 @@ class Run {
       }
     }
     for (int i = 0; i < 3; ++i) {
-      for (const Side side : {Side::legacy, Side::modern}) feed(StateRecord{StateMarker{side, offset_, {}}});
+      for (const Side side : {Side::legacy, Side::modern}) feed(StateRecord{StateMarker{side, offset_, {}, {}}});
       beat(world.end_us + (i + 1) * 40'000'000);
     }
     result.counters = core_->counters();
@@ -118,10 +118,9 @@ class Run {
   std::int64_t offset_ = 0, beats_ = 0, changes_ = 0;
 };
 
-/// Where an account changes more often than is remembered, or outside Phoenix, a balance that nothing explains is not
-/// judged.
+/// Where an account changes more often than is remembered, a balance that nothing explains is not judged.
 bool is_excused(const std::string& detail) {
-  return detail.find("changed too often") != std::string::npos || detail.find("outside Phoenix") != std::string::npos;
+  return detail.find("changed too often") != std::string::npos;
 }
 
 bool expected(const PlannedExchange& exchange, Verdict verdict) {
@@ -211,7 +210,7 @@ std::string first_difference(const std::string& one, const std::string& other) {
 
 TEST_CASE("random schedules: no false mismatch, every fault found, gaps are what the ledgers hold") {
   int excused = 0, exchanges = 0;
-  for (const auto seed : seeds(15)) {
+  for (const auto seed : seeds(60)) {
     INFO("PHOENIX_SEED=" << seed);
     WorldSettings settings;
     settings.seed = seed;
@@ -222,11 +221,12 @@ TEST_CASE("random schedules: no false mismatch, every fault found, gaps are what
     excused += check_against(world, run, settings.accounts);
     exchanges += settings.exchanges;
   }
-  CHECK(excused * 200 < exchanges);
+  INFO(excused << " of " << exchanges << " not judged");
+  if (std::getenv("PHOENIX_SEED") == nullptr) CHECK(excused * 200 < exchanges);
 }
 
 TEST_CASE("a restart in the middle changes nothing, and a replay gives the same verdicts to the byte") {
-  for (const auto seed : seeds(6)) {
+  for (const auto seed : seeds(20)) {
     INFO("PHOENIX_SEED=" << seed);
     WorldSettings settings;
     settings.seed = seed;

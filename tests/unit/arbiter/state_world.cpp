@@ -137,7 +137,7 @@ void StateWorld::apply() {
       events_.emplace_back(settled);
     }
     for (const Side side : {Side::legacy, Side::modern}) {
-      streams_[index(side)].emplace_back(now, arbiter::StateMarker{side, static_cast<std::int64_t>(event), {}});
+      streams_[index(side)].emplace_back(now, arbiter::StateMarker{side, static_cast<std::int64_t>(event), {}, {}});
     }
   }
   events = static_cast<std::int64_t>(event);
@@ -229,11 +229,9 @@ void StateWorld::disturb(std::vector<WorldRecord>& stream) {
   const auto change_at = [&](std::size_t i) {
     return std::get_if<arbiter::StateChange>(&std::get<arbiter::StateRecord>(stream[i]));
   };
-  std::set<std::string> begun;  // what precedes all that is known of an account cannot be told from what is old
   for (std::size_t i = 1; i + 2 < stream.size(); ++i) {
     const auto* first = change_at(i);
     const auto* second = change_at(i + 1);
-    if (first != nullptr && begun.insert(first->account).second) continue;
     if (first == nullptr || second == nullptr || first->position.second != 1 || second->position.second != 1) continue;
     const auto* third = change_at(i + 2);
     if (third != nullptr && third->position.second != 1) continue;  // whole transactions only

@@ -196,9 +196,11 @@ TEST_CASE("policies, scores, balances, verdicts and heartbeats survive their JSO
   score.reads.units = {10, 1};
   score.drift_minor_units["EUR"] = 5;
   score.split_keys = 3;
+  score.foreign_unpaired[1] = {2, {{"EUR", 2150}}};
   score.positions["shadow-requests/0"] = 12;
   CHECK(encode(decode_score_event(encode(score)).value()) == encode(score));
   CHECK(decode_score_event(encode(score)).value().split_keys == 3);
+  CHECK(decode_score_event(encode(score)).value().foreign_unpaired == score.foreign_unpaired);
 
   const SplitKeyNotice split{"payments", "935", {"gw-1", "gw-2"}, {"a", "b"}, 12, 7};
   CHECK(encode(decode_split_key_notice(encode(split)).value()) == encode(split));

@@ -38,6 +38,7 @@ TEST_CASE("the status page shows every slice with why it does not rise, latches 
   RaisableSlice fixture;
   fixture.set_score(100, 0);
   fixture.evidence.score->split_keys = 2;
+  fixture.evidence.score->foreign_unpaired[0] = {3, {{"EUR", 2150}}};
   fixture.state.policy.slices.push_back({"cards", Stage::shadow, 0, 6});
   fixture.state.policy.latches.push_back({"k", "cards", "fire", "oncall", 1'000});
   config::Config config;
@@ -53,6 +54,7 @@ TEST_CASE("the status page shows every slice with why it does not rise, latches 
   CHECK_THAT(page, Catch::Contains("migration core-banking   epoch 7   leading   policy renewed 2.0 s ago"));
   CHECK_THAT(page, Catch::Contains("at this rung 2 keys were written through two gateways"));
   CHECK_THAT(page, Catch::Contains("split   2 keys written through two gateways within 60 s"));
+  CHECK_THAT(page, Catch::Contains("foreign 3 changes on legacy alone  EUR 21.50"));
   CHECK_THAT(page, Catch::Contains("shadow ✔  1 ✔  [5 %]  10  25  50  75  100  promoted"));
   CHECK_THAT(page, Catch::Contains("✖ latched 2 min ago by oncall: fire"));
   CHECK_THAT(page, Catch::Contains("gw-1"));

@@ -41,6 +41,7 @@ void disturb(RaisableSlice& s, Dice& dice) {
   }
   if (dice.one_in(15)) score.trip_reason = "x";
   if (dice.one_in(15)) score.split_keys = dice.below(3);
+  if (dice.one_in(15)) score.foreign_unpaired[dice.below(2)].count = dice.below(3);
   if (dice.one_in(20)) s.evidence.serving = {dice.below(20), 100, dice.below(20), 100};
 }
 
@@ -61,7 +62,7 @@ bool may_rise(const RaisableSlice& s) {
   const auto& score = *s.evidence.score;
   const auto& control = s.state.slices.at("payments");
   if (control.pause || !s.state.policy.latches.empty() || !score.trip_reason.empty()) return false;
-  if (score.split_keys > 0) return false;
+  if (score.split_keys > 0 || score.foreign_unpaired[0].count > 0 || score.foreign_unpaired[1].count > 0) return false;
   if (score.rung != s.state.policy.slices[0].rung || !s.evidence.score_age ||
       *s.evidence.score_age > s.ramp.max_score_age)
     return false;

@@ -55,6 +55,17 @@ TEST_CASE("each condition that is missing keeps the weight where it is") {
       {"one split key", [&](auto& s) { score(s).split_keys = 1; }, Outcome::hold,
        "at this rung 1 key was written through two gateways"},
       {"split keys", [&](auto& s) { score(s).split_keys = 7; }, Outcome::hold, "7 keys"},
+      {"a foreign change",
+       [&](auto& s) {
+         score(s).foreign_unpaired[1] = {1, {{"EUR", 2150}}};
+       },
+       Outcome::hold,
+       "at this rung modern was changed outside Phoenix 1 time (EUR 21.50) without a counterpart on legacy"},
+      {"foreign changes",
+       [&](auto& s) {
+         score(s).foreign_unpaired[0] = {7, {{"EUR", 2150}, {"JPY", 30}}};
+       },
+       Outcome::hold, "legacy was changed outside Phoenix 7 times (EUR 21.50, JPY 30)"},
       {"coverage as reported", [&](auto& s) { score(s).coverage = 0.94; }, Outcome::insufficient_evidence, "coverage"},
       {"coverage is no number", [&](auto& s) { score(s).coverage = std::nan(""); }, Outcome::insufficient_evidence,
        "coverage"},
@@ -120,6 +131,17 @@ TEST_CASE("split keys hold a slice; they never make it fall") {
   CHECK(slice.decide().outcome == Outcome::trip);
   slice.evidence.score->trip_reason.clear();
   slice.evidence.score->split_keys = 0;
+  CHECK(slice.decide().outcome == Outcome::promote);
+}
+
+TEST_CASE("foreign changes without a counterpart hold a slice; they never make it fall (rule 16)") {
+  RaisableSlice slice;
+  slice.evidence.score->foreign_unpaired[0] = {1'000'000, {{"EUR", 1}}};
+  CHECK(slice.decide().outcome == Outcome::hold);
+  slice.evidence.score->trip_reason = "confirmed balance mismatch";  // and hide nothing that does
+  CHECK(slice.decide().outcome == Outcome::trip);
+  slice.evidence.score->trip_reason.clear();
+  slice.evidence.score->foreign_unpaired = {};
   CHECK(slice.decide().outcome == Outcome::promote);
 }
 
