@@ -97,7 +97,7 @@ TEST_CASE("state taken from the database after every batch gives the same verdic
   for (const auto* sql :
        {"SELECT id, account, slice, route, verdict, detail, event_time, rung FROM arbiter.verdicts ORDER BY id",
         "SELECT * FROM arbiter.counters ORDER BY 1, 2, 3, 4", "SELECT * FROM arbiter.drift ORDER BY 1",
-        "SELECT * FROM arbiter.accounts ORDER BY 1", "SELECT * FROM arbiter.windows",
+        "SELECT * FROM arbiter.accounts ORDER BY 1, 2", "SELECT * FROM arbiter.windows",
         "SELECT * FROM arbiter.units ORDER BY 1, 2, 3", "SELECT slice, score FROM arbiter.scores",
         "SELECT exchange_id FROM arbiter.exchanges ORDER BY 1", "SELECT * FROM arbiter.split_keys ORDER BY key"}) {
     INFO(sql);
