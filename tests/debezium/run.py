@@ -1,4 +1,5 @@
-"""Verdicts from a real Debezium: Postgres, Kafka Connect, Apache Kafka and the real programs. Not part of ctest; five minutes.
+"""Verdicts from a real Debezium: Postgres, Kafka Connect, Apache Kafka and the real programs. Not part of ctest; four
+minutes on a quiet machine.
 
   python3 tests/debezium/run.py -v [Debezium.test_NAME…]
 
