@@ -19,6 +19,7 @@ namespace {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format on disk is little-endian");
 constexpr char kMagic[8] = {'P', 'H', 'X', 'L', 'O', 'G', '0', '2'};
+constexpr char kEarlierMagic[8] = {'P', 'H', 'X', 'L', 'O', 'G', '0', '1'};  // checks do not know the number
 
 [[noreturn]] void fail(ErrorCode code, const char* what, const std::string& path, int error) {
   throw Failure(code, fmt::format("cannot {} '{}': {}", what, path, std::strerror(error)));
@@ -27,7 +28,7 @@ constexpr char kMagic[8] = {'P', 'H', 'X', 'L', 'O', 'G', '0', '2'};
 }  // namespace
 
 MappedSegment::MappedSegment(std::string path, std::uint32_t number, int fd, std::uint64_t bytes)
-    : path_(std::move(path)), number_(number), bytes_(bytes) {
+    : path_(std::move(path)), number_(number), salt_(number), bytes_(bytes) {
   void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int error = errno;
   ::close(fd);
@@ -62,7 +63,9 @@ MappedSegment MappedSegment::open(const std::string& path, std::uint32_t number)
   constexpr char kNever[8] = {};
   const bool blank = std::memcmp(segment.data_, kNever, sizeof kNever) == 0;  // died while it was made
   if (blank) std::memcpy(segment.data_, kMagic, sizeof kMagic);
-  if (std::memcmp(segment.data_, kMagic, sizeof kMagic) != 0)
+  const bool earlier = std::memcmp(segment.data_, kEarlierMagic, sizeof kEarlierMagic) == 0;
+  if (earlier) segment.salt_ = 0;
+  if (!earlier && std::memcmp(segment.data_, kMagic, sizeof kMagic) != 0)
     throw Failure(
         ErrorCode::invalid_input,
         fmt::format("'{}' is no segment of a log, or of another version; move it away and start again", path));
@@ -73,6 +76,7 @@ MappedSegment MappedSegment::open(const std::string& path, std::uint32_t number)
 MappedSegment::MappedSegment(MappedSegment&& other) noexcept
     : path_(std::move(other.path_)),
       number_(other.number_),
+      salt_(other.salt_),
       data_(std::exchange(other.data_, nullptr)),
       bytes_(other.bytes_),
       end_(other.end_) {}
@@ -102,13 +106,14 @@ void MappedSegment::release_memory() const {
 }
 
 void MappedSegment::restart(std::uint32_t number) {
-  number_ = number;
+  number_ = salt_ = number;
   end_ = kFirstRecord;
+  std::memcpy(data_, kMagic, sizeof kMagic);
   close_end();
 }
 
 std::uint32_t MappedSegment::check_of(std::string_view payload) const {
-  return static_cast<std::uint32_t>(XXH3_64bits(payload.data(), payload.size())) ^ number_;
+  return static_cast<std::uint32_t>(XXH3_64bits(payload.data(), payload.size())) ^ salt_;
 }
 
 void MappedSegment::close_end() {

@@ -54,6 +54,7 @@ class MappedSegment {
 
   std::string path_;
   std::uint32_t number_;
+  std::uint32_t salt_;  ///< of the checks: the number; 0 in files of an earlier release
   char* data_ = nullptr;
   std::uint64_t bytes_;
   std::uint64_t end_ = kFirstRecord;

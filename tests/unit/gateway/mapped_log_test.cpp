@@ -47,6 +47,28 @@ std::size_t files(const phoenix::test::TempDir& dir) {
 
 }  // namespace
 
+TEST_CASE("a log of the release before, whose checks do not know their segment's number, is read and continued") {
+  const phoenix::test::TempDir dir;
+  {
+    MappedLog log(options(dir));
+    REQUIRE(log.append({"first", ""}));
+  }
+  const auto path = std::filesystem::directory_iterator(dir.path() + "/log")->path();
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(7).put('1');
+    char low = 0;
+    file.seekg(12).get(low);
+    file.seekp(12).put(static_cast<char>(low ^ 1));  // the number of the first segment
+  }
+  {
+    MappedLog log(options(dir));
+    CHECK(all(log) == std::vector<std::string>{"first"});
+    REQUIRE(log.append({"second", ""}));
+  }
+  CHECK(all(MappedLog(options(dir))) == std::vector<std::string>{"first", "second"});
+}
+
 TEST_CASE("records come back in order, across segments and reopening") {
   const phoenix::test::TempDir dir;
   std::vector<std::string> expected;
