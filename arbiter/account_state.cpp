@@ -134,6 +134,7 @@ std::string encode(const AccountState& a) {
   json.add_all("readings", readings, [](std::string& out, const auto* reading) {
     append_json(out, std::string_view(phoenix::encode(*reading)));
   });
+  add_other_than(none, "repaired", a.repaired_us);
   json.add("scale", a.scale);
   if (a.sealed) append_json_array(json.name("sealed"), a.sealed->verdict_id, a.sealed->read_at_us, a.sealed->rung);
   json.add_all("sequence", a.next_sequence,
@@ -172,6 +173,7 @@ Result<AccountState> decode_account_state(std::string_view text) {
     a.aligned_once = j.value("aligned", false);
     a.unaligned_since_us = j.value("unaligned_since_us", std::int64_t{0});
     a.created_us = j.value("created", a.created_us);
+    a.repaired_us = j.value("repaired", std::int64_t{0});
     a.rebased = j.contains("base");
     if (a.rebased) a.base = j["base"];
     if (j.contains("legacy")) a.balance[0] = j["legacy"].get<std::int64_t>();

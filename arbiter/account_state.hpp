@@ -74,7 +74,8 @@ struct AccountState {
   std::array<std::int64_t, 2> created_us{};
   std::optional<Suspicion> suspicion;
   std::optional<SealedDifference> sealed;
-  PostingState postings;  ///< where both ledgers' change streams are read; empty in query mode
+  std::int64_t repaired_us = 0;  ///< until then somebody changed it by hand, and made both sides equal
+  PostingState postings;         ///< where both ledgers' change streams are read; empty in query mode
 
   static constexpr std::size_t kReadingsKept = 4;
   static constexpr std::size_t kIncarnationsKept = 4;

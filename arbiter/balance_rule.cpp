@@ -117,6 +117,9 @@ Recomputed BalanceRules::recompute(BalanceAmount legacy, BalanceAmount modern, D
     if (gives(vote.rule, modern)) return Recomputed::follows;
     proven = proven || (vote.least <= modern.before && modern.before <= vote.most);
   }
+  // Accounts may have different rules, or one from some balance on.
+  proven = proven && std::none_of(votes_.begin(), votes_.end(),
+                                  [&](const Vote& vote) { return is_known(vote) && gives(vote.rule, modern); });
   // The account may have a rate of its own: a rule that nobody has refuted and that gives both.
   const auto rules = known();
   for (const auto& rule : rules_giving(legacy.before, days, legacy.amount, true)) {

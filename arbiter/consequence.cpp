@@ -64,8 +64,8 @@ std::optional<FromBalances> posted_from_balances(const ExchangeEvent& exchange, 
   FromBalances found{
       {legacy.before, legacy.delta * sign}, {modern.before, modern.delta * sign}, own->scale, own->same_predecessors};
   if (!states(responses, found.legacy.amount, found.modern.amount, own->scale)) return std::nullopt;
-  if (!exchange.overlap && (!states_balance(responses.legacy_balance, legacy.after, own->scale) ||
-                            !states_balance(responses.modern_balance, modern.after, own->scale)))
+  if (!states_balance(responses.legacy_balance, legacy.after, own->scale) ||
+      !states_balance(responses.modern_balance, modern.after, own->scale))
     return std::nullopt;
   return found;
 }
@@ -94,7 +94,9 @@ bool was_absent(const AccountState& account, Side side, const StreamState& strea
                 std::int64_t slack_us) {
   const std::int64_t there = account.created_us[index(other(side))], here = account.created_us[index(side)];
   if (there == 0 || !stream.begun || there < stream.began_us + slack_us) return false;
-  if (here == 0) return !account.postings.chains[index(side)].known;
+  const SideChain& chain = account.postings.chains[index(side)];
+  const bool told = chain.known && (chain.position != StreamPosition{0, 0} || chain.balance != 0);  // not by a sweep
+  if (here == 0) return !told;
   // Only an opening whose leg was uncertain comes late; otherwise it is there for whoever comes after it.
   return std::min(here, account.postings.uncertain_at_us) >= received_at_us - slack_us;
 }

@@ -225,7 +225,12 @@ void CoreBook::count_undetected(const std::string& slice) {
 }
 
 void CoreBook::revise(const std::string& exchange_id, const DecidedExchange& was, Verdict before, Verdict now,
-                      const std::string& detail) {
+                      const std::string& detail, const std::vector<AccountPosting>& postings) {
+  for (const auto& posting : postings) {
+    auto& late = changes.late_postings[exchange_id];
+    if (posting.on_both()) std::erase_if(late, [&](const auto& other) { return other.account == posting.account; });
+    late.push_back(posting);
+  }
   count(was.slice, was.route, was.rung, std::string(to_string(before)), -1);
   count(was.slice, was.route, was.rung, std::string(to_string(now)));
   auto& evidence = window(was.slice);

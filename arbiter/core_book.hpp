@@ -56,9 +56,9 @@ class CoreBook {
   void count_undetected(const std::string& slice);
   void retract(const std::string& account, const std::string& verdict_id, std::uint64_t rung,
                Verdict verdict = Verdict::mismatch);
-  /// A late posting changed the verdict of a decided exchange.
+  /// Late postings changed the verdict of a decided exchange.
   void revise(const std::string& exchange_id, const DecidedExchange& was, Verdict before, Verdict now,
-              const std::string& detail);
+              const std::string& detail, const std::vector<AccountPosting>& postings);
   /// A change without an exchange that no counterpart came for.
   void note_unpaired(const std::string& account, Side side, std::int64_t delta);
   void mark_open(const std::string& exchange_id, std::uint64_t mark);

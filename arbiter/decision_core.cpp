@@ -260,14 +260,11 @@ struct DecisionCore::Impl {
     if (*outcome == ComparisonOutcome::undetected) book.count_undetected(account.slice);
   }
 
-  /// Where change streams are read a repaired account begins anew with what both streams tell.
   void take_stream_comparison(const LogRecord& record) {
     auto comparison = decode_ledger_comparison(record.value);
     if (!comparison) return book.reject(record, comparison.error().message);
     clean(*comparison);
     book.advance(comparison->high_us, record, false);
-    if (comparison->cause == LedgerComparison::Cause::resync) streams->rebase(comparison->account, {}, moment(record));
-    if (comparison->cause != LedgerComparison::Cause::sweep) return;
     const auto outcome = streams->compare_ledgers(*comparison, moment(record));
     if (!outcome) return book.reject(record, outcome.error().message);
     if (*outcome == ComparisonOutcome::undetected) book.count_undetected(book.accounts[comparison->account].slice);

@@ -78,6 +78,8 @@ struct CoreChanges {
   std::vector<DecidedVerdict> verdicts;
   std::vector<std::string> retracted;  ///< ids
   std::vector<Evidence> evidence;
+  /// Postings that came late, by exchange: those on both sides take the place of what was said of their account.
+  std::map<std::string, std::vector<AccountPosting>> late_postings;
   std::vector<SplitKeyNotice> split_keys;
   std::map<CounterKey, std::int64_t> counters;
   std::unordered_set<std::string> accounts;
@@ -95,9 +97,9 @@ struct CoreChanges {
 
   /// True when nothing but positions has to be written.
   [[nodiscard]] bool empty() const {
-    return verdicts.empty() && retracted.empty() && evidence.empty() && split_keys.empty() && counters.empty() &&
-           accounts.empty() && slices.empty() && seen.empty() && decided.empty() && open.empty() && units.empty() &&
-           rejected.empty() && noise.empty();
+    return verdicts.empty() && retracted.empty() && evidence.empty() && late_postings.empty() && split_keys.empty() &&
+           counters.empty() && accounts.empty() && slices.empty() && seen.empty() && decided.empty() && open.empty() &&
+           units.empty() && rejected.empty() && noise.empty();
   }
 };
 

@@ -185,7 +185,10 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
   taken.delta = amounts.before ? wrapping_sub(*amounts.after, *amounts.before) : 0;
   advance_chain(account, change, amounts, between, options, taken);
   if (change.exchange_id.empty()) {
-    taken.kind = ChangeKind::foreign;
+    // Another column of the row: nothing was posted.
+    taken.kind = change.op == StateChange::Op::update && amounts.before && taken.delta == 0 ? ChangeKind::seeded
+                                                                                            : ChangeKind::foreign;
+    if (taken.kind == ChangeKind::seeded) return taken;
     account.postings.through_us = true;
     std::int64_t& loose = account.postings.loose;
     loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);

@@ -61,6 +61,8 @@ struct AccountPosting {
   std::int64_t gap = 0;            ///< modern - legacy of the account when it was decided
   std::int64_t carry = 0;          ///< part of the gap that was accepted
   bool same_predecessors = false;  ///< both sides had applied the same set of exchanges before it
+
+  [[nodiscard]] bool on_both() const { return legs[0].transactions > 0 && legs[1].transactions > 0; }
 };
 
 /// What is remembered of a decided exchange, so that a late posting can correct it.

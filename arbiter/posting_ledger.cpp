@@ -127,6 +127,8 @@ void PostingLedger::take(const StateMarker& marker, const Moment& now) {
   if (marker.covers < stream.covers) return;  // comes again: transactions after it may still be coming in
   end_transaction(marker.side, now);
   stream.covers = std::max(stream.covers, marker.covers);
+  stream.told_until_us = std::max(stream.told_until_us, marker.written_at_us);
+  foreign_due_.merge(foreign_behind_[index(marker.side)]);
   for (const auto& [offset, id] : std::exchange(late_[index(marker.side)], {})) {
     const auto names = accounts_of_.find(id);
     if (names == accounts_of_.end()) continue;
@@ -219,11 +221,15 @@ void PostingLedger::rebase(const std::string& name, const std::array<std::option
 void PostingLedger::note_foreign(const std::string& name, AccountState& account, const StateChange& change,
                                  std::int64_t delta, const Moment& now) {
   auto& foreign = account.postings.foreign;
+  if (change.committed_at_us != 0 && change.committed_at_us <= account.repaired_us) return;
   const config::JobConfig* job = job_of(options_.jobs, name);
   const std::int64_t window_us = job != nullptr ? job->window.count() * 1'000 : kForeignWindowUs;
   const bool any_amount = job != nullptr && !job->equal_amount;
+  // A stream may be behind: when it was made counts.
+  const std::int64_t made_us =
+      change.committed_at_us != 0 ? std::min(change.committed_at_us, now.event_time_us) : now.event_time_us;
   const auto partner = std::find_if(foreign.begin(), foreign.end(), [&](const ForeignChange& other) {
-    return other.side != change.side && (any_amount || other.delta == delta) && now.event_time_us <= other.due_us;
+    return other.side != change.side && (any_amount || other.delta == delta) && made_us <= other.due_us;
   });
   if (partner != foreign.end()) {
     foreign.erase(partner);
@@ -242,6 +248,14 @@ void PostingLedger::pass_foreign(const Moment& now) {
     AccountState& account = accounts_.touch(name);
     std::erase_if(account.postings.foreign, [&](const ForeignChange& change) {
       if (change.due_us > now.event_time_us) return false;
+      const Side awaited = other(change.side);
+      const StreamState& stream = state_.streams[index(awaited)];
+      if (stream.told_until_us != 0 && stream.told_until_us < change.due_us) {
+        foreign_behind_[index(awaited)].emplace(change.due_us, name);
+        return false;
+      }
+      // Its counterpart may be among what was lost, or have been made before the stream began.
+      if (stream.began_us > change.at_us - (change.due_us - change.at_us)) return true;
       PostingFinding finding;
       finding.kind = PostingFinding::Kind::unpaired;
       finding.account = name;

@@ -61,6 +61,8 @@ struct StreamState {
   std::uint32_t generation = 0;   ///< counts gaps
   std::uint64_t transaction = 0;  ///< hash of the one whose changes are coming in; 0: none
   std::string exchange_id;        ///< of that transaction
+  /// All that was committed before has been told, by the clock of whoever writes the markers; 0: not known.
+  std::int64_t told_until_us = 0;
 };
 
 struct LedgerState {
@@ -179,7 +181,9 @@ class PostingLedger {
   std::set<std::pair<std::int64_t, std::string>> orphans_;      ///< minted at, exchange whose event has not come
   std::set<std::pair<std::int64_t, std::string>> deadlines_;    ///< event time, exchange
   std::set<std::pair<std::int64_t, std::string>> foreign_due_;  ///< event time, account
-  std::array<std::set<std::string>, 2> broken_;                 ///< accounts with a break that was not told
+  /// Due, but the side of the counterpart has not told everything until then.
+  std::array<std::set<std::pair<std::int64_t, std::string>>, 2> foreign_behind_;
+  std::array<std::set<std::string>, 2> broken_;  ///< accounts with a break that was not told
   std::vector<std::string> ready_;
   std::vector<std::string> marked_;
   std::vector<PostingFinding> findings_;

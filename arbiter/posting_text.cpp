@@ -32,10 +32,11 @@ Result<DecidedExchange> decode_decided_exchange(std::string_view text) {
 
 std::string encode(const LedgerState& state) {
   CompactWriter out;
-  out.numbers(2, state.postings_given_up);
+  out.numbers(3, state.postings_given_up);
   for (const auto& stream : state.streams) {
     out.numbers(int{stream.begun}, stream.began_us, stream.covers, stream.generation, stream.transaction);
     out.text(stream.exchange_id);
+    out.numbers(stream.told_until_us);
   }
   return out.take();
 }
@@ -47,11 +48,12 @@ Result<LedgerState> decode_ledger_state(std::string_view text) {
     CompactReader in(text);
     int version = 0;
     in.numbers(version, state.postings_given_up);
-    if (version != 1 && version != 2) return invalid_input(fmt::format("ledger state: unknown version {}", version));
+    if (version < 1 || version > 3) return invalid_input(fmt::format("ledger state: unknown version {}", version));
     for (auto& stream : state.streams) {
       stream.begun = in.flag();
       in.numbers(stream.began_us, stream.covers, stream.generation, stream.transaction);
       stream.exchange_id = in.text();
+      if (version >= 3) in.numbers(stream.told_until_us);
     }
     return state;  // version 1 goes on with markers, which newer ones make needless
   } catch (const std::exception& e) {

@@ -228,8 +228,6 @@ void StateJudge::apply(const StateRecord& record, const Moment& now) {
     note_created(*change, now);
   } else if (const auto* marker = std::get_if<StateMarker>(&record)) {
     ledger_.take(*marker, now);
-    std::int64_t& told_until = told_until_us_[index(marker->side)];
-    told_until = std::max(told_until, marker->written_at_us);
   } else if (const auto* gap = std::get_if<StateGap>(&record)) {
     ledger_.take(*gap, now);
   }
@@ -248,7 +246,6 @@ Result<ComparisonOutcome> StateJudge::compare_ledgers(const LedgerComparison& co
   const auto taken = take_stream_comparison(account, comparison, ledger_.trusted(account), findings);
   if (!taken) return taken.error();
   if (taken->begin_with) {
-    if (taken->outcome == ComparisonOutcome::consistent) account.postings.carry = 0;
     ledger_.rebase(comparison.account, *taken->begin_with, now);
   }
   for (const auto& finding : findings.settled) book_.decide_account(comparison.account, finding);
@@ -362,7 +359,7 @@ void StateJudge::accept(const Acceptance& acceptance, PostingFinding& finding) {
 void StateJudge::revise(const PostingFinding& finding) {
   DecidedExchange& decided = book_.decided.at(finding.exchange_id);
   book_.changes.decided.push_back(finding.exchange_id);
-  book_.revise(finding.exchange_id, decided, *finding.before, finding.verdict, finding.detail);
+  book_.revise(finding.exchange_id, decided, *finding.before, finding.verdict, finding.detail, finding.postings);
   if (decided.confirmed != finding.confirmed) {
     book_.confirm(decided.slice, finding.confirmed ? 1 : -1,
                   fmt::format("exchange {}: {}", finding.exchange_id, finding.detail));

@@ -28,8 +28,11 @@ class StateJudge {
   void rebase(const std::string& account, const std::array<std::optional<Decimal>, 2>& balances, const Moment& now);
   /// What a sweep found of an account, while nothing of it was under way.
   Result<ComparisonOutcome> compare_ledgers(const LedgerComparison& comparison, const Moment& now);
-  /// Both streams have told all that was committed before, by their markers' clocks. 0: not since this process began.
-  [[nodiscard]] std::int64_t told_until_us() const { return std::min(told_until_us_[0], told_until_us_[1]); }
+  /// Both streams have told all that was committed before, by their markers' clocks. 0: not known.
+  [[nodiscard]] std::int64_t told_until_us() const {
+    const auto& [legacy, modern] = ledger_.state().streams;
+    return std::min(legacy.told_until_us, modern.told_until_us);
+  }
   void note_lost(const Moment& now);
   void pass_time(const Moment& now, std::int64_t settled_until_us);
   [[nodiscard]] const PostingLedger& ledger() const { return ledger_; }
@@ -72,7 +75,6 @@ class StateJudge {
   std::map<std::string, RouteRules> routes_;
   std::map<std::string, std::vector<std::string>> running_balances_;
   PostingLedger ledger_;
-  std::array<std::int64_t, 2> told_until_us_{};  ///< by side
   /// Exchanges that wait, as they were read and compared: most are decided a moment later. What finds no room is read
   /// from its frame again.
   std::unordered_map<std::string, Judged> waiting_;

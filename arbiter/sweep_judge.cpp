@@ -48,6 +48,16 @@ Verdict verdict_on(const LedgerComparison& comparison) {
   return Verdict::mismatch;
 }
 
+bool same_currency(const LedgerComparison& comparison) {
+  const auto& [legacy, modern] = comparison.balances;
+  return !legacy.exists || !modern.exists || legacy.currency == modern.currency;
+}
+
+/// Equal balances of it are no difference. An account that one side lacks is one, whatever it holds.
+bool alike(const LedgerComparison& comparison) {
+  return same_currency(comparison) && comparison.balances[0].exists == comparison.balances[1].exists;
+}
+
 /// Nothing of the past says anything about the account any more but this difference.
 void begin_anew(AccountState& account, std::int64_t difference, const LedgerComparison& comparison) {
   account.gap = difference;
@@ -60,17 +70,12 @@ void begin_anew(AccountState& account, std::int64_t difference, const LedgerComp
   account.base = {};
   account.readings = {};
   if (difference == 0 || comparison.cause == LedgerComparison::Cause::resync) account.postings.carry = 0;
-  if (difference == 0) {
+  if (difference == 0 && alike(comparison)) {
     account.differs_since.clear();
   } else if (account.differs_since.empty()) {
     account.differs_since =
         fmt::format("{} {}", comparison.cause == LedgerComparison::Cause::sweep ? "sweep" : "resync", comparison.run);
   }
-}
-
-bool same_currency(const LedgerComparison& comparison) {
-  const auto& [legacy, modern] = comparison.balances;
-  return !legacy.exists || !modern.exists || legacy.currency == modern.currency;
 }
 
 void find(AccountState& account, const LedgerComparison& comparison, Verdict verdict, std::string detail,
@@ -94,9 +99,17 @@ bool has_open_ends(const AccountState& account) {
 
 Result<StreamComparison> take_stream_comparison(AccountState& account, const LedgerComparison& comparison, bool trusted,
                                                 Findings& findings) {
+  using Cause = LedgerComparison::Cause;
   if (account.slice.empty()) account.slice = comparison.slice;
-  const bool stale = account.last_completed_us >= comparison.low_us || (trusted && has_open_ends(account));
-  if (stale) return StreamComparison{};
+  if (comparison.cause == Cause::repair) return StreamComparison{ComparisonOutcome::consistent, {}};
+  const bool repaired = comparison.cause == Cause::resync;
+  // Whatever was changed by hand until then is made good: it waits for no counterpart.
+  if (repaired) {
+    account.repaired_us = std::max(account.repaired_us, comparison.high_us);
+    account.postings.foreign.clear();
+  }
+  const bool moved = account.last_completed_us >= comparison.low_us;
+  if (!repaired && (moved || (trusted && has_open_ends(account)))) return StreamComparison{};
   StreamComparison result{ComparisonOutcome::consistent, {}};
   if (!comparison.balances[0].exists && !comparison.balances[1].exists) return result;
 
@@ -106,15 +119,17 @@ Result<StreamComparison> take_stream_comparison(AccountState& account, const Led
   if (!difference) return difference.error();
   const PostingState& postings = account.postings;
   const bool known = account.gap != 0 || !account.differs_since.empty();
-  const bool same_units = same_currency(comparison);
-  if (*difference == account.gap && (same_units || known) && trusted && postings.known()) return result;
+  const bool as_known = *difference == account.gap && (alike(comparison) || known);
+  if (*difference == 0) account.postings.carry = 0;
+  if (trusted && (repaired || (as_known && postings.known()))) return result;  // the streams tell it
+  if (repaired && moved) return result;  // what has moved it since is not in these balances; a sweep will do
   result.begin_with.emplace();
   for (std::size_t side = 0; side < 2; ++side)
     (*result.begin_with)[side] = Decimal::from_minor((*balances)[side].value_or(0), account.scale);
-  if ((*difference == account.gap || *difference == 0) && (same_units || known)) return result;
+  if (repaired || as_known || (*difference == 0 && alike(comparison))) return result;
 
   const std::string detail = describe(comparison, account);
-  if (!same_units && account.differs_since.empty()) account.differs_since = "sweep " + comparison.run;
+  if (!alike(comparison) && account.differs_since.empty()) account.differs_since = "sweep " + comparison.run;
   find(account, comparison, trusted ? verdict_on(comparison) : Verdict::unknown,
        trusted ? detail : detail + "; what moved it was lost", findings);
   account.sealed.reset();  // what comes late is told by the streams
@@ -148,14 +163,13 @@ Result<ComparisonOutcome> take_comparison(AccountState& account, const LedgerCom
   account.balance = *balances;
 
   const bool known = account.gap != 0 || !account.differs_since.empty();
-  const bool as_known = difference == account.gap && (same_currency(comparison) || known);
+  const bool as_known = difference == account.gap && (alike(comparison) || known);
   const std::string detail = describe(comparison, account);
   const bool lost = account.lost;
   begin_anew(account, difference, comparison);
   if (repaired || as_known) return ComparisonOutcome::consistent;
-  if (account.differs_since.empty() && !same_currency(comparison)) account.differs_since = "sweep " + comparison.run;
   // A gap that comes back to nothing is no finding against anybody.
-  if (difference == 0 && same_currency(comparison)) return ComparisonOutcome::consistent;
+  if (difference == 0 && alike(comparison)) return ComparisonOutcome::consistent;
   find(account, comparison, lost ? Verdict::unknown : verdict_on(comparison),
        lost ? detail + "; what moved it was lost" : detail, findings);
   return seen && !known && !lost ? ComparisonOutcome::undetected : ComparisonOutcome::different;

@@ -63,6 +63,14 @@ FROM json_to_recordset($1::json) AS r(exchange_id text, account text, slice text
   modern_status int, modern_body text, legacy_balance text, modern_balance text)
 ON CONFLICT (exchange_id) DO NOTHING)sql";
 
+// What was said of an account with one side's posting alone gives way to both; what was posted once more stands beside.
+const char* const kLatePostings = R"sql(
+UPDATE arbiter.exchanges e SET header = jsonb_set(header, '{postings}', coalesce((
+    SELECT jsonb_agg(known ORDER BY place) FROM jsonb_array_elements(e.header->'postings') WITH ORDINALITY AS t(known, place)
+    WHERE NOT r.replaced ? (known->>'account')), '[]') || r.postings)
+FROM json_to_recordset($1::json) AS r(exchange_id text, replaced jsonb, postings jsonb)
+WHERE e.exchange_id = r.exchange_id)sql";
+
 const char* const kSplitKeys = R"sql(
 INSERT INTO arbiter.split_keys
 SELECT slice, rung, key, first_gateway, first_exchange, second_gateway, second_exchange,
@@ -249,6 +257,7 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
   put(kVerdicts, rows::verdicts(changes));
   if (!changes.retracted.empty()) put(kRetracted, rows::retracted(changes));
   put(kEvidence, rows::evidence(changes));
+  put(kLatePostings, rows::late_postings(changes));
   put(kSplitKeys, rows::split_keys(changes));
   put(kCounters, rows::counters(changes));
   put_columns(kAccounts, rows::accounts(core, changes));

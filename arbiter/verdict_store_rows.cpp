@@ -204,6 +204,18 @@ std::string evidence(const CoreChanges& changes) {
   return dump(list);
 }
 
+std::string late_postings(const CoreChanges& changes) {
+  json list = json::array();
+  for (const auto& [exchange_id, postings] : changes.late_postings) {
+    json replaced = json::array();
+    for (const auto& posting : postings) {
+      if (posting.on_both()) replaced.push_back(clean_text(posting.account));
+    }
+    list.push_back({{"exchange_id", exchange_id}, {"replaced", replaced}, {"postings", postings_json(postings)}});
+  }
+  return dump(list);
+}
+
 std::string split_keys(const CoreChanges& changes) {
   json list = json::array();
   for (const auto& split : changes.split_keys) {

@@ -12,6 +12,7 @@ namespace phoenix::arbiter::rows {
 
 std::string verdicts(const CoreChanges& changes);
 std::string evidence(const CoreChanges& changes);
+std::string late_postings(const CoreChanges& changes);
 std::string split_keys(const CoreChanges& changes);
 std::string counters(const CoreChanges& changes);
 std::vector<std::string> accounts(const DecisionCore& core, const CoreChanges& changes);

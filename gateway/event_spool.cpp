@@ -101,6 +101,7 @@ std::optional<EventSpool::Batch> EventSpool::hand_over(LogPosition from) {
     ByteReader in(record->bytes);
     const auto fixed = in.get<Fixed>();
     const std::string_view rest = in.rest();
+    if (!in.ok() || fixed.key_bytes > rest.size()) break;  // no event; nothing behind it can be told from another one
     at = MappedLog::after(at, record->bytes.size());
     bytes += rest.size();
     records_.push_back(
@@ -178,13 +179,17 @@ void EventSpool::run() {
   ::pthread_setname_np(::pthread_self(), "event-spool");
   auto latest = std::chrono::steady_clock::now();
   bool started_up = false;
+  bool rest_due = false;  // there are no events; traffic that makes none may still be there
+  IdleWatch idle;
   while (true) {
     {
       const std::lock_guard lock(mutex_);
       if (stop_) return;
     }
     also_();
-    if (log_.maintain()) {
+    rest_due = log_.maintain() || rest_due;
+    if (rest_due && idle.is_idle(steady_us(), process_cpu_us())) {
+      rest_due = false;
       if (!std::exchange(started_up, true)) release_code();  // once: the first request after a rest would wait for it
       release_free_memory();
     }
@@ -192,6 +197,7 @@ void EventSpool::run() {
     const auto batch = hand_over(position_);
     if (batch) {
       latest = std::chrono::steady_clock::now();
+      rest_due = false;
       if (await_log(failed)) {
         delivered(*batch);
         failures_ = 0;

@@ -89,9 +89,20 @@ MappedLog::SegmentPtr MappedLog::create(std::uint32_t number, std::uint64_t byte
   return segment;
 }
 
-// Where the last segment is in use, its second half is kept for what follows up.
+std::uint64_t MappedLog::most_for(Priority priority) const {
+  constexpr std::uint64_t kReserve = 8ull << 20;
+  const std::uint64_t reserve = std::min(kReserve, options_.most_bytes / 8);
+  return priority == Priority::new_work ? options_.most_bytes - reserve : options_.most_bytes;
+}
+
+// An eighth of the log, at most 8 MiB, is kept for what follows up, and the second half of the last segment.
 bool MappedLog::advance_locked(std::uint64_t record_bytes, Priority priority) {
+  const std::uint64_t most = most_for(priority);
   const std::uint64_t keep = priority == Priority::new_work && !prepared_ ? current_->bytes() / 2 : 0;
+  if (bytes_ > most && segments_.size() > 1) {
+    problem_ = fmt::format("'{}' has reached its limit of {} bytes", options_.directory, options_.most_bytes);
+    return false;
+  }
   if (current_->room() >= record_bytes + keep) return true;
   if (!prepared_) prepared_ = take_spare_locked();
   if (!prepared_ || prepared_->bytes() < record_bytes + MappedSegment::kFirstRecord) {
@@ -99,7 +110,7 @@ bool MappedLog::advance_locked(std::uint64_t record_bytes, Priority priority) {
         std::max(options_.segment_bytes, record_bytes + MappedSegment::kFirstRecord + MappedSegment::kFrame);
     const std::uint64_t now = now_ns();
     remove_spare_locked();  // too small for this one
-    if (bytes_ + wanted > options_.most_bytes) {
+    if (bytes_ + wanted > most) {
       problem_ = fmt::format("'{}' has reached its limit of {} bytes", options_.directory, options_.most_bytes);
     } else if (now >= retry_at_ns_) {
       try {
@@ -235,7 +246,7 @@ void MappedLog::prepare() {
     const std::lock_guard lock(mutex_);
     if (prepared_ || current_->room() > current_->bytes() / 2) return;
     prepared_ = take_spare_locked();
-    if (prepared_ || bytes_ + options_.segment_bytes > options_.most_bytes) return;
+    if (prepared_ || bytes_ + options_.segment_bytes > most_for(Priority::new_work)) return;
     if (now_ns() < retry_at_ns_) return;
     number = current_->number() + 1;
   }

@@ -89,6 +89,7 @@ class MappedLog {
   using SegmentPtr = std::shared_ptr<MappedSegment>;
   void load();
   SegmentPtr create(std::uint32_t number, std::uint64_t bytes);
+  [[nodiscard]] std::uint64_t most_for(Priority priority) const;
   bool advance_locked(std::uint64_t record_bytes, Priority priority);
   bool keep_as_spare(const SegmentPtr& old);
   SegmentPtr take_spare_locked();

@@ -135,6 +135,10 @@ std::uint64_t MappedSegment::commit_record(std::uint64_t payload) {
 }
 
 std::string_view MappedSegment::record_at(std::uint64_t offset) const {
+  return offset < end_ ? framed_at(offset) : std::string_view();  // behind the end older records may stand
+}
+
+std::string_view MappedSegment::framed_at(std::uint64_t offset) const {
   if (offset < kFirstRecord || offset + kFrame > bytes_ || offset % 8 != 0) return {};
   auto* at = reinterpret_cast<std::uint32_t*>(data_ + offset);
   const std::uint32_t length = std::atomic_ref<std::uint32_t>(*at).load(std::memory_order_acquire);
@@ -145,7 +149,7 @@ std::string_view MappedSegment::record_at(std::uint64_t offset) const {
 // Trusted up to the first record that is not whole: after a loss of power pages may be missing.
 void MappedSegment::find_end() {
   while (true) {
-    const std::string_view record = record_at(end_);
+    const std::string_view record = framed_at(end_);
     if (record.empty()) break;
     std::uint32_t check = 0;
     std::memcpy(&check, data_ + end_ + 4, sizeof check);

@@ -47,6 +47,7 @@ class MappedSegment {
  private:
   MappedSegment(std::string path, std::uint32_t number, int fd, std::uint64_t bytes);
   void find_end();
+  [[nodiscard]] std::string_view framed_at(std::uint64_t offset) const;
   /// Ends the records at end_, where older bytes may stand.
   void close_end();
   /// Of a record's bytes in this segment: those of an earlier number in the same file are none.

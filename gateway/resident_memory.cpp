@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 
 namespace phoenix::gateway {
 namespace {
@@ -32,6 +33,32 @@ void release_code() {
 
 void release_free_memory() {
   ::malloc_trim(0);
+}
+
+namespace {
+
+std::int64_t microseconds_of(clockid_t clock) {
+  timespec at{};
+  ::clock_gettime(clock, &at);
+  return std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000;
+}
+
+}  // namespace
+
+bool IdleWatch::is_idle(std::int64_t now_us, std::int64_t process_cpu_us) {
+  constexpr std::int64_t kSecondUs = 1'000'000, kShare = 50;
+  const std::int64_t passed_us = now_us - since_us_, used_us = process_cpu_us - cpu_us_;
+  if (passed_us < kSecondUs) return false;
+  since_us_ = now_us;
+  cpu_us_ = process_cpu_us;
+  return used_us * kShare < passed_us && passed_us < 60 * kSecondUs;  // else it was not asked for long
+}
+
+std::int64_t steady_us() {
+  return microseconds_of(CLOCK_MONOTONIC);
+}
+std::int64_t process_cpu_us() {
+  return microseconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 }  // namespace phoenix::gateway

@@ -103,14 +103,15 @@ Awaitable<void> ShadowDispatcher::work() {
     if (exchange == nullptr) continue;
     UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
     ConnectionPtr connection = (co_await upstream->acquire(*exchange)).connection;
-    if (!connection) {
+    const bool connected = connection != nullptr;
+    if (!connected) {
       ready_.push_front({exchange, nullptr});  // nothing was delivered: it keeps its turn
     } else {
       if (!only_fails()) go_on();
       note(co_await deliver(*exchange, std::move(upstream), std::move(connection)));
-      tries = tries && pace_ == Pace::trying;
-      if (!only_fails()) continue;
     }
+    tries = tries && pace_ == Pace::trying;  // else another one answered for it, or rests already
+    if (connected && !only_fails()) continue;
     if (pace_ != Pace::free && !tries) continue;  // another one rests, or tries
     co_await back_off();
     tries = true;
@@ -139,7 +140,8 @@ Awaitable<Lease::Verdict> ShadowDispatcher::deliver(Exchange& exchange, Upstream
     if (again.connection) outcome = co_await attempt(exchange, *upstream, std::move(again.connection));
   }
   shadow_over(exchange, outcome);
-  if (was_stale) co_return Lease::Verdict::unknown;
+  // A leg that hangs says nothing of the next one, and costs no connect: limits.shadow_connections bounds those.
+  if (was_stale || outcome == LegOutcome::timeout) co_return Lease::Verdict::unknown;
   co_return outcome == LegOutcome::ok ? Lease::Verdict::good : Lease::Verdict::bad;
 }
 
@@ -154,7 +156,7 @@ bool ShadowDispatcher::only_fails() const {
 void ShadowDispatcher::note(Lease::Verdict verdict) {
   if (verdict == Lease::Verdict::bad) ++failures_;
   if (verdict != Lease::Verdict::good) return;
-  if (pace_ == Pace::trying && only_fails()) log::info("{}: shadow legs are answered again", to_string(side_));
+  if (std::exchange(told_, false)) log::info("{}: shadow legs are answered again", to_string(side_));
   failures_ = 0;
   answered_at_ = coarse_now();
   go_on();
@@ -182,7 +184,7 @@ void ShadowDispatcher::next_turn() {
 }
 
 Awaitable<void> ShadowDispatcher::back_off() {
-  if (only_fails() && pace_ == Pace::free)
+  if (only_fails() && !std::exchange(told_, true))
     log::warn("{}: {} shadow legs in a row got no answer: they wait, and one tries at a time", to_string(side_),
               failures_);
   pace_ = Pace::resting;

@@ -111,7 +111,8 @@ class ShadowDispatcher {
   std::deque<Ready> ready_;
   std::size_t workers_ = 0;
   Pace pace_ = Pace::free;
-  int failures_ = 0;          // legs in a row that got no answer
+  int failures_ = 0;          // legs in a row that were reset or answered with nonsense
+  bool told_ = false;         // that they only fail
   SteadyTime answered_at_{};  // the latest one that did
   std::chrono::milliseconds backoff_{0};
   Timer backoff_timer_;

@@ -133,7 +133,10 @@ void ShadowDispatcher::drop_expired(SteadyTime now) {
 std::size_t ShadowDispatcher::resting() const {
   if (pace_ != Pace::resting) return spooled_.size();
   std::size_t count = spooled_.size();
-  for (const auto& entry : held_) count += entry.exchange->journaled.served && entry.serving_over ? 1 : 0;
+  for (const auto& [exchange, bytes, streamed, shadow_over, serving_over] : held_) {
+    const bool under_way = exchange->shadow.sent_at_us != 0;
+    count += exchange->journaled.served && serving_over && !under_way ? 1 : 0;
+  }
   return count;
 }
 

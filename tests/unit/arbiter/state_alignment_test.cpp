@@ -342,6 +342,14 @@ TEST_CASE("a read whose difference is not the gap waits for what is on its way, 
   }
 }
 
+TEST_CASE("a change of another column posts nothing") {
+  StateStreams s;
+  s.post(kLegacy, "7", "100.00", "100.00", "");
+  CHECK(s.account("7").postings.foreign.empty());
+  CHECK_FALSE(s.account("7").postings.through_us);
+  CHECK(s.account("7").postings.chains[0].balance == 10'000);
+}
+
 TEST_CASE("a foreign change that stays alone is counted after its job's window, a pair is not (rule 16)") {
   auto config = phoenix::test::state_config();
   config.arbiter.jobs = {{"interest", {"7*"}, std::chrono::milliseconds(10'000), false}};
@@ -365,6 +373,43 @@ TEST_CASE("a foreign change that stays alone is counted after its job's window, 
   next.rung = 7;
   s.apply(next);
   CHECK(s.score().foreign_unpaired == std::array<ForeignChanges, 2>{});
+}
+
+TEST_CASE("a foreign change is not alone while the other side's stream is behind (rule 16)") {
+  StateStreams s;
+  const std::int64_t t = deposit(1, "", "").received_at_us;
+  const auto told_until = [&](Side side, std::int64_t time_us) { s.apply(StateMarker{side, 0, {}, {}, time_us}); };
+  s.heartbeat(t);
+  told_until(kLegacy, t);
+  told_until(kModern, t);
+  auto legacy = s.change(kLegacy, "8", "100.00", "101.00", "");
+  legacy.committed_at_us = t;
+  s.apply(legacy);
+  s.heartbeat(t + 100'000'000);  // modern's stream has told nothing since
+  CHECK(s.count("foreign_unpaired", "") == 0);
+  SECTION("its counterpart comes late, and was made in time") {
+    auto modern = s.change(kModern, "8", "100.00", "101.00", "");
+    modern.committed_at_us = t + 1'000'000;
+    s.apply(modern);
+    told_until(kModern, t + 100'000'000);
+    s.heartbeat(t + 200'000'000);
+    CHECK(s.count("foreign_unpaired", "") == 0);
+    CHECK(s.account("8").postings.foreign.empty());
+  }
+  SECTION("there is none") {
+    told_until(kModern, t + 59'000'000);
+    s.heartbeat(t + 101'000'000);
+    CHECK(s.count("foreign_unpaired", "") == 0);
+    told_until(kModern, t + 61'000'000);
+    s.heartbeat(t + 102'000'000);
+    CHECK(s.count("foreign_unpaired", "") == 1);
+  }
+  SECTION("it may be among what was lost") {
+    s.apply(StateGap{kModern, "slot recreated"});
+    told_until(kModern, t + 61'000'000);
+    s.heartbeat(t + 102'000'000);
+    CHECK(s.count("foreign_unpaired", "") == 0);
+  }
 }
 
 TEST_CASE("a route that posts after its answer is pending up to async_max, then unknown (rule 15)") {

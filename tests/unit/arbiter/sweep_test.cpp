@@ -395,6 +395,62 @@ TEST_CASE("streams: an account of which records were lost begins anew with a swe
   CHECK(s.undetected() == 0);
 }
 
+TEST_CASE("streams: an account that one side lacks is a difference, whatever it holds") {
+  SweptStreams s;
+  const auto verdicts = s.sweep(holds("0.00"), kNone);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts[0].event.verdict == Verdict::missing_modern);
+  CHECK(s.sweep(holds("0.00"), kNone).empty());  // known by now
+
+  AccountState account = account_at(kSecond);
+  Findings findings;
+  const auto empty = comparison(holds("0"), kNone);
+  CHECK(take_comparison(account, empty, false, findings).value() == ComparisonOutcome::undetected);
+  CHECK(take_comparison(account, empty, false, findings).value() == ComparisonOutcome::consistent);
+  CHECK(take_comparison(account, empty, false, findings).value() == ComparisonOutcome::consistent);
+}
+
+TEST_CASE("streams: accepted drift outlives a gap and a sweep, and ends where both sides are equal") {
+  const LedgerComparison differing = comparison(holds("10"), holds("15")), equal = comparison(holds("15"), holds("15"));
+  AccountState account = account_at(kSecond);
+  account.currency = "EUR";
+  account.gap = account.postings.carry = 500;
+  Findings findings;
+  auto taken = take_stream_comparison(account, differing, false, findings).value();
+  CHECK(taken.outcome == ComparisonOutcome::consistent);
+  CHECK(taken.begin_with);
+  CHECK(account.postings.carry == 500);
+  CHECK(findings.settled.empty());
+  take_stream_comparison(account, equal, false, findings).value();
+  CHECK(account.postings.carry == 0);
+}
+
+TEST_CASE("streams: a resync explains what was changed by hand until then, and brings back a lost account") {
+  SweptStreams s;
+  const auto resync = [&](std::int64_t low_us, std::int64_t high_us) {
+    auto made = comparison(holds("12"), holds("12"));
+    made.cause = LedgerComparison::Cause::resync;
+    made.low_us = low_us;
+    made.high_us = high_us;
+    s.core().apply({topics::kDbStateUpdates, 0, 2'000, 0, "a", encode(made)});
+  };
+  s.post(Side::legacy, "10", "12", "");
+  s.post(Side::modern, "10", "11", "");
+  s.apply(StateGap{Side::legacy, "slot recreated"});
+  resync(20 * kSecond, 21 * kSecond);
+  CHECK_FALSE(s.core().is_unknown(s.account("a")));
+  CHECK(s.account("a").gap == 0);
+  CHECK(s.account("a").postings.foreign.empty());
+  s.post(Side::modern, "12", "12.50", "", 21 * kSecond);  // of the repair, and told late
+  CHECK(s.account("a").postings.foreign.empty());
+  s.post(Side::modern, "12.50", "13", "", 22 * kSecond);
+  CHECK(s.account("a").postings.foreign.size() == 1);
+  // It has moved since the balances were read: they do not tell where it stands.
+  s.apply(StateGap{Side::legacy, "slot recreated"});
+  resync(20 * kSecond, 21 * kSecond);
+  CHECK(s.core().is_unknown(s.account("a")));
+}
+
 TEST_CASE("streams: an account that they never told of") {
   SweptStreams s;
   auto verdicts = s.sweep(holds("10"), kNone);

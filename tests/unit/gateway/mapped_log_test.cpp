@@ -150,6 +150,9 @@ TEST_CASE("the bound is kept: new work is refused first, and what follows it up 
   CHECK_THAT(log.problem(), Catch::Matchers::Contains("limit of 262144 bytes"));
   for (int i = 0; i < 25; ++i) CHECK(log.append({record}));
   CHECK_FALSE(log.append({record}, Priority::new_work));
+  int followed = 25;
+  while (log.append({record})) ++followed;
+  CHECK(followed > 60);  // half a segment, and the eighth that is kept
   log.drop_segments_before(log.end().segment());
   CHECK(log.append({record}, Priority::new_work));
   CHECK(log.bytes() <= 256 << 10);
@@ -255,6 +258,16 @@ TEST_CASE("code and free memory can be given back while they are used") {
   release_code();
   release_free_memory();
   CHECK(resident_code_kb() < before * 3 / 4);
+}
+
+TEST_CASE("a process that does nothing is told from one whose work makes no events") {
+  constexpr std::int64_t kSecond = 1'000'000;
+  IdleWatch watch;
+  CHECK_FALSE(watch.is_idle(100 * kSecond, 5'000));  // never asked before
+  CHECK_FALSE(watch.is_idle(100 * kSecond + 999'999, 5'000));
+  CHECK(watch.is_idle(101 * kSecond, 5'000 + 19'000));
+  CHECK_FALSE(watch.is_idle(102 * kSecond, 24'000 + 20'000));
+  CHECK(watch.is_idle(104 * kSecond, 44'000 + 39'000));
 }
 
 TEST_CASE("a record that is being read stays mapped when its segment goes") {
