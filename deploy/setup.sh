@@ -9,7 +9,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates curl python3
   libboost1.81-dev libssl-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libsqlite3-dev libxxhash-dev
-  librdkafka-dev libpqxx-dev libpugixml-dev liblua5.4-dev prometheus-cpp-dev catch2
+  librdkafka-dev libpqxx-dev libpugixml-dev liblua5.4-dev libmimalloc-dev prometheus-cpp-dev catch2
   postgresql-15 postgresql-client-15
 )
 while [ $# -gt 0 ]; do
