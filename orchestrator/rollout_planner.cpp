@@ -47,7 +47,7 @@ Reason nothing_was_lost(const Evidence& evidence) {
   if (evidence.lost_events == 0) return {};
   return hold(fmt::format(
       "{} exchanges of this rung were lost before they could be compared (event log full, or their gateway died); "
-      "a weight set by hand starts the rung anew",
+      "another weight, set by hand, starts a new rung",
       evidence.lost_events));
 }
 
@@ -57,7 +57,7 @@ Reason keys_had_one_gateway(const ScoreEvent& score) {
   if (score.split_keys == 0) return {};
   return hold(
       fmt::format("at this rung {} {} written through two gateways within 60 s, so the order of writes is not "
-                  "known (table arbiter.split_keys); a weight set by hand starts the rung anew",
+                  "known (table arbiter.split_keys); another weight, set by hand, starts a new rung",
                   score.split_keys, score.split_keys == 1 ? "key was" : "keys were"));
 }
 
@@ -79,7 +79,7 @@ Reason nobody_else_posted(const ScoreEvent& score) {
     return hold(fmt::format(
         "foreign_unpaired: at this rung {} was changed outside Phoenix {} {} ({}) without a counterpart on {}: have it "
         "posted there too or repair the accounts (phoenixctl resync), declare a job that runs on both under "
-        "arbiter.jobs; a weight set by hand starts the rung anew",
+        "arbiter.jobs; another weight, set by hand, starts a new rung",
         to_string(side), changes.count, changes.count == 1 ? "time" : "times", amounts_text(changes.minor_units),
         to_string(other(side))));
   }
