@@ -47,6 +47,8 @@ Awaitable<std::optional<bool>> Responder::respond(ExchangePtr& exchange, Upstrea
     if (body.reusable() && leg_.request_sent()) upstream.release(std::move(connection));
     co_return keep;
   }
+  // The backend has done its part. Told before the client is, so that the client's next request finds it free.
+  connection->lease.end();
   std::string unsent;
   const bool keep = respond_whole(exchange, whole ? *whole : content, started, unsent);
   body.used_whole();

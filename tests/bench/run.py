@@ -142,16 +142,16 @@ def faults(rounds, seconds):
             if behaviour == "refused":
                 connects = [statistics.median(one["failed_connects"] for one in results[name]) for name in ("Phoenix", "nginx mirror")]
             else:
-                connects = [connects_of(broken, peer) for peer in (ours, theirs)]
+                connects = [connects_of(broken, peer, seconds) for peer in (ours, theirs)]
             of = {name: {key: statistics.median(one[key] for one in results[name]) for key in ("per_second", "p99_us")} for name in ("Phoenix", "nginx mirror")}
             print(f"| {behaviour} | {of['Phoenix']['per_second']:.0f} | {spread(speed)} | {of['Phoenix']['p99_us']:.0f} | {spread(p99)} | {connects[0]:.4f} "
                   f"| {of['nginx mirror']['per_second']:.0f} | {of['nginx mirror']['p99_us']:.0f} | {connects[1]:.4f} |", flush=True)
 
 
-def connects_of(world, peer):
+def connects_of(world, peer, seconds):
     """Connections that the shadow accepts from a proxy, for each of its requests."""
     before, _ = world.modern.counts()
-    requests = load(peer, 1)["requests"]
+    requests = load(peer, seconds)["requests"]
     return (world.modern.counts()[0] - before) / max(1, requests)
 
 
@@ -280,7 +280,7 @@ SECTIONS = {"cpu": cpu, "events": events, "rate": rate, "faults": faults, "memor
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="under two minutes: one round of 0.8 seconds each")
+    parser.add_argument("--quick", action="store_true", help="under two minutes: one round of half a second each")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--only", choices=SECTIONS)
@@ -292,7 +292,7 @@ def main():
     if options.quick:
         global WARM_UP_SECONDS
         WARM_UP_SECONDS = 0.25
-    rounds, seconds = (1, 0.8) if options.quick else (options.rounds, options.seconds)
+    rounds, seconds = (1, 0.5) if options.quick else (options.rounds, options.seconds)
     for name, section in SECTIONS.items():
         if options.only in (None, name):
             section(rounds, seconds)
