@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <memory>
 
 #include "fixture.hpp"
 
@@ -81,9 +82,9 @@ TEST_CASE_METHOD(World, "a shadow that resets every connection is tried now and 
 }
 
 TEST_CASE_METHOD(World, "a shadow that resets one leg in two is not kept waiting") {
-  std::atomic<int> number = 0;
-  modern.script([&](const SeenRequest& request) {
-    const bool broken = ++number % 2 == 0;
+  // The backend outlives this block.
+  modern.script([number = std::make_shared<std::atomic<int>>(0)](const SeenRequest& request) {
+    const bool broken = ++*number % 2 == 0;
     return broken ? broken_off(request) : Reply{Reply::ok("{}").bytes, true, false, {}};
   });
   RawClient client(port());
