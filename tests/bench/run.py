@@ -280,7 +280,7 @@ SECTIONS = {"cpu": cpu, "events": events, "rate": rate, "faults": faults, "memor
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="under two minutes: one round of half a second each")
+    parser.add_argument("--quick", action="store_true", help="under two minutes: one round of 0.4 seconds each")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--only", choices=SECTIONS)
@@ -291,8 +291,8 @@ def main():
         raise SystemExit("two cores are needed: one for the proxy, one for load and backends")
     if options.quick:
         global WARM_UP_SECONDS
-        WARM_UP_SECONDS = 0.25
-    rounds, seconds = (1, 0.5) if options.quick else (options.rounds, options.seconds)
+        WARM_UP_SECONDS = 0.15
+    rounds, seconds = (1, 0.4) if options.quick else (options.rounds, options.seconds)
     for name, section in SECTIONS.items():
         if options.only in (None, name):
             section(rounds, seconds)
