@@ -90,18 +90,6 @@ class Debezium(StackTest):
 
     # --- what is asked of the arbiter ---------------------------------------------------------------------------------
 
-    def verdicts(self, stack, condition="true"):
-        return stack.control.query("phoenix", f"SELECT verdict, exchange_id, account, detail FROM arbiter.verdicts WHERE {condition} ORDER BY event_time")
-
-    def drift(self, stack):
-        return {row[0]: int(row[1]) for row in stack.control.query("phoenix", "SELECT account, gap_minor FROM arbiter.drift")}
-
-    def true_gaps(self):
-        legacy = dict(self.postgres.query("legacy_bank", "SELECT id, (balance * 100)::bigint FROM accounts"))
-        modern = dict(self.postgres.query("modern_bank", "SELECT id, balance_minor FROM ledger_accounts"))
-        gaps = {account: int(modern[account]) - int(legacy[account]) for account in legacy}
-        return {account: gap for account, gap in gaps.items() if gap}
-
     def metric(self, stack, name):
         with urllib.request.urlopen(stack.urls["ARBITER"] + "/metrics", timeout=5) as answer:
             found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)

@@ -16,9 +16,6 @@ class Capture(StackTest):
         stack.start_banks(ACCOUNTS, modern_options)
         return stack, stack.start_phoenix()
 
-    def verdicts(self, stack, condition="true"):
-        return stack.control.query("phoenix", f"SELECT verdict, exchange_id, account, detail FROM arbiter.verdicts WHERE {condition} ORDER BY event_time")
-
     def run_traffic(self, stack, requests, seed):
         return self.run_traffic_of(stack, ACCOUNTS, requests, seed)
 
@@ -26,15 +23,6 @@ class Capture(StackTest):
         client = stack.run_traffic(accounts, *TRAFFIC, "--requests", str(requests), "--seed", str(seed))
         self.assertEqual((client["errors"], client["wrong_answers"]), (0, 0), client.get("wrong"))
         return client
-
-    def drift(self, stack):
-        return {row[0]: int(row[1]) for row in stack.control.query("phoenix", "SELECT account, gap_minor FROM arbiter.drift")}
-
-    def true_gaps(self):
-        legacy = dict(self.postgres.query("legacy_bank", "SELECT id, (balance * 100)::bigint FROM accounts"))
-        modern = dict(self.postgres.query("modern_bank", "SELECT id, balance_minor FROM ledger_accounts"))
-        gaps = {account: int(modern[account]) - int(legacy[account]) for account in legacy}
-        return {account: gap for account, gap in gaps.items() if gap}
 
     def wait_for_streams(self, stack):
         """Until what is not posted counts as missing: `settle` after the streams began, in event time."""

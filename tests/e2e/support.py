@@ -35,6 +35,20 @@ class StackTest(unittest.TestCase):
         self.addCleanup(stack.programs.stop)
         return stack
 
+    def verdicts(self, stack, condition="true"):
+        return stack.control.query("phoenix", f"SELECT verdict, exchange_id, account, detail FROM arbiter.verdicts WHERE {condition} ORDER BY event_time")
+
+    def drift(self, stack):
+        """What the arbiter says: modern - legacy in minor units, by account that differs."""
+        return {row[0]: int(row[1]) for row in stack.control.query("phoenix", "SELECT account, gap_minor FROM arbiter.drift")}
+
+    def true_gaps(self):
+        """The same, as the ledgers of the vip-fee pair have it."""
+        legacy = dict(self.postgres.query("legacy_bank", "SELECT id, (balance * 100)::bigint FROM accounts"))
+        modern = dict(self.postgres.query("modern_bank", "SELECT id, balance_minor FROM ledger_accounts"))
+        gaps = {account: int(modern[account]) - int(legacy[account]) for account in legacy}
+        return {account: gap for account, gap in gaps.items() if gap}
+
     def wait_all_decided(self, stack, seconds=60):
         """Until every exchange that the gateway handed over or told as dropped has a verdict; returns the gateway's sums and the counts."""
         def settled():
