@@ -63,7 +63,11 @@ else
 fi
 step "tests"
 export PHOENIX_BIN="$PWD/build/bin"
-ctest --preset release ${label:+-L "$label"} "${without[@]}" --no-tests=error --timeout 300
+ctest --preset release ${label:+-L "$label"} "${without[@]}" --no-tests=error --timeout 300 || {
+  echo "tests/run.sh: tests failed; of their log:"
+  ./tests/failures.sh build/Testing/Temporary/LastTest.log
+  exit 1
+}
 if [ "$sanitizers" = yes ]; then
   step "address and undefined-behaviour sanitizer"
   ./tests/sanitizers.sh asan

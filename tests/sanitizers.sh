@@ -21,10 +21,16 @@ echo "$preset: built in $((SECONDS - started)) s"
 export PHOENIX_BIN="$bin" PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1"
+# A suite's own lines go to a file: of a failure those that tell it are printed last, where a reader looks.
 run() {
-  local name=$1 from=$SECONDS
+  local name=$1 from=$SECONDS log="build/$preset-$1.log"
   shift
-  "$@"
+  "$@" >"$log" 2>&1 || {
+    tail -n 20 "$log"
+    echo "$preset: $name failed; in $log:"
+    ./tests/failures.sh "$log"
+    exit 1
+  }
   echo "$preset: $name passed in $((SECONDS - from)) s"
 }
 for suite in "${targets[@]}"; do
