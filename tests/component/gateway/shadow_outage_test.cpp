@@ -85,7 +85,7 @@ TEST_CASE_METHOD(World, "a shadow that resets one leg in two is not kept waiting
   // The backend outlives this block.
   modern.script([number = std::make_shared<std::atomic<int>>(0)](const SeenRequest& request) {
     const bool broken = ++*number % 2 == 0;
-    return broken ? broken_off(request) : Reply{Reply::ok("{}").bytes, true, false, {}};
+    return broken ? broken_off(request) : Reply{Reply::ok("{}", "Connection: close\r\n").bytes, true, false, {}};
   });
   RawClient client(port());
   for (std::size_t i = 1; i <= 20; ++i) {
