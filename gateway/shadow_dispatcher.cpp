@@ -73,8 +73,15 @@ void ShadowDispatcher::run(SpooledLeg& leg) {
   start_workers();
 }
 
+// After the cut-off a leg would only be broken off: a write waits in the journal for the next start instead.
+bool ShadowDispatcher::is_cut_off() const {
+  return loop_.context.cut_off.load(std::memory_order_relaxed);
+}
+
 void ShadowDispatcher::start_workers() {
-  if (ready_.empty() || pace_ != Pace::free || workers_ >= loop_.settings->gateway.limits.shadow_connections) return;
+  if (ready_.empty() || is_cut_off() || pace_ != Pace::free ||
+      workers_ >= loop_.settings->gateway.limits.shadow_connections)
+    return;
   ++workers_;
   spawn(loop_.io, work());
 }
@@ -89,7 +96,7 @@ Awaitable<void> ShadowDispatcher::work() {
   bool is_first = true;
   bool tries = false;  // for all of them
   // A reload may allow fewer connections than there are.
-  while (!ready_.empty() && (pace_ == Pace::free || tries) &&
+  while (!ready_.empty() && !is_cut_off() && (pace_ == Pace::free || tries) &&
          workers_ <= loop_.settings->gateway.limits.shadow_connections) {
     // As many go at once as have come, or a busy loop would never catch up; a backlog beyond that waits for turns.
     if (!std::exchange(is_first, false) && fresh_ == 0) {
@@ -104,8 +111,9 @@ Awaitable<void> ShadowDispatcher::work() {
     UpstreamPtr upstream = loop_.shadow_upstream[static_cast<std::size_t>(index(side_))];
     ConnectionPtr connection = (co_await upstream->acquire(*exchange)).connection;
     const bool connected = connection != nullptr;
-    if (!connected) {
+    if (!connected || is_cut_off()) {
       ready_.push_front({exchange, nullptr});  // nothing was delivered: it keeps its turn
+      if (connected) upstream->release(std::move(connection));
     } else {
       if (!only_fails()) go_on();
       note(co_await deliver(*exchange, std::move(upstream), std::move(connection)));

@@ -87,6 +87,7 @@ class ShadowDispatcher {
   SpooledLeg* spool(Exchange& exchange, bool has_turn);
   Exchange* unspool(SpooledLeg& leg);
   void abandon(SpooledLeg& leg);
+  [[nodiscard]] bool is_cut_off() const;
   void start_workers();
   Awaitable<void> work();
   Awaitable<void> turn();

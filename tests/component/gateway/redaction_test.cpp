@@ -32,7 +32,8 @@ struct RedactingWorld : World {
   explicit RedactingWorld(const std::string& more = "") : World(rules(more)) {}
   /// The event of one request with a secret in every place.
   ExchangeEvent exchange_secrets() {
-    const std::string answer = R"({"card":{"number":"s3cret-card","left":2},"items":[{"pan":55501},{"pan":55502}]})";
+    const std::string answer =
+        R"({"card":{"number":"s3cret-card","left":2},"items":[{"pan":4929176355501},{"pan":4929176355502}]})";
     legacy.script([answer](const SeenRequest&) { return Reply::ok(answer, "Set-Cookie: s3cret-session\r\n"); });
     modern.script([answer](const SeenRequest&) { return Reply::ok(answer); });
     RawClient client(port());
@@ -62,7 +63,7 @@ TEST_CASE("events hold keyed hashes in the place of secrets, backends and the cl
     CHECK_THAT(seen.body, Contains("s3cret-card"));
   }
   const std::string frame = encode(event);
-  CHECK_THAT(frame, !Contains("s3cret") && !Contains("55501") && !Contains("55502"));
+  CHECK_THAT(frame, !Contains("s3cret") && !Contains("4929176355501") && !Contains("4929176355502"));
   const std::string card = Json::parse(event.request_body)["card"]["number"];
   CHECK_THAT(card, Catch::StartsWith("(redacted:"));
   CHECK(event.request_body == R"({"amount": 1, "card": {"number": ")" + card + R"("}})");
