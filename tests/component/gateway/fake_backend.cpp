@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "tests/support/raw_client.hpp"
 
@@ -67,10 +68,11 @@ FakeBackend::~FakeBackend() {
     changed_.notify_all();
   }
   stop_listening();
+  if (reserved_ >= 0) ::close(reserved_);
   for (auto& server : servers_) server.join();
 }
 
-void FakeBackend::listen() {
+int FakeBackend::bound_socket() {
   sockaddr_storage at{};
   socklen_t size = 0;
   if (address_.starts_with('/')) {
@@ -95,10 +97,16 @@ void FakeBackend::listen() {
   const int fd = ::socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(fd, 1024) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot listen on " + address_);
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot bind to " + address_);
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
   if (at.ss_family != AF_UNIX) port_ = ntohs(reinterpret_cast<sockaddr_in&>(at).sin_port);  // at the same place in both
+  return fd;
+}
+
+void FakeBackend::listen() {
+  const int fd = reserved_ >= 0 ? std::exchange(reserved_, -1) : bound_socket();
+  if (::listen(fd, 1024) != 0) throw std::system_error(errno, std::generic_category(), "cannot listen on " + address_);
   listening_ = fd;
   acceptor_ = std::thread([this, fd] { accept_all(fd); });
 }
@@ -280,6 +288,7 @@ void FakeBackend::release_piece() {
 }
 void FakeBackend::refuse() {
   stop_listening();
+  reserved_ = bound_socket();  // or another program might answer there
 }
 void FakeBackend::back() {
   listen();

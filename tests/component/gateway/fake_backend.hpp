@@ -84,6 +84,7 @@ class FakeBackend {
   [[nodiscard]] static int now_order() { return orders_; }
 
  private:
+  int bound_socket();
   void listen();
   void stop_listening();
   void accept_all(int fd);
@@ -107,6 +108,7 @@ class FakeBackend {
   static std::atomic<int> orders_;
   std::uint16_t port_ = 0;
   int listening_ = -1;
+  int reserved_ = -1;  // bound while connections are refused
   std::thread acceptor_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -73,6 +73,7 @@ TEST_CASE_METHOD(KillWorld, "an exchange that waits when the kill comes goes to 
   stop();
   const std::string deposits = "key: {path: id}, shadow: dual}";
   config_text.replace(config_text.find(deposits), deposits.size(), "key: {path: id}, shadow: dual, ordering: strict}");
+  replace_config("  routes:\n", "  timeouts: {gate_wait: 20s}\n  routes:\n");
   start();
   modern.script([opened](const SeenRequest& seen) {
     if (seen.body == "first") opened.wait();
