@@ -6,6 +6,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
 namespace phoenix::gateway {
 namespace {
@@ -68,7 +70,9 @@ std::string KeyedHash::redacted(std::string_view text) const {
     Redacted redacted{};
     bool known = false;
   };
-  static thread_local std::array<Recent, 256> all;
+  // Not in place: each thread of the process would have room for it.
+  static thread_local const auto kept = std::make_unique<std::array<Recent, 256>>();
+  std::array<Recent, 256>& all = *kept;
   const std::uint64_t seed = std::uint64_t{inner_.h[0]} << 32 | inner_.h[1];
   const XXH128_hash_t fingerprint = XXH3_128bits_withSeed(text.data(), text.size(), seed);
   Recent& recent = all[fingerprint.low64 % all.size()];
