@@ -62,8 +62,8 @@ KeyedHash::Digest KeyedHash::digest(std::string_view text) const {
   return digest;
 }
 
-// Clients send the same secret with each request: a thread remembers what it was asked lately. Not the secrets: 128 bits
-// of another hash under the key. Should two secrets ever share them, they would look equal in events, no more.
+// Clients send the same secret with each request: a thread remembers what it was asked lately. Not the secrets: 128
+// bits of another hash under the key. Should two secrets ever share them, they would look equal in events, no more.
 std::string KeyedHash::redacted(std::string_view text) const {
   struct Recent {
     XXH128_hash_t fingerprint{};
