@@ -24,7 +24,15 @@ ClientConnection::ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop&
       loop_(loop),
       deadline_(loop.sweep, *stream_),
       peer_(std::move(peer)),
-      settings_(loop.settings) {}
+      settings_(loop.settings) {
+  ++loop_.open_sessions;
+  loop_.context.connections.fetch_add(1, std::memory_order_relaxed);
+}
+
+ClientConnection::~ClientConnection() {
+  --loop_.open_sessions;
+  loop_.context.connections.fetch_sub(1, std::memory_order_relaxed);
+}
 
 Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout, SocketReader::Place place) {
   deadline_.arm(timeout);
@@ -33,12 +41,16 @@ Awaitable<bool> ClientConnection::fill(std::chrono::milliseconds timeout, Socket
   co_return !error;
 }
 
-Awaitable<bool> ClientConnection::wait_for_request() {
+bool ClientConnection::next_has_begun() {
   deadline_.limit(SteadyTime::max());
-  if (!buffer_.empty()) co_return true;
+  return !buffer_.empty();
+}
+
+// No coroutine, whose frame each client that waits would hold.
+Awaitable<bool> ClientConnection::wait_for_request() {
   settings_ = loop_.settings;
   deadline_.mark_idle(used_);
-  co_return co_await fill(settings_->gateway.timeouts.keep_alive, SocketReader::Place::between_messages);
+  return fill(settings_->gateway.timeouts.keep_alive, SocketReader::Place::between_messages);
 }
 
 Awaitable<ReadResult> ClientConnection::read_head(Exchange& exchange) {

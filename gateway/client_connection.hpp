@@ -24,12 +24,18 @@ struct ReadResult {
   std::string_view reason;
 };
 
+/// Counts as a connection and an open session for as long as it is there.
 class ClientConnection {
  public:
   ClientConnection(StreamPtr stream, ClientPeer peer, EventLoop& loop);
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
+  ~ClientConnection();
 
-  /// Waits for the next request, however long it is until `timeouts.keep_alive`. False when there is none: nobody waits
-  /// for an answer.
+  /// Ends the limit of the exchange before. Whether anything of the next request has come with it.
+  bool next_has_begun();
+  /// Else waits for it, however long it is until `timeouts.keep_alive`. False when there is none: nobody waits for an
+  /// answer.
   Awaitable<bool> wait_for_request();
   /// Reads the request that has begun to come and parses its head into `exchange`, with the settings of the moment it
   /// was complete.

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "gateway/account_file.hpp"
+#include "gateway/recycled_memory.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 
 namespace phoenix::gateway {
@@ -42,8 +43,18 @@ EventLoop::EventLoop(GatewayContext& shared, const SettingsPtr& first, int numbe
         if (upstream) upstream->close_old(now);
       }
     }
+    free_memory(now);
   };
   adopt(first);
+}
+
+// What a burst left, once it is over.
+void EventLoop::free_memory(SteadyTime now) {
+  constexpr std::chrono::milliseconds kEvery{500};
+  if (now < memory_freed_at_ + kEvery) return;
+  memory_freed_at_ = now;
+  RecycledMemory::free_unused();
+  free_unused_exchange_memory();
 }
 
 void EventLoop::adopt(const SettingsPtr& shared) {

@@ -86,11 +86,14 @@ class EventLoop {
   Calibrator calibrator{*this};
   UnsettledList unsettled;
   std::uint64_t open_sessions = 0;
+  std::string spare_head;  // memory for an answer's head, which is sent in the step that writes it
 
  private:
+  void free_memory(SteadyTime now);
   void replace(Side side, UpstreamPtr& held, UpstreamPtr next);
 
   const int number_;
+  SteadyTime memory_freed_at_{};
   std::array<std::unique_ptr<HealthChecker>, 2> checker_;  // of the first loop, by side
   asio::executor_work_guard<Executor> work_;
 };

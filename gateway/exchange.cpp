@@ -1,5 +1,7 @@
 #include "gateway/exchange.hpp"
 
+#include <algorithm>
+
 #include "gateway/recycled_memory.hpp"
 
 namespace phoenix::gateway {
@@ -38,6 +40,7 @@ class Spares {
     exchange.serving.head.fields = std::move(spare.serving_fields);
     exchange.shadow.head.fields = std::move(spare.shadow_fields);
     kept_.pop_back();
+    least_ = std::min(least_, kept_.size());
   }
   void keep_of(Exchange& exchange) {
     constexpr std::size_t kMost = 256;
@@ -56,8 +59,15 @@ class Spares {
     hand_on(exchange.shadow.head.fields, spare.shadow_fields);
   }
 
+  void free_unused() {
+    kept_.resize(kept_.size() - least_);
+    kept_.shrink_to_fit();
+    least_ = kept_.size();
+  }
+
  private:
   std::vector<Buffers> kept_;
+  std::size_t least_ = 0;  // of kept_ since free_unused()
 };
 
 Spares& spares() {
@@ -66,6 +76,10 @@ Spares& spares() {
 }
 
 }  // namespace
+
+void free_unused_exchange_memory() {
+  spares().free_unused();
+}
 
 void* Exchange::operator new(std::size_t bytes) {
   return RecycledMemory::take(bytes);

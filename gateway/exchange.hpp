@@ -127,6 +127,8 @@ struct EndExchange {
 };
 using ExchangePtr = std::unique_ptr<Exchange, EndExchange>;
 ExchangePtr make_exchange();
+/// Frees what this thread kept for the next ones and has not needed since the call before.
+void free_unused_exchange_memory();
 
 /// The compared exchanges of one event loop that have not ended, oldest first. Intrusive: no allocation per request.
 class UnsettledList {

@@ -6,6 +6,8 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
 namespace phoenix::gateway {
 namespace {
@@ -60,15 +62,17 @@ KeyedHash::Digest KeyedHash::digest(std::string_view text) const {
   return digest;
 }
 
-// Clients send the same secret with each request: a thread remembers what it was asked lately. Not the secrets: 128 bits
-// of another hash under the key. Should two secrets ever share them, they would look equal in events, no more.
+// Clients send the same secret with each request: a thread remembers what it was asked lately. Not the secrets: 128
+// bits of another hash under the key. Should two secrets ever share them, they would look equal in events, no more.
 std::string KeyedHash::redacted(std::string_view text) const {
   struct Recent {
     XXH128_hash_t fingerprint{};
     Redacted redacted{};
     bool known = false;
   };
-  static thread_local std::array<Recent, 256> all;
+  // Not in place: each thread of the process would have room for it.
+  static thread_local const auto kept = std::make_unique<std::array<Recent, 256>>();
+  std::array<Recent, 256>& all = *kept;
   const std::uint64_t seed = std::uint64_t{inner_.h[0]} << 32 | inner_.h[1];
   const XXH128_hash_t fingerprint = XXH3_128bits_withSeed(text.data(), text.size(), seed);
   Recent& recent = all[fingerprint.low64 % all.size()];

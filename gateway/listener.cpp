@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/ip/address.hpp>
+#include <optional>
 
 #include "core/runtime/log.hpp"
 #include "gateway/connection_preamble.hpp"
@@ -25,7 +26,7 @@ Tcp::endpoint resolve(const config::Endpoint& endpoint) {
   return {address, endpoint.port};
 }
 
-/// What limits.connections counts: from accept to close.
+/// What limits.connections counts, until a session does.
 class ConnectionCount {
  public:
   explicit ConnectionCount(GatewayContext& context) : context_(context) {
@@ -96,35 +97,38 @@ Awaitable<void> Listener::accept_all() {
     socket.set_option(Tcp::no_delay(true), error);
     const auto remote = socket.remote_endpoint(error);
     auto stream = std::make_unique<Stream>(Socket(std::move(socket)));
-    const std::uint64_t most = loop_.settings->gateway.limits.connections;
+    const SettingsPtr settings = loop_.settings;
+    const std::uint64_t most = settings->gateway.limits.connections;
     const bool full = most > 0 && loop_.context.connections.load(std::memory_order_relaxed) >= most;
     if (full) {
       spawn(loop_.io, turn_away(std::move(stream)));
+    } else if (settings->gateway.proxy_protocol || settings->listener_tls.context) {
+      spawn(loop_.io, serve_after_preamble(std::move(stream), remote.address(), settings));
     } else {
-      spawn(loop_.io, serve(std::move(stream), remote.address()));
+      serve(std::move(stream), remote.address(), *settings);
     }
   }
 }
 
-Awaitable<void> Listener::serve(StreamPtr stream, asio::ip::address address) {
-  const ConnectionCount counted(loop_.context);
-  SettingsPtr settings = loop_.settings;
-  if (settings->gateway.proxy_protocol || settings->listener_tls.context) {
-    ++loop_.open_sessions;  // a drain waits for it
-    const Preamble preamble = co_await read_preamble(*stream, loop_, *settings);
-    --loop_.open_sessions;
-    if (!preamble.problem.empty()) {
-      ++loop_.counters.rejected[std::string(preamble.problem)];
-      co_return;
-    }
-    if (preamble.client) address = *preamble.client;
+Awaitable<void> Listener::serve_after_preamble(StreamPtr stream, asio::ip::address address, SettingsPtr settings) {
+  std::optional<ConnectionCount> counted(loop_.context);
+  ++loop_.open_sessions;  // a drain waits for it
+  const Preamble preamble = co_await read_preamble(*stream, loop_, *settings);
+  --loop_.open_sessions;
+  if (!preamble.problem.empty()) {
+    ++loop_.counters.rejected[std::string(preamble.problem)];
+    co_return;
   }
+  counted.reset();
+  serve(std::move(stream), preamble.client.value_or(address), *settings);
+}
+
+void Listener::serve(StreamPtr stream, const asio::ip::address& address, const Settings& settings) {
   ClientPeer peer;
   peer.address = address.to_string();
   peer.protocol = stream->tls() != nullptr ? "https" : "http";
-  peer.trusted = settings->trusted_proxies.contains(address);
-  settings.reset();  // the connection may outlive many of them
-  co_await run_session(std::move(stream), std::move(peer), loop_);
+  peer.trusted = settings.trusted_proxies.contains(address);
+  spawn(loop_.io, run_session(std::move(stream), std::move(peer), loop_));
 }
 
 Awaitable<void> Listener::turn_away(StreamPtr stream) {

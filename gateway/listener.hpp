@@ -24,7 +24,8 @@ class Listener {
 
  private:
   Awaitable<void> accept_all();
-  Awaitable<void> serve(StreamPtr stream, asio::ip::address address);
+  Awaitable<void> serve_after_preamble(StreamPtr stream, asio::ip::address address, SettingsPtr settings);
+  void serve(StreamPtr stream, const asio::ip::address& address, const Settings& settings);
   Awaitable<void> turn_away(StreamPtr stream);
   EventLoop& loop_;
   Acceptor acceptor_;

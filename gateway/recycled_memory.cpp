@@ -1,5 +1,7 @@
 #include "gateway/recycled_memory.hpp"
 
+#include <utility>
+
 namespace phoenix::gateway {
 
 // A thread that ends gives all of it to the others. Not a destructor of the lists themselves: each use would have to
@@ -11,11 +13,7 @@ void* RecycledMemory::take_new(std::size_t bytes, std::size_t list) {
     AtThreadEnd& operator=(const AtThreadEnd&) = delete;
     ~AtThreadEnd() {
       for (List& kept : lists_.at) {
-        while (kept.first != nullptr) {
-          Piece* piece = kept.first;
-          kept.first = piece->next;
-          ::operator delete(piece);
-        }
+        kept.free(kept.count);
         kept.count = kMostKept;  // what comes back from here on is not kept
       }
     }
@@ -23,6 +21,18 @@ void* RecycledMemory::take_new(std::size_t bytes, std::size_t list) {
   static thread_local AtThreadEnd cleaner;
   static_cast<void>(cleaner);
   return ::operator new(size_of(bytes, list));
+}
+
+void RecycledMemory::free_unused() noexcept {
+  for (List& kept : lists_.at) {
+    kept.free(kept.least);
+    kept.least = kept.count;
+  }
+}
+
+void RecycledMemory::List::free(std::uint32_t pieces) noexcept {
+  count -= pieces;
+  for (; pieces > 0; --pieces) ::operator delete(std::exchange(first, first->next));
 }
 
 }  // namespace phoenix::gateway

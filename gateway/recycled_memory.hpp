@@ -2,8 +2,10 @@
 // came back in lists by size, so that most requests cost a few instructions and the memory is still in the cache.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 
 namespace phoenix::gateway {
@@ -18,9 +20,10 @@ class RecycledMemory {
     const std::size_t at = list_of(bytes);
     Lists& lists = lists_;
     if (at == kLists || lists.at[at].first == nullptr) return take_new(bytes, at);
-    Piece* piece = lists.at[at].first;
-    lists.at[at].first = piece->next;
-    --lists.at[at].count;
+    List& list = lists.at[at];
+    Piece* piece = list.first;
+    list.first = piece->next;
+    list.least = std::min(list.least, --list.count);
     return piece;
   }
   /// Whence it came does not matter: another thread may have taken it. `bytes` as it was taken.
@@ -31,6 +34,8 @@ class RecycledMemory {
     lists.at[at].first = new (memory) Piece{lists.at[at].first};
     ++lists.at[at].count;
   }
+  /// Frees what this thread has not needed since the call before: most of it after a burst.
+  static void free_unused() noexcept;
 
  private:
   struct Piece {
@@ -38,12 +43,16 @@ class RecycledMemory {
   };
   struct List {
     Piece* first = nullptr;
-    std::size_t count = 0;
+    std::uint32_t count = 0;
+    std::uint32_t least = 0;  // of `count` since free_unused()
+    void free(std::uint32_t pieces) noexcept;
   };
-  static constexpr std::size_t kStep = 128;
+  // The heap's pieces are a multiple of 16 bytes, eight of which are its own.
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kHeapsOwn = 8;
   static constexpr std::size_t kSmall = 4096;
-  static constexpr std::size_t kLists = kSmall / kStep + 1;  // the last one: blocks
-  static constexpr std::size_t kMostKept = 256;              // in each list
+  static constexpr std::size_t kLists = (kSmall + kHeapsOwn) / kStep + 2;  // the last one: blocks
+  static constexpr std::uint32_t kMostKept = 256;                          // in each list
   struct Lists {
     std::array<List, kLists> at{};
   };
@@ -54,12 +63,12 @@ class RecycledMemory {
   }  // what is used after its end is to be seen
 #else
   static std::size_t list_of(std::size_t bytes) {
-    if (bytes <= kSmall) return (bytes - 1) / kStep;
+    if (bytes <= kSmall) return (bytes + kHeapsOwn - 1) / kStep;
     return bytes == kBlockBytes ? kLists - 1 : kLists;
   }
 #endif
   static std::size_t size_of(std::size_t bytes, std::size_t list) {
-    return list < kLists - 1 ? (list + 1) * kStep : bytes;
+    return list < kLists - 1 ? (list + 1) * kStep - kHeapsOwn : bytes;
   }
   static void* take_new(std::size_t bytes, std::size_t list);
 

@@ -8,19 +8,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <vector>
 
 namespace phoenix::gateway {
 namespace {
 
+struct Range {
+  void* from;
+  std::size_t bytes;
+};
+
 // Segments that may never be written to hold what stands in the file, and nothing else.
-int release_object(dl_phdr_info* object, std::size_t, void*) {
+int find_ranges(dl_phdr_info* object, std::size_t, void* found) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const ElfW(Phdr)& segment = object->dlpi_phdr[i];
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const std::uintptr_t from = (object->dlpi_addr + segment.p_vaddr) / page * page;
     const std::uintptr_t to = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
-    ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+    static_cast<std::vector<Range>*>(found)->push_back({reinterpret_cast<void*>(from), to - from});
   }
   return 0;
 }
@@ -28,7 +34,9 @@ int release_object(dl_phdr_info* object, std::size_t, void*) {
 }  // namespace
 
 void release_code() {
-  ::dl_iterate_phdr(release_object, nullptr);
+  std::vector<Range> ranges;  // all of them first: each object's description stands in its own pages
+  ::dl_iterate_phdr(find_ranges, &ranges);
+  for (const Range& range : ranges) ::madvise(range.from, range.bytes, MADV_DONTNEED);
 }
 
 void release_free_memory() {

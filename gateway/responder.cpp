@@ -63,12 +63,14 @@ bool Responder::respond_whole(ExchangePtr& exchange, std::string_view content, S
   capture_whole_body(exchange->serving, content, exchange->settings->gateway.limits.capture_bytes);
   const bool keep = wants_keep_alive(*exchange);
   const bool has_body = exchange->serving.head.allows_body(exchange->request.method);
-  head_.clear();
+  std::string head = std::move(loop_.spare_head);
+  head.clear();
   write_response_head(*exchange, exchange->serving.head,
                       {has_body ? ResponseFraming::Kind::content_length : ResponseFraming::Kind::none, content.size()},
-                      keep, head_);
+                      keep, head);
   Exchange* due = record(exchange, started, content);
-  const bool client_there = client_.write_now(head_, content, unsent);
+  const bool client_there = client_.write_now(head, content, unsent);
+  loop_.spare_head = std::move(head);
   if (due != nullptr) unsent.empty() ? run_shadow_leg(*due, loop_) : post_shadow_leg(*due, loop_);
   return client_there && keep;
 }

@@ -45,7 +45,6 @@ class Responder {
   GatewayContext& context_;
   ClientConnection& client_;
   const ServingLeg& leg_;
-  std::string head_;  // of the answer, kept for its memory
 };
 
 }  // namespace phoenix::gateway

@@ -3,6 +3,7 @@
 // Everything that decides is a pure function elsewhere; everything that waits is awaited here.
 #include "gateway/session.hpp"
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -26,20 +27,24 @@ class Session {
   Session(StreamPtr stream, ClientPeer peer, EventLoop& loop)
       : loop_(loop), context_(loop.context), client_(std::move(stream), std::move(peer), loop) {}
 
-  Awaitable<void> run() {
+  // What waits here for the next request is all that an idle client costs: this frame, the session, and its read.
+  static Awaitable<void> run(std::unique_ptr<Session> session) {
+    ClientConnection& client = session->client_;
     bool open = true;
-    while (open && !(context_.draining.load(std::memory_order_relaxed) && served_any_)) {
-      if (!co_await client_.wait_for_request()) break;
-      open = co_await serve_one();
+    while (open && !session->drains()) {
+      if (!client.next_has_begun() && !co_await client.wait_for_request()) break;
+      open = co_await session->serve_one();
     }
-    if (client_.body_done()) {
-      co_await client_.end_tls();
+    if (client.body_done()) {
+      co_await client.end_tls();
     } else {
-      co_await client_.close_gently();  // answered before all of the request was read
+      co_await client.close_gently();  // answered before all of the request was read
     }
   }
 
  private:
+  [[nodiscard]] bool drains() const { return context_.draining.load(std::memory_order_relaxed) && served_any_; }
+
   // --- read ------------------------------------------------------------------------------------------------------
   Awaitable<bool> serve_one() {
     auto exchange = make_exchange();
@@ -289,12 +294,7 @@ class Session {
 }  // namespace
 
 Awaitable<void> run_session(StreamPtr stream, ClientPeer peer, EventLoop& loop) {
-  ++loop.open_sessions;
-  {
-    Session session(std::move(stream), std::move(peer), loop);
-    co_await session.run();
-  }
-  --loop.open_sessions;
+  return Session::run(std::make_unique<Session>(std::move(stream), std::move(peer), loop));
 }
 
 }  // namespace phoenix::gateway

@@ -8,7 +8,8 @@
 
 namespace phoenix::gateway {
 
-/// Serves requests on `stream` until either side closes. Runs on `loop`, which must outlive it.
+/// Serves requests on `stream` until either side closes; counted as a connection and an open session from the call on.
+/// Called and run on `loop`, which must outlive it.
 Awaitable<void> run_session(StreamPtr stream, ClientPeer peer, EventLoop& loop);
 
 }  // namespace phoenix::gateway

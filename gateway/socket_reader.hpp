@@ -39,12 +39,6 @@ class SocketReader {
   void start(InputBuffer& into, Place place);
   /// A read has begun, and nothing has come.
   [[nodiscard]] bool is_listening() const { return state_ == State::under_way && !heard_; }
-  /// What came of the read that start() began; `eof` at the end of the stream. Cancelling the socket ends it.
-  auto finished() { return Finished{*this}; }
-
- private:
-  class Operation;
-  enum class State { none, under_way, over };
   struct Finished {
     SocketReader& reader;
     [[nodiscard]] bool await_ready() const noexcept { return reader.state_ != State::under_way; }
@@ -57,6 +51,12 @@ class SocketReader {
       return reader.error_;
     }
   };
+  /// What came of the read that start() began; `eof` at the end of the stream. Cancelling the socket ends it.
+  Finished finished() { return {*this}; }
+
+ private:
+  class Operation;
+  enum class State { none, under_way, over };
   void know_how_much();
 
   Socket& socket_;

@@ -7,11 +7,7 @@
 
 namespace phoenix::gateway {
 
-Awaitable<boost::system::error_code> Stream::read(InputBuffer& into, SocketReader::Place place) {
-  if (is_plain()) {
-    reader_.start(into, place);
-    co_return co_await reader_.finished();
-  }
+Awaitable<boost::system::error_code> Stream::read_elsewhere(InputBuffer& into) {
   const auto [error, bytes] = co_await async_read_some(into.prepare(), kAwait);
   into.commit(bytes);
   co_return error;

@@ -10,6 +10,7 @@
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <memory>
+#include <optional>
 
 #include "gateway/asio.hpp"
 #include "gateway/input_buffer.hpp"
@@ -58,7 +59,11 @@ class Stream {
 
   /// Reads what comes next; `eof` at the end of the stream, and over TLS only if the peer has said that this is the
   /// end.
-  Awaitable<boost::system::error_code> read(InputBuffer& into, SocketReader::Place place);
+  auto read(InputBuffer& into, SocketReader::Place place) {
+    if (!is_plain()) return Read{reader_.finished(), read_elsewhere(into)};
+    reader_.start(into, place);
+    return Read{reader_.finished(), std::nullopt};
+  }
   /// The same ahead of a read() into the same buffer, where waiting costs nothing: on a plain socket.
   void listen(InputBuffer& into) {
     if (is_plain()) reader_.start(into, SocketReader::Place::between_messages);
@@ -127,6 +132,26 @@ class Stream {
     }
     return {};
   }
+
+  /// On a plain socket without a coroutine's frame of its own, which each connection that waits would hold.
+  class Read {
+   public:
+    Read(SocketReader::Finished plain, std::optional<Awaitable<boost::system::error_code>> elsewhere)
+        : plain_(plain), elsewhere_(std::move(elsewhere)) {}
+    [[nodiscard]] bool await_ready() const noexcept { return !elsewhere_ && plain_.await_ready(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> caller) {
+      if (elsewhere_) return elsewhere_->await_suspend(caller);
+      plain_.await_suspend(caller);
+      return true;
+    }
+    boost::system::error_code await_resume() { return elsewhere_ ? elsewhere_->await_resume() : plain_.await_resume(); }
+
+   private:
+    SocketReader::Finished plain_;
+    std::optional<Awaitable<boost::system::error_code>> elsewhere_;
+  };
+  Awaitable<boost::system::error_code> read_elsewhere(InputBuffer& into);
 
   [[nodiscard]] bool is_plain() const { return !tls_ && !transport_; }
   std::size_t send_pieces(iovec* pieces, std::size_t count, boost::system::error_code& error);

@@ -35,7 +35,8 @@ struct TaskPromise {
   static void operator delete(void* frame, std::size_t bytes) { RecycledMemory::give_back(frame, bytes); }
 
   struct End {
-    static bool await_ready() noexcept { return false; }
+    bool nobody_waits;  // then the frame goes at once
+    [[nodiscard]] bool await_ready() const noexcept { return nobody_waits; }
     template <class Promise>
     static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
       const TaskPromise& promise = ended.promise();
@@ -44,11 +45,11 @@ struct TaskPromise {
     static void await_resume() noexcept {}
   };
   static std::suspend_always initial_suspend() noexcept { return {}; }
-  static End final_suspend() noexcept { return {}; }
+  [[nodiscard]] End final_suspend() const noexcept { return {caller == nullptr}; }
   void unhandled_exception() noexcept { thrown = std::current_exception(); }
 };
 
-/// A coroutine that begins when it is awaited, once, by another of this file.
+/// A coroutine that begins when it is awaited, once, by another of this file, or spawned.
 template <class T = void>
 class [[nodiscard]] Task {
  public:
@@ -67,6 +68,9 @@ class [[nodiscard]] Task {
   ~Task() {
     if (frame_) frame_.destroy();
   }
+
+  /// For spawn(): the frame belongs to itself from here on.
+  std::coroutine_handle<promise_type> release() { return std::exchange(frame_, nullptr); }
 
   static bool await_ready() noexcept { return false; }
   // Runs it up to its first suspension. False: there was none, and the caller goes on.
@@ -138,27 +142,9 @@ struct this_loop {
   [[nodiscard]] boost::asio::io_context& await_resume() const noexcept { return *io; }
 };
 
-namespace detail {
-
-struct Spawned {
-  struct promise_type : TaskPromise {
-    Spawned get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    static std::suspend_never final_suspend() noexcept { return {}; }
-    static void return_void() noexcept {}
-    static void unhandled_exception() noexcept {}  // ends it; nobody is there to be told
-  };
-  std::coroutine_handle<promise_type> frame;
-};
-
-inline Spawned run(Task<void> task) {
-  co_await std::move(task);
-}
-
-}  // namespace detail
-
-/// Begins a coroutine on the loop: at once when called from there.
+/// Begins a coroutine on the loop: at once when called from there. An exception ends it, and nobody is told.
 inline void spawn(boost::asio::io_context& io, Task<void> task) {
-  const auto frame = detail::run(std::move(task)).frame;
+  const auto frame = task.release();
   frame.promise().spawned = frame;
   frame.promise().io = &io;
   boost::asio::dispatch(io, Resumption(frame));

@@ -7,5 +7,6 @@ phoenix_test(test_gateway_pure unit
           gateway/mapped_log_test.cpp gateway/account_file_test.cpp gateway/event_spool_test.cpp gateway/journal_test.cpp
           gateway/redactor_test.cpp gateway/redaction_key_test.cpp gateway/side_override_test.cpp
           gateway/shadow_leg_test.cpp gateway/json_scalars_test.cpp gateway/field_id_test.cpp gateway/loop_io_test.cpp
+          gateway/resident_memory_test.cpp
   DEPS phoenix_gateway_lib)
 phoenix_test(redacted_compare unit SOURCES gateway/redacted_compare_test.cpp DEPS phoenix_gateway_lib phoenix_arbiter_lib)

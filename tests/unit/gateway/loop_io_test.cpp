@@ -1,6 +1,7 @@
 // What the event loops' input and output are made of: coroutines, buffers, and reads that wait in the reactor.
 #include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <stdexcept>
@@ -121,6 +122,21 @@ TEST_CASE("coroutines of a loop: values, exceptions, and long rows of calls that
   io.run();
   CHECK(sum == 200'005);
   CHECK(caught);
+}
+
+TEST_CASE("a coroutine that nobody waits for is gone when it ends, by an exception, too") {
+  LoopContext io{1};
+  std::array<bool, 3> gone{};
+  const auto end = [](bool& note, bool waits, bool fails) -> Awaitable<void> {
+    const Witness witness(note);
+    if (waits) co_await later(1);
+    if (fails) co_await failing();
+  };
+  spawn(io, end(gone[0], false, false));
+  spawn(io, end(gone[1], false, true));
+  spawn(io, end(gone[2], true, true));
+  io.run();
+  CHECK(gone == std::array{true, true, true});
 }
 
 TEST_CASE("coroutines that wait when their loop goes away are destroyed with all they hold") {

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "core/model/result.hpp"
-#include "gateway/resident_memory.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/poll_until.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -243,31 +242,6 @@ TEST_CASE("a log at rest gives its memory back, once, and loses nothing by it") 
   log.append({"and more"});
   CHECK(all(log).size() == 2);
   CHECK_FALSE(log.maintain());
-}
-
-TEST_CASE("code and free memory can be given back while they are used") {
-  const auto resident_code_kb = [] {
-    std::ifstream status("/proc/self/status");
-    std::string line;
-    while (std::getline(status, line) && !line.starts_with("RssFile:")) {
-    }
-    return std::stol(line.substr(8));
-  };
-  static_cast<void>(fmt::format("{}", std::filesystem::current_path().string()));
-  const long before = resident_code_kb();
-  release_code();
-  release_free_memory();
-  CHECK(resident_code_kb() < before * 3 / 4);
-}
-
-TEST_CASE("a process that does nothing is told from one whose work makes no events") {
-  constexpr std::int64_t kSecond = 1'000'000;
-  IdleWatch watch;
-  CHECK_FALSE(watch.is_idle(100 * kSecond, 5'000));  // never asked before
-  CHECK_FALSE(watch.is_idle(100 * kSecond + 999'999, 5'000));
-  CHECK(watch.is_idle(101 * kSecond, 5'000 + 19'000));
-  CHECK_FALSE(watch.is_idle(102 * kSecond, 24'000 + 20'000));
-  CHECK(watch.is_idle(104 * kSecond, 44'000 + 39'000));
 }
 
 TEST_CASE("a record that is being read stays mapped when its segment goes") {
