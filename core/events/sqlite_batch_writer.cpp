@@ -15,6 +15,7 @@ constexpr std::size_t kRowsAtOnce = 16;  // one statement for several rows takes
 
 // What is removed and written together stays in SQLite's cache of 2 MB.
 constexpr std::size_t kRoomAtOnce = 64;
+constexpr std::int64_t kHalfPageBytes = 8 << 10;
 // What a checkpoint waits for, 4 MiB, and a batch.
 constexpr std::int64_t kWriteAheadLogBytes = 8 << 20;
 
@@ -69,7 +70,12 @@ void BatchWriter::write(const RecordBatch& batch) {
 }
 
 void BatchWriter::make_room(Rows rows, std::int64_t& bytes_to_come) {
-  for (const QueuedRecord* row : rows) bytes_to_come += stored_bytes(row->key().size(), row->value().size());
+  std::int64_t bytes = 0;
+  for (const QueuedRecord* row : rows) bytes += stored_bytes(row->key().size(), row->value().size());
+  bytes_to_come += bytes;
+  // Pages that such a record has for itself are freed unread, but read when the same transaction takes them again: the
+  // removal between batches is cheaper.
+  if (bytes > static_cast<std::int64_t>(rows.size()) * kHalfPageBytes) return;
   // Twice as many as come: what is behind gets nearer to its limit without a long transaction.
   retention_.make_room(bytes_to_come, 2 * static_cast<std::int64_t>(rows.size()), SystemClock().unix_ms());
 }
