@@ -1,14 +1,10 @@
 // Keeps the first bytes of a body and the hash of all of it, as it streams by.
 #pragma once
 
-#ifndef XXH_STATIC_LINKING_ONLY
-#define XXH_STATIC_LINKING_ONLY  // the streaming state on the stack instead of the heap
-#endif
-#include <xxhash.h>
-
 #include <algorithm>
 #include <string_view>
 
+#include "gateway/body_hash.hpp"
 #include "gateway/exchange.hpp"
 
 namespace phoenix::gateway {

@@ -1,10 +1,9 @@
 #include "gateway/exchange_publisher.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <chrono>
 
+#include "gateway/body_hash.hpp"
 #include "gateway/event_loop.hpp"
 #include "gateway/journal.hpp"
 

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <atomic>
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "core/model/result.hpp"
+#include "gateway/body_hash.hpp"
 
 namespace phoenix::gateway {
 namespace {

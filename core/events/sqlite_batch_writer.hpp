@@ -11,6 +11,7 @@
 #include "core/events/event_log.hpp"
 #include "core/events/sqlite_database.hpp"
 #include "core/events/sqlite_event_log.hpp"
+#include "core/events/sqlite_retention.hpp"
 
 namespace phoenix::events {
 
@@ -42,7 +43,7 @@ class BatchWriter {
   explicit BatchWriter(const SqliteLogOptions& options);
 
   void write(const RecordBatch& batch);
-  /// One step; true when more is left to remove.
+  /// One step; true when more is left to remove. Where batches are written they make room for themselves.
   bool remove_expired();
   /// For a log at rest.
   void release_memory() { database_.release_memory(); }
@@ -55,11 +56,14 @@ class BatchWriter {
   };
   [[nodiscard]] static Rows rows_of_one_topic(const RecordBatch& batch, std::size_t at);
   static void insert(Rows rows, TopicChange& change, SqliteStatement& statement);
-  std::int64_t next_offset(const std::string& topic);
+  /// `bytes_to_come`: of this transaction; these rows are added.
+  void make_room(Rows rows, std::int64_t& bytes_to_come);
+  std::int64_t open_topic(const std::string& topic);
 
-  const SqliteLogOptions& options_;
   SqliteDatabase database_;
+  Retention retention_;
   SqliteStatement next_offset_, insert_one_, insert_many_, advance_;
+  bool wal_extended_ = false;
 };
 
 }  // namespace phoenix::events

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 namespace phoenix::events {
 namespace {
 
@@ -36,6 +38,20 @@ void SqliteDatabase::execute(const char* sql) {
 
 void SqliteDatabase::release_memory() {
   sqlite3_db_release_memory(handle());
+}
+
+void SqliteDatabase::extend_write_ahead_log(std::int64_t bytes) {
+  constexpr std::int64_t kPiece = 64 << 10;  // SQLite writes less than 128 KiB at once
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 at = 0;
+  if (sqlite3_file_control(handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK) return;
+  if (file == nullptr || file->pMethods == nullptr || file->pMethods->xFileSize(file, &at) != SQLITE_OK) return;
+  const std::vector<char> zeros(kPiece);
+  while (at < bytes) {
+    const std::int64_t size = kPiece - at % kPiece;
+    if (file->pMethods->xWrite(file, zeros.data(), static_cast<int>(size), at) != SQLITE_OK) return;
+    at += size;
+  }
 }
 
 std::int64_t SqliteDatabase::query_integer(const char* sql) {
@@ -98,10 +114,14 @@ void SqliteStatement::reset() {
   sqlite3_reset(statement_.get());
 }
 
-std::string SqliteStatement::bytes(int column) const {
+std::string_view SqliteStatement::text(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
-  return data == nullptr ? std::string() : std::string(data, size);
+  return data == nullptr ? std::string_view() : std::string_view(data, size);
+}
+
+std::string SqliteStatement::bytes(int column) const {
+  return std::string(text(column));
 }
 
 SqliteTransaction::SqliteTransaction(SqliteDatabase& database) : database_(database) {

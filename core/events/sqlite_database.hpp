@@ -34,6 +34,11 @@ class SqliteDatabase {
   void execute(const char* sql);
   /// Gives the cached pages back, up to 2 MB; they are read again when they are needed.
   void release_memory();
+  /// Fills the write-ahead log up to `bytes` with zeros, once and in large pieces: Linux keeps it in pieces of the size
+  /// in which it was first written, and each costs when it is written again and synced; SQLite's own would be 4 KiB. No
+  /// frame has a checksum of zeros, so that they end the log for every reader. Only within a write transaction of this
+  /// connection: then nobody else writes there. What fails is left to the writes that need the room.
+  void extend_write_ahead_log(std::int64_t bytes);
   [[nodiscard]] std::int64_t query_integer(const char* sql);
   [[nodiscard]] SqliteStatement prepare(const char* sql);
   [[nodiscard]] sqlite3* handle() const { return database_.get(); }
@@ -60,6 +65,8 @@ class SqliteStatement {
   /// Ends a read whose rows are not all wanted: an open read would keep the write-ahead log from shrinking.
   void reset();
   [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+  /// Valid until the next step or reset.
+  [[nodiscard]] std::string_view text(int column) const;
   /// Copied out; valid after the next step.
   [[nodiscard]] std::string bytes(int column) const;
 

@@ -19,9 +19,10 @@ namespace phoenix::events {
 struct SqliteLogOptions {
   std::string path;
   std::chrono::milliseconds retain_age{7LL * 24 * 3600 * 1000};
-  std::uint64_t retain_bytes = 4ull << 30;                          ///< of keys and values, over all topics
-  std::set<std::string> compacted_topics{topics::kRoutingControl};  ///< keep the newest record of each key for ever
-  std::chrono::milliseconds compact_after{600'000};                 ///< age from which superseded records are removed
+  std::uint64_t retain_bytes = 4ull << 30;  ///< of keys and values, over all topics
+  std::set<std::string, std::less<>> compacted_topics{
+      topics::kRoutingControl};                      ///< keep the newest record of each key for ever
+  std::chrono::milliseconds compact_after{600'000};  ///< age from which superseded records are removed
   std::chrono::milliseconds retention_interval{1'000};
   std::chrono::milliseconds lease{3'000};
   std::chrono::milliseconds close_timeout{5'000};  ///< how long a producer's destructor tries to write what it accepted

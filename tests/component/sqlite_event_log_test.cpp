@@ -82,7 +82,8 @@ TEST_CASE("processes and instances write one topic at once: offsets stay contigu
 
 TEST_CASE("a batch of several topics stands in its order, each topic with offsets of its own") {
   const TemporaryDirectory directory;
-  const auto options = options_in(directory);
+  auto options = options_in(directory);
+  options.retain_age = std::chrono::hours(24 * 365 * 100);  // the records are as old
   const auto log = events::open_sqlite_event_log(options);
   std::vector<events::QueuedRecord> records;
   records.reserve(100);
@@ -138,6 +139,51 @@ TEST_CASE("retention by size removes the oldest, and a reader that was passed is
   CHECK(kept.back().offset == 140);
 }
 
+TEST_CASE("a batch makes room for itself, and leaves alone what is compacted") {
+  const TemporaryDirectory directory;
+  auto options = options_in(directory);
+  options.retain_bytes = 300 * events::stored_bytes(1, 1000);
+  const auto log = events::open_sqlite_event_log(options);  // no producer: nobody else removes anything
+  events::BatchWriter writer(options);
+  events::SqliteDatabase database(options.path);
+  const auto stored = [&] { return database.query_integer("SELECT sum(bytes) FROM topics"); };
+  std::vector<events::QueuedRecord> records;
+  for (int i = 0; i < 200; ++i) {
+    const bool policy = i % 20 == 0;
+    records.emplace_back(policy ? topics::kRoutingControl : "t", policy ? fmt::format("slice-{}", i) : "k",
+                         std::string(1000, 'x'), SystemClock().unix_ms());
+  }
+  events::RecordBatch batch;
+  for (const auto& record : records) batch.push_back(&record);
+  for (int round = 0; round < 5; ++round) {
+    writer.write(batch);
+    CHECK(stored() <= static_cast<std::int64_t>(options.retain_bytes));
+  }
+  CHECK(stored() > static_cast<std::int64_t>(options.retain_bytes) - events::stored_bytes(10, 1000));
+  CHECK(database.query_integer("SELECT count(*) FROM records WHERE topic = 'routing-control'") == 50);
+  CHECK(database.query_integer("SELECT next_offset FROM topics WHERE topic = 't'") == 950);
+  CHECK(database.query_integer("SELECT min(offset) - (SELECT low_water FROM topics WHERE topic = 't') FROM records "
+                               "WHERE topic = 't'") == 0);
+}
+
+TEST_CASE("zeros behind the write-ahead log's frames end it for a reader that recovers it") {
+  const TemporaryDirectory directory;
+  const TemporaryDirectory elsewhere;
+  const auto options = options_in(directory);
+  const auto log = events::open_sqlite_event_log(options);
+  events::BatchWriter writer(options);
+  const events::QueuedRecord record("t", "k", std::string(1000, 'x'), SystemClock().unix_ms());
+  writer.write(events::RecordBatch(100, &record));
+  CHECK(std::filesystem::file_size(options.path + "-wal") >= 8 << 20);
+  // As a loss of power leaves it: without the index in shared memory.
+  const std::string copy = elsewhere.file("events.db");
+  std::filesystem::copy_file(options.path, copy);
+  std::filesystem::copy_file(options.path + "-wal", copy + "-wal");
+  CHECK(count_records(copy) == 100);
+  writer.write(events::RecordBatch(100, &record));
+  CHECK(count_records(options.path) == 200);
+}
+
 TEST_CASE("retention by age removes the old and keeps the young; offsets go on after everything was removed") {
   const TemporaryDirectory directory;
   auto options = options_in(directory);
@@ -148,9 +194,9 @@ TEST_CASE("retention by age removes the old and keeps the young; offsets go on a
   events::SqliteDatabase database(options.path);
   const auto now_ms = SystemClock().unix_ms();
   options.retain_age = 1h;
-  CHECK_FALSE(events::remove_expired(database, options, now_ms));
+  CHECK_FALSE(events::Retention(database, options).remove_expired(now_ms));
   CHECK(count_records(options.path) == 20);
-  events::remove_expired(database, options, now_ms + std::chrono::milliseconds(2h).count());
+  events::Retention(database, options).remove_expired(now_ms + std::chrono::milliseconds(2h).count());
   CHECK(count_records(options.path) == 0);
   CHECK(database.query_integer("SELECT bytes FROM topics") == 0);
 
@@ -174,7 +220,7 @@ TEST_CASE("a compacted topic keeps the newest record of each key, whatever its a
   options.retain_age = 1h;
   options.retain_bytes = 1;
   events::SqliteDatabase database(options.path);
-  events::remove_expired(database, options, SystemClock().unix_ms() + std::chrono::milliseconds(24h).count());
+  events::Retention(database, options).remove_expired(SystemClock().unix_ms() + std::chrono::milliseconds(24h).count());
   CHECK(count_records(options.path) == 2);
 
   options.retain_bytes = 1 << 20;
