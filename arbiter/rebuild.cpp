@@ -51,9 +51,7 @@ class Silent final : public Producer {
 /// rows wait for other records.
 void note_taken(const std::string& stream_progress, bool streams, Positions& positions) {
   const auto progress = decode_stream_progress(stream_progress).value();
-  for (const auto& [partition, taken] : progress.taken) {
-    if (taken.until > 0) positions[partition] = taken.until;
-  }
+  for (const auto& [partition, taken] : progress.taken) positions[partition] = taken.until;
   const bool told = !progress.taken.empty() || std::none_of(positions.begin(), positions.end(), [](const auto& at) {
     return std::find(kSourceTopics.begin(), kSourceTopics.end(), at.first.first) == kSourceTopics.end();
   });

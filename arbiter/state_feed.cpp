@@ -23,7 +23,7 @@ bool reached(const StateMarker& marker, const Read& read, const NextOffset& next
       return position.first.first == std::string_view(wanted.first).substr(0, slash) &&
              std::to_string(position.first.second) == wanted.first.substr(slash + 1);
     });
-    return at != read.end() && next_offset(at->second) >= wanted.second;
+    return at != read.end() && std::max<std::int64_t>(next_offset(at->second), 0) >= wanted.second;
   });
 }
 
