@@ -151,7 +151,7 @@ bool Shard::recalled() const {
   });
 }
 
-bool Shard::recall() {
+bool Shard::recall(const std::vector<bool>& at_end) {
   bool anything = false;
   for (const auto& [source, partition] : state_sources()) {
     const std::int64_t until = feed_->taken_before(partition);
@@ -162,13 +162,18 @@ bool Shard::recall() {
     }
     auto& position = positions_.at(partition);  // compaction may have taken the last ones away
     if (!merger_.empty(source)) position = std::max(position, until);
+    if (position < until && at_end[source]) {
+      log::error("{} partition {} ends before offset {}, up to which it had been read: its records were lost",
+                 partition.first, partition.second, until);
+      feed_->note_lost_records(partition, *core_);
+    }
   }
   return anything;
 }
 
 bool Shard::step(const std::vector<bool>& at_end) {
   if (!recalled()) {
-    const bool anything = recall();
+    const bool anything = recall(at_end);
     if (!recalled()) return anything;
   }
   const auto records = merger_.take(kBatch, at_end);

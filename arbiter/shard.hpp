@@ -94,7 +94,7 @@ class Shard {
   /// Everything waits again that waited at the last commit; until then nothing else is decided.
   [[nodiscard]] bool recalled() const;
   /// False when there was nothing to read again yet.
-  bool recall();
+  bool recall(const std::vector<bool>& at_end);
   /// Those whose records may have to be read again: by their number in the merger.
   [[nodiscard]] std::vector<std::pair<std::size_t, TopicPartition>> state_sources() const;
   /// Where reading would begin after a restart.
