@@ -119,6 +119,17 @@ class BoundedSource {
   std::unique_ptr<Consumer> consumer_;
 };
 
+bool is_named(const config::ArbiterConfig& arbiter, const std::string& topic) {
+  const auto in = [&](const std::vector<std::string>& topics) {
+    return std::find(topics.begin(), topics.end(), topic) != topics.end();
+  };
+  return in(arbiter.legacy_state.topics) || in(arbiter.modern_state.topics);
+}
+
+void note_incomplete(RebuildReport& report, const std::string& why) {
+  report.incomplete += (report.incomplete.empty() ? "" : ", ") + why;
+}
+
 /// Judges all of a shard's log up to `end`.
 void replay(const config::Config& config, EventLog& log, VerdictStore& store, int number, const Positions& end,
             RebuildReport& report) {
@@ -133,6 +144,10 @@ void replay(const config::Config& config, EventLog& log, VerdictStore& store, in
   if (shard.reads_streams()) {
     for (const auto& [partition, next] : end) {
       if (std::find(kSourceTopics.begin(), kSourceTopics.end(), partition.first) != kSourceTopics.end()) continue;
+      if (!is_named(config.arbiter, partition.first)) {
+        note_incomplete(report, fmt::format("the configuration does not name {} any more", partition.first));
+        continue;
+      }
       shard.add_stream(partition);
       sources.emplace_back(log, partition, next);
     }
@@ -165,8 +180,7 @@ void replay(const config::Config& config, EventLog& log, VerdictStore& store, in
   for (std::size_t s = 0; s < sources.size(); ++s) {
     if (sources[s].first() == 0) continue;
     const auto& [topic, partition] = sources[s].partition();
-    report.incomplete += fmt::format("{}{}/{} begins at offset {}", report.incomplete.empty() ? "" : ", ", topic,
-                                     partition, sources[s].first());
+    note_incomplete(report, fmt::format("{}/{} begins at offset {}", topic, partition, sources[s].first()));
   }
 }
 
@@ -253,7 +267,7 @@ std::string describe(const RebuildReport& report) {
   }
   if (!report.incomplete.empty())
     text += fmt::format(
-        "The log does not reach back to the beginning ({}): differences prove nothing, and nothing was swapped.\n",
+        "Not everything can be read again ({}): differences prove nothing, and nothing was swapped.\n",
         report.incomplete);
   if (!report.kept.empty()) text += fmt::format("Swapped: the state before is kept in schema {}.\n", report.kept);
   return text;

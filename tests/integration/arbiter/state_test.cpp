@@ -101,6 +101,7 @@ TEST_CASE("Debezium's topics: one that ends before what had been taken of it has
               .size() == 1);
   REQUIRE(committed("14:legacy.message 0 9 9 "));
   const ArbiterService service(bench.config);
+  bench.publish_raw("legacy.public.accounts", row({10, 12, 1}));
   bench.publish_raw("legacy.message", message({20, 21, 2}));
   CHECK(eventually([&] { return committed("14:legacy.message 0 2 2 "); }));
 }
