@@ -266,9 +266,8 @@ std::string describe(const RebuildReport& report) {
     for (const auto& sample : table.samples) text += fmt::format("  {}\n", sample);
   }
   if (!report.incomplete.empty())
-    text += fmt::format(
-        "Not everything can be read again ({}): differences prove nothing, and nothing was swapped.\n",
-        report.incomplete);
+    text += fmt::format("Not everything can be read again ({}): differences prove nothing, and nothing was swapped.\n",
+                        report.incomplete);
   if (!report.kept.empty()) text += fmt::format("Swapped: the state before is kept in schema {}.\n", report.kept);
   return text;
 }
