@@ -47,7 +47,9 @@ class DebeziumDecoder {
   /// invalid_input names what is wrong: malformed, a column missing, binary floating point (with advice), a place in
   /// the stream that is not told. The topic must be one of a side's `topics`.
   Result<DebeziumRecord> decode(const LogRecord& record);
-  /// Of a topic that the configuration names.
+  /// Whether the configuration names the topic.
+  [[nodiscard]] bool reads(const std::string& topic) const { return sides_.contains(topic); }
+  /// Of such a topic.
   [[nodiscard]] Side side_of(const std::string& topic) const { return sides_.at(topic); }
 
  private:

@@ -130,7 +130,8 @@ struct CoreState {
   LedgerState ledger;
   CauseState causes;
   std::map<RouteName, RouteNoise> noise;
-  std::string accepted_rules;  ///< active rules and their counts (ActiveRules::stored); not the core's
+  std::string accepted_rules;   ///< active rules and their counts (ActiveRules::stored); not the core's
+  std::string stream_progress;  ///< encode(StreamProgress); not the core's
 };
 
 class DecisionCore {

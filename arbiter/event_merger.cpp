@@ -19,4 +19,11 @@ std::vector<LogRecord> EventMerger::take(std::size_t max, const std::vector<bool
   return merged;
 }
 
+std::vector<LogRecord> EventMerger::take_before(std::size_t source, std::int64_t offset) {
+  std::vector<LogRecord> taken;
+  auto& queue = queues_[source];
+  for (; !queue.empty() && queue.front().offset < offset; queue.pop_front()) taken.push_back(std::move(queue.front()));
+  return taken;
+}
+
 }  // namespace phoenix::arbiter

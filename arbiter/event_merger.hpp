@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <utility>
 #include <vector>
@@ -15,11 +16,8 @@ class EventMerger {
  public:
   explicit EventMerger(std::size_t sources) : queues_(sources) {}
 
-  /// One source more; its number.
-  std::size_t add_source() {
-    queues_.emplace_back();
-    return queues_.size() - 1;
-  }
+  /// One source more, which has this number from now on; those behind it have the next ones.
+  void add_source(std::size_t number) { queues_.emplace(queues_.begin() + static_cast<std::ptrdiff_t>(number)); }
   /// The next record of a source, in its order.
   void add(std::size_t source, LogRecord record) { queues_[source].push_back(std::move(record)); }
   [[nodiscard]] bool empty(std::size_t source) const { return queues_[source].empty(); }
@@ -27,6 +25,8 @@ class EventMerger {
   /// The next records, at most `max`. A source without records holds the others back unless it is `drained`: read to
   /// its end. Records of one log time come in the order of the sources.
   std::vector<LogRecord> take(std::size_t max, const std::vector<bool>& drained);
+  /// The records of one source that stand before an offset, without a look at the others.
+  std::vector<LogRecord> take_before(std::size_t source, std::int64_t offset);
 
  private:
   std::vector<std::deque<LogRecord>> queues_;

@@ -279,7 +279,7 @@ struct ExchangeConsumer::Impl {
   void poll_streams(Shard& shard) {
     if (!shard.streams().empty() && !shard.needs_stream()) return;
     for (std::size_t i = 0; i < shard.streams().size(); ++i) {
-      const std::size_t queued = shard.queued_stream(i);
+      const std::size_t queued = shard.queued(kSources + i);
       if (queued >= kMostQueued) streams->hold(shard.streams()[i], true);
       if (queued <= kMostQueued / 2) streams->hold(shard.streams()[i], false);
     }

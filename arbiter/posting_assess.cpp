@@ -30,6 +30,12 @@ std::string describe(const std::string& name, const AccountState& account, const
   return fmt::format("account {}: legacy posted {}, modern {}", name, side_text(Side::legacy), side_text(Side::modern));
 }
 
+/// A row was written again with the balance that it had: as good as nothing, which is what the other side posted. The
+/// first row of an account is none of these.
+bool is_idle(const AccountState& account, const Posting& posting) {
+  return account.postings.known() && posting.difference() == 0;
+}
+
 void add_detail(std::string& detail, const std::string& more) {
   detail += (detail.empty() ? "" : "; ");
   detail += more;
@@ -61,11 +67,14 @@ PostingLedger::Touched PostingLedger::look_at(const ExchangeFacts& facts) const 
     AccountState* account = accounts_.find(name);
     const Posting* posting = account == nullptr ? nullptr : account->postings.find_open(facts.exchange_id);
     if (posting == nullptr) continue;
-    const Ledgers ledgers = compare(*posting);
+    Ledgers ledgers = compare(*posting);
+    if (ledgers == Ledgers::lacking && is_idle(*account, *posting)) ledgers = Ledgers::idle;
     touched.complete = touched.complete && complete(*posting);
     touched.trusted = touched.trusted && trusted(*account);
     touched.may_close = touched.may_close || may_close(account->postings);
-    if (ledgers == Ledgers::lacking) touched.lacking[posting->posted(Side::legacy) ? 1 : 0] = true;
+    const std::size_t other = posting->posted(Side::legacy) ? 1 : 0;
+    if (ledgers == Ledgers::lacking) touched.lacking[other] = true;
+    if (ledgers == Ledgers::idle) touched.idle[other] = true;
     if (ledgers != Ledgers::equal) add_detail(touched.detail, describe(name, *account, *posting));
     touched.ledgers = std::max(touched.ledgers, ledgers);
   }
@@ -122,6 +131,7 @@ void PostingLedger::assess_postings(const ExchangeFacts& facts, const Touched& t
       return found.decide(Verdict::duplicate, touched.detail, true);
     case Ledgers::inexact:
       return found.decide(Verdict::unknown, touched.detail);
+    case Ledgers::idle:
     case Ledgers::lacking:
       return assess_lacking(facts, touched, found, now);
   }
@@ -136,8 +146,10 @@ void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& to
   if (facts.async) {
     return found.wait_until(facts.completed_at_us + facts.async_max_us, now, touched.detail);
   }
-  const bool both_ways = touched.lacking[0] && touched.lacking[1];
-  const std::size_t side = touched.lacking[0] ? 0 : 1;
+  const bool idle = touched.ledgers == Ledgers::idle;
+  const auto& lacking = idle ? touched.idle : touched.lacking;
+  const bool both_ways = lacking[0] && lacking[1];
+  const std::size_t side = lacking[0] ? 0 : 1;
   if (facts.legs[side] == LegFact::none || (both_ways && facts.legs[1] == LegFact::none)) {
     return found.decide(Verdict::unknown, touched.detail + "; that leg was lost through us");
   }
@@ -145,6 +157,7 @@ void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& to
   const bool whole = touched.trusted && facts.received_at_us >= state_.streams[side].began_us + options_.slack_us &&
                      (!both_ways || facts.received_at_us >= state_.streams[1].began_us + options_.slack_us);
   if (!whole) return found.decide(Verdict::unknown, touched.detail + "; its stream has a gap there");
+  if (idle) return;  // nothing is missing where nothing was posted
   if (!facts.both_done() || both_ways) return found.decide(Verdict::mismatch, touched.detail, true);
   found.decide(side == 0 ? Verdict::missing_legacy : Verdict::missing_modern, touched.detail, true);
 }

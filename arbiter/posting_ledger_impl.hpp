@@ -8,9 +8,10 @@ namespace phoenix::arbiter {
 /// What an exchange posted, over all its accounts.
 struct PostingLedger::Touched {
   /// Of the worst account; in rising order.
-  enum class Ledgers : std::uint8_t { nothing, equal, inexact, lacking, unequal, duplicate };
+  enum class Ledgers : std::uint8_t { nothing, equal, idle, inexact, lacking, unequal, duplicate };
   Ledgers ledgers = Ledgers::nothing;
   std::array<bool, 2> lacking{};  ///< by side: another side's posting has no counterpart here
+  std::array<bool, 2> idle{};     ///< the same of postings that left the balance as it was
   bool complete = true;           ///< no more rows of the same transactions are to come
   bool trusted = true;
   bool may_close = false;  ///< a break that the next marker of its side may find closed

@@ -47,8 +47,23 @@ class Silent final : public Producer {
   [[nodiscard]] ProducerStats stats() const override { return {}; }
 };
 
-/// Empties the schema of the rebuilt state and copies the state before, with its positions, from one snapshot.
-std::map<int, Positions> take_snapshot(pqxx::connection& connection) {
+/// How far the state of a shard follows from the log. Its positions say where reading begins, which is earlier where
+/// rows wait for other records.
+void note_taken(const std::string& stream_progress, bool streams, Positions& positions) {
+  const auto progress = decode_stream_progress(stream_progress).value();
+  for (const auto& [partition, taken] : progress.taken) positions[partition] = taken.until;
+  const bool told = !progress.taken.empty() || std::none_of(positions.begin(), positions.end(), [](const auto& at) {
+    return std::find(kSourceTopics.begin(), kSourceTopics.end(), at.first.first) == kSourceTopics.end();
+  });
+  if (!streams || told) return;
+  throw Failure(ErrorCode::invalid_input,
+                "rebuild: the state was written by a version that did not tell how far it had taken Debezium's topics;"
+                " start the arbiter, wait for its next commit, and try again");
+}
+
+/// Empties the schema of the rebuilt state and copies the state before, from one snapshot. How far that follows from
+/// the log, by shard.
+std::map<int, Positions> take_snapshot(pqxx::connection& connection, bool streams) {
   pqxx::work transaction(connection);
   transaction.exec("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
   transaction.exec("SET LOCAL client_min_messages = warning");
@@ -61,6 +76,8 @@ std::map<int, Positions> take_snapshot(pqxx::connection& connection) {
   for (const auto& row : transaction.exec("SELECT shard, topic, partition, next FROM arbiter.positions")) {
     positions[row[0].as<int>()][{row[1].as<std::string>(), row[2].as<int>()}] = row[3].as<std::int64_t>();
   }
+  for (const auto& row : transaction.exec("SELECT shard, stream_progress FROM arbiter.progress"))
+    note_taken(row[1].as<std::string>(), streams, positions[row[0].as<int>()]);
   transaction.commit();
   return positions;
 }
@@ -68,7 +85,7 @@ std::map<int, Positions> take_snapshot(pqxx::connection& connection) {
 /// One source of a shard, read up to a place in the log.
 class BoundedSource {
  public:
-  BoundedSource(EventLog& log, const TopicPartition& partition, std::int64_t end) : end_(end) {
+  BoundedSource(EventLog& log, const TopicPartition& partition, std::int64_t end) : partition_(partition), end_(end) {
     ConsumerOptions options;
     options.topics = {partition.first};
     options.partitions = std::vector<int>{partition.second};
@@ -77,6 +94,8 @@ class BoundedSource {
   }
 
   [[nodiscard]] bool at_end() const { return next_ >= end_; }
+  [[nodiscard]] std::int64_t end() const { return end_; }
+  [[nodiscard]] const TopicPartition& partition() const { return partition_; }
   /// Where the log really begins.
   [[nodiscard]] std::int64_t first() const { return first_.value_or(0); }
 
@@ -89,14 +108,27 @@ class BoundedSource {
       next_ = record.offset + 1;
       if (record.offset < end_) offer(std::move(record));
     }
+    next_ = std::max(next_, consumer_->end_read(partition_).value_or(0));  // no record need stand right before the end
   }
 
  private:
+  const TopicPartition partition_;
   const std::int64_t end_;
   std::int64_t next_ = 0;
   std::optional<std::int64_t> first_;
   std::unique_ptr<Consumer> consumer_;
 };
+
+bool is_named(const config::ArbiterConfig& arbiter, const std::string& topic) {
+  const auto in = [&](const std::vector<std::string>& topics) {
+    return std::find(topics.begin(), topics.end(), topic) != topics.end();
+  };
+  return in(arbiter.legacy_state.topics) || in(arbiter.modern_state.topics);
+}
+
+void note_incomplete(RebuildReport& report, const std::string& why) {
+  report.incomplete += (report.incomplete.empty() ? "" : ", ") + why;
+}
 
 /// Judges all of a shard's log up to `end`.
 void replay(const config::Config& config, EventLog& log, VerdictStore& store, int number, const Positions& end,
@@ -109,19 +141,33 @@ void replay(const config::Config& config, EventLog& log, VerdictStore& store, in
     const auto at = end.find(shard.partition(source));
     sources.emplace_back(log, shard.partition(source), at == end.end() ? 0 : at->second);
   }
+  if (shard.reads_streams()) {
+    for (const auto& [partition, next] : end) {
+      if (std::find(kSourceTopics.begin(), kSourceTopics.end(), partition.first) != kSourceTopics.end()) continue;
+      if (!is_named(config.arbiter, partition.first)) {
+        note_incomplete(report, fmt::format("the configuration does not name {} any more", partition.first));
+        continue;
+      }
+      shard.add_stream(partition);
+      sources.emplace_back(log, partition, next);
+    }
+  }
   auto next_tell = clock.monotonic() + kTellEvery;
   bool all = false;
   while (!all) {
     if (StopSignal::requested()) throw Failure(ErrorCode::unavailable, "rebuild: stopped");
     std::vector<bool> at_end;
     for (std::size_t s = 0; s < sources.size(); ++s) {
-      if (!sources[s].at_end() && shard.needs(static_cast<Source>(s))) {
+      const bool stream = s >= kSources;
+      if (!sources[s].at_end() && shard.queued(s) == 0) {
         sources[s].read([&](LogRecord record) {
           ++report.records;
+          if (stream) return shard.offer_stream(std::move(record));
           shard.offer(static_cast<Source>(s), std::move(record));
         });
       }
       at_end.push_back(sources[s].at_end());
+      if (stream && at_end.back()) shard.note_stream_end(s - kSources, sources[s].end());
     }
     const bool anything = shard.step(at_end);
     all = !anything && std::find(at_end.begin(), at_end.end(), false) == at_end.end();
@@ -133,9 +179,8 @@ void replay(const config::Config& config, EventLog& log, VerdictStore& store, in
   shard.settle();
   for (std::size_t s = 0; s < sources.size(); ++s) {
     if (sources[s].first() == 0) continue;
-    const auto& [topic, partition] = shard.partition(static_cast<Source>(s));
-    report.incomplete += fmt::format("{}{}/{} begins at offset {}", report.incomplete.empty() ? "" : ", ", topic,
-                                     partition, sources[s].first());
+    const auto& [topic, partition] = sources[s].partition();
+    note_incomplete(report, fmt::format("{}/{} begins at offset {}", topic, partition, sources[s].first()));
   }
 }
 
@@ -185,14 +230,12 @@ bool RebuildReport::identical() const {
 RebuildReport rebuild(const config::Config& config, bool swap) {
   RebuildReport report;
   const std::string url = verdict_database(config);
-  // What Debezium's rows waited for when the arbiter stopped is not in the positions that it left.
-  if (config.arbiter.state_source == config::StateSource::debezium)
-    throw Failure(ErrorCode::invalid_input, "rebuild: not possible with arbiter.state_source: debezium");
+  const bool streams = config.arbiter.state_source == config::StateSource::debezium;
   try {
     const auto owner_of = [&config](const std::string& slice) { return slice_partition(config, slice); };
     VerdictStore(url, shard_count(config), owner_of).connect();  // checks what is there
     pqxx::connection connection(connection_string(url));
-    const auto end = take_snapshot(connection);
+    const auto end = take_snapshot(connection, streams);
     const auto log = open_event_log(config);
     VerdictStore store(url, shard_count(config), owner_of, kRebuilt);
     store.connect();
@@ -223,9 +266,8 @@ std::string describe(const RebuildReport& report) {
     for (const auto& sample : table.samples) text += fmt::format("  {}\n", sample);
   }
   if (!report.incomplete.empty())
-    text += fmt::format(
-        "The log does not reach back to the beginning ({}): differences prove nothing, and nothing was swapped.\n",
-        report.incomplete);
+    text += fmt::format("Not everything can be read again ({}): differences prove nothing, and nothing was swapped.\n",
+                        report.incomplete);
   if (!report.kept.empty()) text += fmt::format("Swapped: the state before is kept in schema {}.\n", report.kept);
   return text;
 }

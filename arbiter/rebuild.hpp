@@ -24,7 +24,7 @@ struct RebuildReport {
   };
   std::vector<Table> tables;
   std::int64_t records = 0;
-  /// Why the log does not reach back to the beginning; empty: it does. Then a difference proves nothing.
+  /// Why not everything can be read again; empty: it can. Otherwise a difference proves nothing.
   std::string incomplete;
   std::string schema;  ///< where the rebuilt state stands
   std::string kept;    ///< after a swap: where the state before it stands

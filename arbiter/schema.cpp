@@ -204,7 +204,8 @@ CREATE TABLE IF NOT EXISTS arbiter.open_exchanges (
 
 -- Columns that older versions did not have. Only where they are missing, for adding one locks the table.
 -- cause: why the two sides differ, a label of docs/causes.md, empty where that is no question; cause_detail: what was
--- recomputed. streams: how far both change streams stand; event_offset, mark: what an open exchange waits for.
+-- recomputed. streams: how far both change streams stand; stream_progress: how far Debezium's topics were taken,
+-- while positions says from where they are read again; event_offset, mark: what an open exchange waits for.
 DO $$
 DECLARE
   missing CONSTANT text := 'SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2)';
@@ -221,6 +222,10 @@ BEGIN
   EXECUTE missing INTO needed USING 'arbiter.progress', 'streams';
   IF needed THEN
     ALTER TABLE arbiter.progress ADD COLUMN streams text NOT NULL DEFAULT '';
+  END IF;
+  EXECUTE missing INTO needed USING 'arbiter.progress', 'stream_progress';
+  IF needed THEN
+    ALTER TABLE arbiter.progress ADD COLUMN stream_progress text NOT NULL DEFAULT '';
   END IF;
   EXECUTE missing INTO needed USING 'arbiter.open_exchanges', 'mark';
   IF needed THEN

@@ -21,13 +21,9 @@ config::Config Shard::with_own_slices(config::Config config, int number) {
 
 Shard::Shard(const config::Config& config, int number, VerdictStore& store, Producer& producer, const Clock& clock,
              Purpose purpose)
-    : config_(with_own_slices(config, number)),
-      number_(number),
-      store_(store),
-      producer_(producer),
-      clock_(clock),
-      feed_(config_) {
+    : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
   CoreState state = store.load(number);
+  feed_ = std::make_unique<StateFeed>(config_, decode_stream_progress(state.stream_progress).value());
   positions_ = state.positions;
   for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
     positions_.try_emplace(partition(source), ConsumerOptions::kBeginning);
@@ -85,9 +81,11 @@ void Shard::offer(Source source, LogRecord record) {
 std::int64_t Shard::add_stream(const TopicPartition& partition) {
   const auto [at, added] = positions_.try_emplace(partition, ConsumerOptions::kBeginning);
   committed_.try_emplace(partition, at->second);
-  if (std::find(streams_.begin(), streams_.end(), partition) == streams_.end()) {
-    streams_.push_back(partition);
-    merger_.add_source();
+  // In their order, which decides between records of one log time, whoever adds them.
+  const auto place = std::lower_bound(streams_.begin(), streams_.end(), partition);
+  if (place == streams_.end() || *place != partition) {
+    merger_.add_source(kSources + static_cast<std::size_t>(place - streams_.begin()));
+    streams_.insert(place, partition);
   }
   return at->second;
 }
@@ -115,8 +113,8 @@ void Shard::apply(const LogRecord& record) {
   note_read(record);
   if (record.topic == topics::kDbStateUpdates && record.key == kAcceptedRulesKey) {
     take_rules(record);
-  } else if (feed_.takes(record)) {
-    feed_.take(record, positions_, *core_);
+  } else if (feed_->takes(record)) {
+    feed_->take(record, positions_, *core_);
   } else {
     core_->apply(record);
   }
@@ -139,11 +137,50 @@ void Shard::take_rules(const LogRecord& record) {
             rules_.changes().rules().size(), rules_.record().file, rules_.record().activated_by);
 }
 
+std::vector<std::pair<std::size_t, TopicPartition>> Shard::state_sources() const {
+  std::vector<std::pair<std::size_t, TopicPartition>> sources{{kReadings, partition(kReadings)}};
+  for (std::size_t i = 0; i < streams_.size(); ++i) sources.emplace_back(kSources + i, streams_[i]);
+  return sources;
+}
+
+bool Shard::recalled() const {
+  if (!feed_->reads_streams()) return true;
+  const auto sources = state_sources();
+  return std::all_of(sources.begin(), sources.end(), [this](const auto& source) {
+    return positions_.at(source.second) >= feed_->taken_before(source.second);
+  });
+}
+
+bool Shard::recall(const std::vector<bool>& at_end) {
+  bool anything = false;
+  for (const auto& [source, partition] : state_sources()) {
+    const std::int64_t until = feed_->taken_before(partition);
+    for (const auto& record : merger_.take_before(source, until)) {
+      note_read(record);
+      feed_->recall(record);
+      anything = true;
+    }
+    auto& position = positions_.at(partition);  // compaction may have taken the last ones away
+    if (!merger_.empty(source)) position = std::max(position, until);
+    if (position < until && at_end[source]) {
+      log::error("{} partition {} ends before offset {}, up to which it had been read: its records were lost",
+                 partition.first, partition.second, until);
+      feed_->note_lost_records(partition, *core_);
+    }
+  }
+  return anything;
+}
+
 bool Shard::step(const std::vector<bool>& at_end) {
+  if (!recalled()) {
+    const bool anything = recall(at_end);
+    if (!recalled()) return anything;
+  }
   const auto records = merger_.take(kBatch, at_end);
   for (const auto& record : records) {
     apply(record);
   }
+  feed_->take_reached(positions_, *core_);
   const CoreChanges changes = core_->take_changes();
   const bool idle_commit_due = clock_.monotonic() >= next_idle_commit_;
   if (policy_.take_changed()) rules_changed_ = true;
@@ -155,8 +192,10 @@ bool Shard::step(const std::vector<bool>& at_end) {
 
 Positions Shard::durable_positions() const {
   Positions durable = positions_;
-  for (const auto& partition : streams_) {
-    if (const auto held = feed_.read_from(partition)) durable[partition] = *held;
+  if (!feed_->reads_streams()) return durable;
+  for (const auto& [_, partition] : state_sources()) {
+    const auto held = feed_->read_from(partition);
+    if (held && *held < durable[partition]) durable[partition] = *held;
   }
   return durable;
 }
@@ -168,6 +207,7 @@ void Shard::begin_commit(const CoreChanges& changes) {
     if (committed_.at(partition) != next) to.emplace(partition, next);
   }
   PreparedCommit prepared = VerdictStore::prepare(number_, *core_, changes, committed_, std::move(to));
+  if (feed_->reads_streams()) prepared.stream_progress = encode(feed_->progress(positions_));
   if (std::exchange(rules_changed_, false)) prepared.put_rules(rules_.stored());
   settle();
   commit_ = std::async(std::launch::async, [this, prepared = std::move(prepared)] { return store_.commit(prepared); });
@@ -190,7 +230,7 @@ void Shard::settle() {
 void Shard::note_lost_records(const TopicPartition& where, const std::string& why) {
   log::error("{}: records were lost before they were read: {}", where.first, why);
   core_->note_lost_records();
-  feed_.note_lost_records(where, *core_);
+  feed_->note_lost_records(where, *core_);
   CoreChanges changes = core_->take_changes();
   changes.rejected.push_back({where.first, where.second, positions_.at(where), "lost to retention: " + why, ""});
   positions_[where] = ConsumerOptions::kBeginning;

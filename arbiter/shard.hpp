@@ -48,7 +48,7 @@ class Shard {
   [[nodiscard]] std::int64_t position(Source source) const;
 
   /// Whether this shard judges what Debezium's topics tell.
-  [[nodiscard]] bool reads_streams() const { return feed_.reads_streams(); }
+  [[nodiscard]] bool reads_streams() const { return feed_->reads_streams(); }
   /// A partition of one of those topics is read with the others from now on; where reading begins.
   std::int64_t add_stream(const TopicPartition& partition);
   /// Those that were added, in that order.
@@ -56,13 +56,13 @@ class Shard {
   /// How far a partition has been read; what is held of it would be read again.
   [[nodiscard]] std::int64_t position(const TopicPartition& partition) const { return positions_.at(partition); }
   [[nodiscard]] bool needs_stream() const;
-  [[nodiscard]] std::size_t queued_stream(std::size_t stream) const { return merger_.size(kSources + stream); }
   void offer_stream(LogRecord record);
   /// A stream whose records were all taken ends here, which may be behind its last record.
   void note_stream_end(std::size_t stream, std::int64_t end);
 
   [[nodiscard]] bool needs(Source source) const { return merger_.empty(source); }
-  [[nodiscard]] std::size_t queued(Source source) const { return merger_.size(source); }
+  /// By number: the sources, then the streams.
+  [[nodiscard]] std::size_t queued(std::size_t source) const { return merger_.size(source); }
   /// A record of one of its partitions, in their order; what it has had already is dropped.
   void offer(Source source, LogRecord record);
 
@@ -91,6 +91,12 @@ class Shard {
   void begin_commit(const CoreChanges& changes);
   void apply(const LogRecord& record);
   void note_read(const LogRecord& record);
+  /// Everything waits again that waited at the last commit; until then nothing else is decided.
+  [[nodiscard]] bool recalled() const;
+  /// False when there was nothing to read again yet.
+  bool recall(const std::vector<bool>& at_end);
+  /// Those whose records may have to be read again: by their number in the merger.
+  [[nodiscard]] std::vector<std::pair<std::size_t, TopicPartition>> state_sources() const;
   /// Where reading would begin after a restart.
   [[nodiscard]] Positions durable_positions() const;
   static config::Config with_own_slices(config::Config config, int number);
@@ -104,7 +110,7 @@ class Shard {
   AcceptedPolicy policy_{rules_};
   bool rules_changed_ = false;
   std::unique_ptr<DecisionCore> core_;
-  StateFeed feed_;
+  std::unique_ptr<StateFeed> feed_;
   EventMerger merger_{kSources};
   std::vector<TopicPartition> streams_;
   Positions positions_;  // as read and decided

@@ -13,7 +13,9 @@ using config::StateSource;
 
 constexpr std::size_t kMaxHeldMarkers = 10'000;  // newer ones say all that older ones say
 
-bool reached(const StateMarker& marker, const Positions& read) {
+/// `next_offset` of what is read of each partition (TopicPartition -> something).
+template <class Read, class NextOffset>
+bool reached(const StateMarker& marker, const Read& read, const NextOffset& next_offset) {
   return std::all_of(marker.after.begin(), marker.after.end(), [&](const auto& wanted) {
     const auto slash = wanted.first.rfind('/');
     if (slash == std::string::npos) return false;
@@ -21,8 +23,13 @@ bool reached(const StateMarker& marker, const Positions& read) {
       return position.first.first == std::string_view(wanted.first).substr(0, slash) &&
              std::to_string(position.first.second) == wanted.first.substr(slash + 1);
     });
-    return at != read.end() && at->second >= wanted.second;
+    return at != read.end() && std::max<std::int64_t>(next_offset(at->second), 0) >= wanted.second;
   });
+}
+
+/// Rows of the snapshot belong to no exchange.
+bool can_be_joined(const DebeziumRow& row) {
+  return row.ordered || row.change.op == StateChange::Op::snapshot;
 }
 
 LogRecord without_value(const LogRecord& record) {
@@ -31,9 +38,10 @@ LogRecord without_value(const LogRecord& record) {
 
 }  // namespace
 
-StateFeed::StateFeed(const config::Config& config)
+StateFeed::StateFeed(const config::Config& config, StreamProgress before)
     : source_(config.arbiter.state_source),
       streams_(source_ == StateSource::debezium && config.find_slice(config.arbiter.legacy_state.slice) != nullptr),
+      before_(std::move(before)),
       decoder_(config),
       debezium_(config.arbiter) {}
 
@@ -47,7 +55,53 @@ void StateFeed::take(const LogRecord& record, const Positions& read, DecisionCor
   } else {
     take_debezium(record, core);
   }
-  feed_markers(read, core);
+  take_reached(read, core);
+}
+
+std::int64_t StateFeed::taken_before(const TopicPartition& partition) const {
+  const auto taken = before_.taken.find(partition);
+  return taken == before_.taken.end() ? ConsumerOptions::kBeginning : taken->second.until;
+}
+
+/// Nothing here changes what is in the core: a message that was taken released all that it could then.
+void StateFeed::recall(const LogRecord& record) {
+  if (record.topic == topics::kDbStateUpdates) {
+    auto state = decoder_.decode(record);
+    auto* marker = state ? std::get_if<StateMarker>(&*state) : nullptr;
+    const auto next_offset = [](const StreamProgress::Taken& taken) { return taken.until; };
+    if (marker != nullptr && !reached(*marker, before_.taken, next_offset)) hold(std::move(*marker), record);
+    return;
+  }
+  auto decoded = debezium_.decode(record);
+  if (!decoded) return;
+  StreamJoiner& joiner = joiners_[index(debezium_.side_of(record.topic))];
+  if (const auto* message = std::get_if<DebeziumMessage>(&*decoded)) joiner.message(*message, record);
+  auto* row = std::get_if<DebeziumRow>(&*decoded);
+  const auto& taken = before_.taken.at({record.topic, record.partition});
+  if (row != nullptr && can_be_joined(*row) && record.offset >= taken.rows_until)
+    joiner.row(std::move(*row), without_value(record));
+}
+
+StreamProgress StateFeed::progress(const Positions& read) const {
+  StreamProgress progress;
+  if (!streams_) return progress;
+  for (const auto& [partition, next] : read) {
+    if (partition.first == topics::kShadowRequests || partition.first == topics::kGatewayStatus) continue;
+    auto before = before_.taken.find(partition);
+    StreamProgress::Taken taken = before == before_.taken.end() ? StreamProgress::Taken{} : before->second;
+    taken = {std::max(taken.until, next), std::max(taken.rows_until, next)};
+    if (debezium_.reads(partition.first)) {
+      const auto& joiner = joiners_[index(debezium_.side_of(partition.first))];
+      taken.rows_until = joiner.first_held_row(partition).value_or(taken.rows_until);
+    }
+    progress.taken.emplace(partition, taken);
+  }
+  return progress;
+}
+
+void StateFeed::hold(StateMarker marker, const LogRecord& record) {
+  if (markers_.size() == kMaxHeldMarkers) markers_.pop_front();
+  markers_.push_back({std::move(marker), without_value(record)});
 }
 
 void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
@@ -59,11 +113,8 @@ void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
     return;
   }
   if (!state) return set_aside(record, state.error().message, core);
-  if (auto* marker = std::get_if<StateMarker>(&*state); marker != nullptr && !marker->after.empty()) {
-    if (markers_.size() == kMaxHeldMarkers) markers_.pop_front();
-    markers_.push_back({std::move(*marker), without_value(record)});
-    return;
-  }
+  if (auto* marker = std::get_if<StateMarker>(&*state); marker != nullptr && !marker->after.empty())
+    return hold(std::move(*marker), record);
   core.apply_state(*state, record);
 }
 
@@ -78,7 +129,7 @@ void StateFeed::take_debezium(const LogRecord& record, DecisionCore& core) {
     joiner.message(*message, record);
   } else {
     auto& row = std::get<DebeziumRow>(*decoded);
-    if (!row.ordered && row.change.op != StateChange::Op::snapshot) {
+    if (!can_be_joined(row)) {
       return set_aside(
           record,
           "Debezium record: without its transaction's number and place it cannot be joined with its exchange;"
@@ -101,9 +152,9 @@ void StateFeed::feed_joined(Side side, DecisionCore& core) {
     feed_gap(side, "more rows wait for the messages of their transactions than can be held", "", last, core);
 }
 
-void StateFeed::feed_markers(const Positions& read, DecisionCore& core) {
+void StateFeed::take_reached(const Positions& read, DecisionCore& core) {
   for (auto at = markers_.begin(); at != markers_.end();) {
-    if (!reached(at->marker, read)) {
+    if (!reached(at->marker, read, [](std::int64_t next) { return next; })) {
       ++at;
       continue;
     }
@@ -133,6 +184,7 @@ void StateFeed::feed_gap(Side side, std::string reason, std::string account, con
 }
 
 void StateFeed::note_lost_records(const TopicPartition& where, DecisionCore& core) {
+  before_.taken.erase(where);
   if (source_ == StateSource::query) return;
   LogRecord record;
   record.topic = where.first;
@@ -147,6 +199,8 @@ void StateFeed::note_lost_records(const TopicPartition& where, DecisionCore& cor
 
 std::optional<std::int64_t> StateFeed::read_from(const TopicPartition& partition) const {
   if (!streams_) return std::nullopt;
+  if (partition.first == topics::kDbStateUpdates)
+    return markers_.empty() ? std::nullopt : std::optional(markers_.front().record.offset);
   return joiners_[index(debezium_.side_of(partition.first))].read_from(partition);
 }
 

@@ -80,10 +80,14 @@ std::vector<StreamJoiner::Joined> StreamJoiner::take_joined() {
   return std::exchange(joined_, {});
 }
 
+std::optional<std::int64_t> StreamJoiner::first_held_row(const TopicPartition& partition) const {
+  const auto queue = held_.find(partition);
+  if (queue == held_.end() || queue->second.empty()) return std::nullopt;
+  return queue->second.front().where.offset;
+}
+
 std::optional<std::int64_t> StreamJoiner::read_from(const TopicPartition& partition) const {
-  std::optional<std::int64_t> from;
-  if (const auto queue = held_.find(partition); queue != held_.end() && !queue->second.empty())
-    from = queue->second.front().where.offset;
+  std::optional<std::int64_t> from = first_held_row(partition);
   const auto message =
       std::find_if(order_.begin(), order_.end(), [&](const Place& place) { return place.partition == partition; });
   if (message != order_.end()) from = std::min(from.value_or(message->offset), message->offset);

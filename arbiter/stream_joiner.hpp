@@ -41,6 +41,8 @@ class StreamJoiner {
   bool take_overflow() { return std::exchange(overflow_, false); }
   /// Where reading of a partition must begin after a restart; nullopt: nothing of it is held.
   [[nodiscard]] std::optional<std::int64_t> read_from(const TopicPartition& partition) const;
+  /// The first row of a partition that is held; nullopt: none.
+  [[nodiscard]] std::optional<std::int64_t> first_held_row(const TopicPartition& partition) const;
   [[nodiscard]] std::size_t held_rows() const { return rows_; }
 
  private:

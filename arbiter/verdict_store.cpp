@@ -15,10 +15,11 @@ constexpr std::int64_t kForgetEveryUs = 10'000'000;
 
 // Of two that hold a shard for its owner's, one is mistaken: the version tells, whichever positions a batch moves.
 const char* const kFirstProgress = R"sql(
-INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us, streams)
-VALUES ($1, $2 + 1, $3, $4, $5, $6) ON CONFLICT DO NOTHING)sql";
+INSERT INTO arbiter.progress (shard, version, heartbeats, event_time_us, exchange_time_us, streams, stream_progress)
+VALUES ($1, $2 + 1, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING)sql";
 const char* const kProgress = R"sql(
-UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5, streams = $6
+UPDATE arbiter.progress SET version = version + 1, heartbeats = $3, event_time_us = $4, exchange_time_us = $5, streams = $6,
+  stream_progress = $7
 WHERE shard = $1 AND version = $2)sql";
 
 const char* const kVerdicts = R"sql(
@@ -246,6 +247,7 @@ PreparedCommit VerdictStore::prepare(int shard, const DecisionCore& core, const 
                         rows::seen(changes),
                         rows::decided(core, changes),
                         {},
+                        {},
                         std::move(from),
                         std::move(to)};
   const auto put = [&](const char* sql, std::string rows, bool of_shard = false) {
@@ -284,9 +286,9 @@ bool VerdictStore::commit(const PreparedCommit& commit) {
     const auto in_schema = [this](const char* sql) { return impl_->in_schema(sql); };
     const auto known = impl_->versions.find(commit.shard);
     const std::int64_t version = known == impl_->versions.end() ? 0 : known->second;
-    const auto fenced =
-        transaction.exec_params(in_schema(version == 0 ? kFirstProgress : kProgress), commit.shard, version,
-                                commit.heartbeats, commit.event_time_us, commit.exchange_time_us, commit.streams);
+    const auto fenced = transaction.exec_params(in_schema(version == 0 ? kFirstProgress : kProgress), commit.shard,
+                                                version, commit.heartbeats, commit.event_time_us,
+                                                commit.exchange_time_us, commit.streams, commit.stream_progress);
     if (fenced.affected_rows() != 1 || !advance(transaction, commit, in_schema)) return false;
     if (!commit.seen.empty() || !commit.decided.empty()) {
       transaction.exec_params(in_schema(kSeen), commit.shard, version + 1, commit.event_time_us, commit.seen,

@@ -27,6 +27,7 @@ struct PreparedCommit {
   int shard = 0;
   std::int64_t event_time_us = 0, exchange_time_us = 0, seen_since_us = 0;
   std::string heartbeats, streams, seen, decided;
+  std::string stream_progress;  ///< encode(StreamProgress)
   std::vector<Statement> statements;
   Positions from, to;
 };

@@ -121,14 +121,16 @@ CoreState VerdictStore::load(int shard) {
     const auto own = [&](const std::string& slice) { return impl_->owner_of(slice) == shard; };
     CoreState state;
     impl_->versions.erase(shard);
-    for (const auto& row : reader("SELECT event_time_us, exchange_time_us, version, heartbeats, streams"
-                                  " FROM arbiter.progress WHERE shard = $1",
-                                  shard)) {
+    for (const auto& row :
+         reader("SELECT event_time_us, exchange_time_us, version, heartbeats, streams, stream_progress"
+                " FROM arbiter.progress WHERE shard = $1",
+                shard)) {
       state.event_time_us = row[0].as<std::int64_t>();
       state.exchange_time_us = row[1].as<std::int64_t>();
       impl_->versions[shard] = row[2].as<std::int64_t>();
       state.heartbeats = rows::read_heartbeats(row[3].as<std::string>());
       state.ledger = decode_ledger_state(row[4].as<std::string>()).value();
+      state.stream_progress = row[5].as<std::string>();
     }
     load_accounts(reader, shard, state);
     load_open(reader, shard, state);

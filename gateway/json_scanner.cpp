@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/model/byte_scan.hpp"
+#include "core/model/utf8.hpp"
 
 namespace phoenix::gateway {
 namespace {
@@ -86,33 +87,10 @@ bool JsonScanner::escaped_unit(unsigned& unit) {
   return true;
 }
 
-// RFC 3629, section 4: no overlong form, no surrogate, nothing beyond U+10FFFF.
 bool JsonScanner::multibyte() {
-  const auto byte = [this](std::ptrdiff_t i) -> unsigned {
-    return end_ - at_ > i ? static_cast<unsigned char>(at_[i]) : 0u;
-  };
-  const auto in = [](unsigned value, unsigned low, unsigned high) { return value >= low && value <= high; };
-  const unsigned lead = byte(0);
-  std::ptrdiff_t more = 1;
-  unsigned low = 0x80;
-  unsigned high = 0xbf;
-  if (in(lead, 0xe0, 0xef)) {
-    more = 2;
-    low = lead == 0xe0 ? 0xa0 : low;
-    high = lead == 0xed ? 0x9f : high;
-  } else if (in(lead, 0xf0, 0xf4)) {
-    more = 3;
-    low = lead == 0xf0 ? 0x90 : low;
-    high = lead == 0xf4 ? 0x8f : high;
-  } else if (!in(lead, 0xc2, 0xdf)) {
-    return false;
-  }
-  if (!in(byte(1), low, high)) return false;
-  for (std::ptrdiff_t i = 2; i <= more; ++i) {
-    if (!in(byte(i), 0x80, 0xbf)) return false;
-  }
-  at_ += more + 1;
-  return true;
+  const std::size_t length = utf8_length(at_, end_);
+  at_ += length;
+  return length != 0;
 }
 
 bool JsonScanner::digits() {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/events/foreign_changes_json.hpp"
 #include "core/model/consistency_score.hpp"
 
 namespace phoenix::orchestrator {
@@ -31,15 +32,6 @@ json class_json(const ScoreEvent::Class& counts, double per_second, const config
           {"units_per_second", per_second}};
 }
 
-json foreign_json(const std::array<ForeignChanges, 2>& changes) {
-  json sides = json::object();
-  for (const Side side : {Side::legacy, Side::modern}) {
-    const ForeignChanges& of = changes[static_cast<std::size_t>(index(side))];
-    if (of.count > 0) sides[std::string(to_string(side))] = {{"count", of.count}, {"minor_units", of.minor_units}};
-  }
-  return sides;
-}
-
 json score_json(const Evidence& evidence, std::uint64_t rung, const config::RampConfig& ramp) {
   if (!evidence.score) return nullptr;
   const ScoreEvent& score = *evidence.score;
@@ -59,7 +51,7 @@ json score_json(const Evidence& evidence, std::uint64_t rung, const config::Ramp
           {"unknown", score.unknown},
           {"balance_mismatches", score.confirmed_balance_mismatches},
           {"split_keys", score.split_keys},
-          {"foreign_unpaired", foreign_json(score.foreign_unpaired)},
+          {"foreign_unpaired", foreign_changes_json<json>(score.foreign_unpaired)},
           {"cusum_tripped", score.cusum_tripped},
           {"trip_reason", score.trip_reason},
           {"drift_minor_units", score.drift_minor_units},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/events/foreign_changes_json.hpp"
 #include "core/events/strict_json.hpp"
 #include "core/model/decimal.hpp"
 #include "core/runtime/config.hpp"
@@ -232,16 +233,6 @@ Result<SplitKeyNotice> decode_split_key_notice(std::string_view text) {
 
 namespace {
 
-/// A side without any is left out.
-Json foreign_to_json(const std::array<ForeignChanges, 2>& changes) {
-  Json json = Json::object();
-  for (const Side side : {Side::legacy, Side::modern}) {
-    const auto& of = changes[index(side)];
-    if (of.count > 0) json[std::string(to_string(side))] = {{"count", of.count}, {"minor_units", of.minor_units}};
-  }
-  return json;
-}
-
 std::array<ForeignChanges, 2> foreign_from(const Json& json) {
   std::array<ForeignChanges, 2> changes;
   for (const Side side : {Side::legacy, Side::modern}) {
@@ -271,7 +262,7 @@ std::string encode(const ScoreEvent& score) {
                {"unknown", score.unknown},
                {"confirmed_balance_mismatches", score.confirmed_balance_mismatches},
                {"split_keys", score.split_keys},
-               {"foreign_unpaired", foreign_to_json(score.foreign_unpaired)},
+               {"foreign_unpaired", foreign_changes_json<Json>(score.foreign_unpaired)},
                {"cusum_tripped", score.cusum_tripped},
                {"trip_reason", score.trip_reason},
                {"drift_minor_units", score.drift_minor_units},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/model/byte_scan.hpp"
+#include "core/model/utf8.hpp"
 
 namespace phoenix {
 namespace {
@@ -145,22 +146,11 @@ std::uint32_t JsonCursor::hex4() {
   return value;
 }
 
-// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 void JsonCursor::raw_utf8(std::string& out) {
-  const auto at = [&](std::size_t i) {
-    return static_cast<unsigned char>(at_ + i < text_.size() ? text_[at_ + i] : 0);
-  };
-  const unsigned char lead = at(0);
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  std::uint32_t code = lead & (0xffu >> (length + 1));
-  bool good = lead >= 0xc2 && lead <= 0xf4;
-  for (std::size_t i = 1; i < length; ++i) {
-    good = good && (at(i) & 0xc0) == 0x80;
-    code = (code << 6) | (at(i) & 0x3f);
-  }
-  constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (!good || code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-    fail("a string is not UTF-8");
+  const std::size_t length = utf8_length(text_.data() + at_, text_.data() + text_.size());
+  if (length == 0) fail("a string is not UTF-8");
+  std::uint32_t code = static_cast<unsigned char>(text_[at_]) & (0xffu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) code = (code << 6) | (static_cast<unsigned char>(text_[at_ + i]) & 0x3fu);
   at_ += length;
   append(out, code);
 }

@@ -1,7 +1,7 @@
 # The arbiter on a real Postgres (base URL in PHOENIX_TEST_POSTGRES), a SQLite log and synthetic exchanges.
 phoenix_test(arbiter_integration integration TIMEOUT 240
   SOURCES arbiter/fixture.cpp arbiter/child.cpp arbiter/service_test.cpp arbiter/recovery_test.cpp arbiter/ledger_test.cpp arbiter/state_test.cpp
-          arbiter/throughput_test.cpp arbiter/reload_test.cpp arbiter/rebuild_test.cpp arbiter/accepted_test.cpp arbiter/sweep_test.cpp ../simulation/arbiter/bank_world.cpp
+          arbiter/throughput_test.cpp arbiter/reload_test.cpp arbiter/rebuild_test.cpp arbiter/rebuild_debezium_test.cpp arbiter/accepted_test.cpp arbiter/sweep_test.cpp ../simulation/arbiter/bank_world.cpp
   DEPS phoenix_arbiter_lib)
 # Several arbiters on real brokers (PHOENIX_TEST_KAFKA).
 phoenix_test(arbiter_sharing integration TIMEOUT 240

@@ -1,9 +1,7 @@
 // Change streams beside the exchanges: Debezium's topics are read, joined, remembered and marked.
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
-#include <pqxx/pqxx>
 
+#include "debezium_records.hpp"
 #include "fixture.hpp"
 #include "tests/support/catch.hpp"
 
@@ -14,52 +12,12 @@ using nlohmann::json;
 
 namespace {
 
-/// A database with a slot that a connector would read.
-class Connector {
- public:
-  explicit Connector(const char* side) : side_(side), database_(side), slot_(database_.name() + "_slot") {
-    run("SELECT pg_create_logical_replication_slot('" + slot_ + "', 'pgoutput')");
-  }
-  ~Connector() { run("SELECT pg_drop_replication_slot('" + slot_ + "')"); }
-  Connector(const Connector&) = delete;
-  Connector& operator=(const Connector&) = delete;
-
-  /// As when Kafka Connect commits its offsets.
-  void confirm() { run("SELECT pg_replication_slot_advance('" + slot_ + "', pg_current_wal_insert_lsn())"); }
-  void configure(config::LedgerConfig& ledger, config::StateTableConfig& state) const {
-    ledger = {database_.url(), "SELECT 0, 'EUR' WHERE $1 = ''"};
-    state.table = "public.accounts";
-    state.slice = "payments";
-    state.slot = slot_;
-    state.topics = {side_ + ".public.accounts", side_ + ".message"};
-  }
-
- private:
-  void run(const std::string& sql) const {
-    pqxx::connection connection(database_.url());
-    pqxx::nontransaction(connection).exec(sql);
-  }
-
-  const std::string side_;
-  ScratchDatabase database_;
-  const std::string slot_;
-};
-
-std::string source(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
-  return fmt::format(R"({{"schema":"public","table":"accounts","txId":{},"lsn":{},"sequence":"[\"{}\",\"{}\"]"}})",
-                     transaction, lsn, last_commit, lsn);
+std::string row(const Emitted& at) {
+  return debezium_row(at, 7, "1.00", "2.00");
 }
 
-std::string row(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
-  return fmt::format(
-      R"({{"op":"u","before":{{"id":7,"balance":"1.00"}},"after":{{"id":7,"balance":"2.00"}},"source":{}}})",
-      source(last_commit, lsn, transaction));
-}
-
-std::string message(std::uint64_t last_commit, std::uint64_t lsn, int transaction) {
-  return fmt::format(
-      R"({{"op":"m","message":{{"prefix":"phoenix","content":"eyJleGNoYW5nZV9pZCI6ImEifQ=="}},"source":{}}})",
-      source(last_commit, lsn, transaction));
+std::string message(const Emitted& at) {
+  return debezium_message(at, R"({"exchange_id":"a"})");
 }
 
 }  // namespace
@@ -76,24 +34,31 @@ TEST_CASE("Debezium's topics: a row waits for its message across a restart, what
   };
   {
     const ArbiterService service(bench.config);
-    bench.publish_raw("legacy.public.accounts", row(10, 12, 1));
-    bench.publish_raw("legacy.message", message(10, 11, 1));
+    bench.publish_raw("legacy.public.accounts", row({10, 12, 1}));
+    bench.publish_raw("legacy.message", message({10, 11, 1}));
+    bench.publish_raw("legacy.message", R"({"op":"m")");
     bench.publish_raw("modern.public.accounts", R"({"op":"u","after":{"id":7)");
     CHECK(eventually([&] {
       return results.value("SELECT count(*) FROM arbiter.rejected WHERE topic = 'modern.public.accounts'") == "1";
     }));
     CHECK(eventually([&] { return position("modern.public.accounts") == "1"; }));
+    CHECK(eventually(
+        [&] { return results.value("SELECT count(*) FROM arbiter.rejected WHERE topic = 'legacy.message'") == "1"; }));
     // A second message of its transaction could still come before the row: both are read again after a restart.
     CHECK(eventually([&] { return position("legacy.message") == "0"; }));
     CHECK(position("legacy.public.accounts") == "0");
   }
   const ArbiterService service(bench.config);
-  bench.publish_raw("legacy.message", message(20, 21, 2));
+  bench.publish_raw("legacy.message", message({20, 21, 2}));
   CHECK(eventually([&] { return position("legacy.public.accounts") == "1"; }));
   CHECK(eventually([&] {
     return get(service.endpoint(), "/metrics").find("consumer_lag{topic=\"legacy.public.accounts\"} 0") !=
            std::string::npos;
   }));
+
+  // What had been set aside stands among what was read again: it is not set aside twice.
+  const json status = json::parse(get(service.endpoint(), "/status"));
+  CHECK(status["rejected"] == json{{"legacy.message", 1}, {"modern.public.accounts", 1}});
 
   // Markers come when the slots are confirmed beyond them, and not before.
   const auto marked = [&](const std::string& side) -> json {
@@ -113,5 +78,30 @@ TEST_CASE("Debezium's topics: a row waits for its message across a restart, what
   REQUIRE(both);
   const json marker = marked("legacy");
   CHECK(marker["source"]["kind"] == "arbiter");
-  CHECK(marker["offsets"] == json{{"legacy.public.accounts/0", 1}, {"legacy.message/0", 2}});
+  CHECK(marker["offsets"] == json{{"legacy.public.accounts/0", 1}, {"legacy.message/0", 3}});
+}
+
+TEST_CASE("Debezium's topics: one that ends before what had been taken of it has lost records, and reading goes on") {
+  ScratchDatabase results("state_short");
+  Connector legacy("legacy"), modern("modern");
+  Bench bench(results.url());
+  legacy.configure(bench.config.arbiter.legacy_db, bench.config.arbiter.legacy_state);
+  modern.configure(bench.config.arbiter.modern_db, bench.config.arbiter.modern_state);
+  bench.config.arbiter.state_source = config::StateSource::debezium;
+  const auto progress = [&] { return results.value("SELECT stream_progress FROM arbiter.progress"); };
+  const auto committed = [&](const std::string& of) { return progress().find(of) != std::string::npos; };
+  {
+    const ArbiterService service(bench.config);
+    bench.publish_raw("legacy.message", message({10, 11, 1}));
+    REQUIRE(eventually([&] { return committed("14:legacy.message 0 1 1 "); }));
+  }
+  REQUIRE(results
+              .rows("UPDATE arbiter.progress SET stream_progress = replace(stream_progress, '14:legacy.message 0 1 "
+                    "1 ', '14:legacy.message 0 9 9 ') RETURNING 1")
+              .size() == 1);
+  REQUIRE(committed("14:legacy.message 0 9 9 "));
+  const ArbiterService service(bench.config);
+  bench.publish_raw("legacy.public.accounts", row({10, 12, 1}));
+  bench.publish_raw("legacy.message", message({20, 21, 2}));
+  CHECK(eventually([&] { return committed("14:legacy.message 0 2 2 "); }));
 }

@@ -171,6 +171,43 @@ TEST_CASE("a leg that was not answered 2xx is never missing (rules 6, 15)") {
   }
 }
 
+TEST_CASE("a row that is written again with the balance it had is no posting that the other side lacks") {
+  StateStreams s;
+  auto e = deposit(1, "100.00", "100.00");
+  const bool seeded = GENERATE(true, false);
+  if (seeded) s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  const Side side = GENERATE(kLegacy, kModern);
+  s.post(side, "7", "100.00", "100.00", e.exchange_id);
+  SECTION("an exchange of amount zero: the answers decide, where both balances are known") {
+    CHECK(s.apply(e).empty());  // the other side's posting may still come
+    s.markers();
+    CHECK(s.count("match") + s.count("match_late") == (seeded ? 1 : 0));
+    CHECK(s.count(side == kLegacy ? "missing_modern" : "missing_legacy") == (seeded ? 0 : 1));
+    CHECK(s.account("7").gap == 0);
+    if (!seeded) return;
+    s.post_both("7", {"100.00", "105.00"}, {"100.00", "105.00"}, "");
+    const auto next = deposit(2, "115.00", "115.00");
+    s.post_both("7", {"105.00", "115.00"}, {"105.00", "115.00"}, next.exchange_id);
+    s.apply(next);
+    CHECK(s.markers().empty());
+  }
+  SECTION("refused by both: so they do") {
+    e.serving.status = e.shadow.status = 409;
+    s.apply(e);
+    CHECK(s.markers().size() == (seeded ? 0 : 1));
+  }
+  SECTION("the other side posts an amount, before the markers or after them: a mismatch") {
+    const bool late = GENERATE(true, false);
+    if (!seeded) return;
+    s.apply(e);
+    if (late) s.markers();
+    s.post(side == kLegacy ? kModern : kLegacy, "7", "100.00", "110.00", e.exchange_id);
+    s.markers();
+    CHECK(s.count("mismatch") == 1);
+    CHECK(s.count("match") + s.count("match_late") == 0);
+  }
+}
+
 TEST_CASE("neither posted and both markers cover it: the answers alone decide") {
   StateStreams s;
   const auto e = deposit(1, "5.00", "5.00");
