@@ -146,7 +146,7 @@ TEST_CASE("a thousand idle connections cost memory only, and are closed after ti
 #endif
   RawClient busy(world.port());
   for (int i = 0; i < 200; ++i) REQUIRE(busy.exchange(get("/free/x")).status == 200);
-  const std::size_t heap_with_them = ::mallinfo2().uordblks;
+  [[maybe_unused]] const std::size_t heap_with_them = ::mallinfo2().uordblks;
   for (auto& client : idle) REQUIRE(client->closed_by_peer());
   CHECK(eventually([&] { return world.status()["connections"] <= 1; }));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
