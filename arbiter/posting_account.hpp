@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arbiter/account_state.hpp"
 #include "arbiter/state_record.hpp"
@@ -60,9 +61,23 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCau
 /// uncertain, or nobody told of it in time. The gap does not show that, for it moves by whole pairs.
 void note_apart(PostingState& postings, const Posting& pair, Side side, std::int64_t event_time_us);
 
-/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the steps
-/// since. They became known in another order than they were made, so any of them may have been still to come.
-bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us);
+/// Which changes of the gap may have been still to come when balances were stated.
+struct StatedAt {
+  std::int64_t since_us = 0;  ///< those that became known from here on
+  /// What was stated is not older than this posting, and nothing overlapped it: pairs that both sides had committed
+  /// before it were not to come. nullptr: not known.
+  const Posting* after = nullptr;
+  std::vector<std::int64_t> undone = {};  ///< steps that are still open; few
+};
+/// Whether a gap of this size may have been in force: the present one (`now`) without some of the steps. They became
+/// known in another order than they were made.
+bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, const StatedAt& stated);
+
+/// Whether this side's balance cannot have been below the other's when an exchange reached both after the same ones: by
+/// the gap, without whatever raised it since `since_us`, and with every posting that lacks its counterpart counted
+/// against this side. `except`: the exchange's own posting.
+bool had_at_least_the_others_balance(const PostingState& postings, Side side, std::int64_t since_us,
+                                     const std::string& except);
 
 /// A posting that lacks its counterpart, other than that of `except`.
 bool lacks_counterpart(const PostingState& postings, const std::string& except);

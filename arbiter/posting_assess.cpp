@@ -167,8 +167,9 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
     return facts.legs[side] == LegFact::refused && facts.legs[1 - side] == LegFact::done;
   };
   if (refused(0) || refused(1)) {
+    const Side side = refused(0) ? Side::legacy : Side::modern;
     if (facts.overlap) return excuse(Verdict::order_dependent, "refused on one side, beside overlapping writes");
-    if (differed)
+    if (differed && !had_enough(facts, *account, side, found))
       excuse(Verdict::unknown, "refused on one side, whose balance differs by a gap that is no proven fault");
     return;
   }
@@ -179,6 +180,19 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
   if (facts.overlap && !(own->legs[0].predecessors == own->legs[1].predecessors))
     return excuse(Verdict::order_dependent, "computed from different balances, after different overlapping writes");
   if (differed) excuse(Verdict::unknown, "computed from balances that differ by a gap that is no proven fault");
+}
+
+/// The side that refused had no less than the one that accepted: no balance explains that. Says so.
+bool PostingLedger::had_enough(const ExchangeFacts& facts, const AccountState& account, Side refused,
+                               Assessment& found) const {
+  const PostingState& postings = account.postings;
+  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
+  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
+  if (!trusted(account) || !postings.known() || steps_lost || may_close(postings)) return false;
+  if (!had_at_least_the_others_balance(postings, refused, recent_us, facts.exchange_id)) return false;
+  found.detail += fmt::format("{}refused by {}, whose balance was not the lower one", found.detail.empty() ? "" : "; ",
+                              to_string(refused));
+  return true;
 }
 
 void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered,
@@ -214,6 +228,19 @@ bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t most, 
   });
 }
 
+/// Of what stands on one side alone by a leg whose end nobody knows: it will be sealed, or be a pair whose parts came
+/// apart. Either way balances that were stated meanwhile show it, or do not.
+std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings) const {
+  std::vector<std::int64_t> steps;
+  for (const auto& posting : postings.open) {
+    if (posting.on_both() || !posting.exact() || !complete(posting)) continue;
+    const auto waiting = open_.find(posting.exchange_id);
+    if (waiting == open_.end() || !waiting->second.facts.any_uncertain()) continue;
+    if (steps.size() < kUndoneSteps) steps.push_back(wrapping_sub(0, posting.difference()));
+  }
+  return steps;
+}
+
 void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found) {
   const Verdict good = facts.answers == AnswerFact::undecided ? Verdict::unknown : Verdict::match;
   if (!facts.stated[0] || !facts.stated[1]) return found.decide(good, "");
@@ -247,7 +274,10 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (!covered) return found.wait();
   found.late = true;
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  if (known && had_gap(postings, account.gap, difference, recent_us)) return found.decide(good, "");
+  const bool in_place = ordered && facts.write && !facts.overlap;
+  if (known &&
+      had_gap(postings, account.gap, difference, {recent_us, in_place ? own : nullptr, undone_steps(postings)}))
+    return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (unsettled(postings, mark, facts.exchange_id) || may_close(postings)) return found.wait();
   if (facts.overlap && !facts.write) return wrong(Verdict::order_dependent, ": read beside a write of the account");

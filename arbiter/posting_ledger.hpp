@@ -125,6 +125,7 @@ class PostingLedger {
 
   static constexpr std::size_t kOpenPostings = 200'000;  ///< of all accounts
   static constexpr std::size_t kOpenExchanges = 100'000;
+  static constexpr std::size_t kUndoneSteps = 4;  ///< looked at for one balance
 
   struct Assessment;  // internal: posting_ledger_impl.hpp
   struct Touched;
@@ -156,7 +157,9 @@ class PostingLedger {
                        const Moment& now) const;
   void assess_lacking(const ExchangeFacts& facts, const Touched& touched, Assessment& found, const Moment& now) const;
   void excuse_balance(const ExchangeFacts& facts, const Touched& touched, Assessment& found) const;
+  bool had_enough(const ExchangeFacts& facts, const AccountState& account, Side refused, Assessment& found) const;
   void assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found) const;
+  [[nodiscard]] std::vector<std::int64_t> undone_steps(const PostingState& postings) const;
   void assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found);
   void conclude(const ExchangeFacts& facts, Assessment found, const Moment& now);
   void settle(const std::string& exchange_id, PostingFinding& finding, DecidedExchange& decided, const Moment& now);

@@ -82,6 +82,8 @@ struct GapStep {
   std::int64_t by = 0;
   std::int64_t at_us = 0;  ///< when it became known; 0: no time was known yet
   std::uint64_t of = 0;    ///< hash of side and transaction, whose further rows belong to it; 0: none
+  /// Of a pair: its commits on both sides. What either side posted after them was posted on top of it. 0: none.
+  std::array<std::uint64_t, 2> commits{};
 };
 
 /// A change without an exchange, waiting for its counterpart on the other side.
@@ -100,7 +102,6 @@ struct PostingState {
   std::vector<GapStep> steps;  ///< newest last
   std::vector<ForeignChange> foreign;
   std::int64_t steps_lost_us = 0;    ///< event time until which there were steps that are not kept any more
-  std::int64_t foreign_at_us = 0;    ///< event time of the latest foreign change
   std::int64_t uncertain_at_us = 0;  ///< of the latest exchange whose posting was uncertain, or turned up late
   bool through_us = false;  ///< part of the gap is no proven fault: a lost leg, a foreign change, an order of commits
   std::int64_t carry = 0;   ///< accepted drift: part of the gap that is intended
