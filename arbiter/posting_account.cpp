@@ -153,6 +153,7 @@ void post(AccountState& account, const StateChange& change, const Amounts& amoun
     leg.position = change.position;
     leg.after = *amounts.after;
   }
+  taken.number = between ? 0 : posting->number;
   taken.kind = !first && another ? ChangeKind::again : ChangeKind::posted;
   taken.paired = first && posting->on_both();
 }
@@ -189,6 +190,7 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
     taken.kind = change.op == StateChange::Op::update && amounts.before && taken.delta == 0 ? ChangeKind::seeded
                                                                                             : ChangeKind::foreign;
     if (taken.kind == ChangeKind::seeded) return taken;
+    taken.number = between ? 0 : account.postings.next_number;
     account.postings.through_us = true;
     std::int64_t& loose = account.postings.loose;
     loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);
@@ -260,10 +262,10 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCau
   if (gap == account.gap && cause.own == 0) return false;
   const std::int64_t rest = wrapping_sub(wrapping_sub(gap, account.gap), cause.own);
   const Posting* pair = cause.own == 0 ? postings.find_open(cause.name) : nullptr;
-  GapStep step{rest, event_time_us, cause.own == 0 ? cause.of : 0};
+  GapStep step{rest, event_time_us, cause.own == 0 ? cause.of : 0, {}, cause.own == 0 ? cause.number : 0};
   if (pair != nullptr && pair->on_both()) step.commits = {pair->legs[0].position.first, pair->legs[1].position.first};
   add_step(postings, step);
-  add_step(postings, {cause.own, event_time_us, cause.of});
+  add_step(postings, {cause.own, event_time_us, cause.of, {}, cause.number});
   account.gap = gap;
   if (gap == postings.carry) {
     postings.through_us = false;
@@ -278,7 +280,8 @@ void note_apart(PostingState& postings, const Posting& pair, Side side, std::int
   const std::uint64_t of = hash_of(pair.exchange_id) * 2 + static_cast<std::uint64_t>(index(side));
   std::erase_if(postings.steps, [&](const GapStep& step) { return step.of == of; });  // more rows have come
   const std::int64_t delta = pair.legs[index(side)].delta;
-  add_step(postings, {side == Side::modern ? delta : wrapping_sub(0, delta), event_time_us, of});
+  const std::int64_t by = side == Side::modern ? delta : wrapping_sub(0, delta);
+  add_step(postings, {by, event_time_us, of, {}, pair.number, true});
 }
 
 namespace {
@@ -301,8 +304,13 @@ bool stands_before(const GapStep& step, const Posting* own) {
 bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, const StatedAt& stated) {
   std::vector<std::int64_t> steps = stated.undone;
   for (const auto& step : postings.steps) {
-    if (became_known_since(step, stated.since_us) && !stands_before(step, stated.after)) steps.push_back(step.by);
+    if (stated.before != 0 && step.number >= stated.before) {
+      if (!step.apart) now = wrapping_sub(now, step.by);
+    } else if (became_known_since(step, stated.since_us) && !stands_before(step, stated.after)) {
+      steps.push_back(step.by);
+    }
   }
+  if (now == gap) return true;
   const std::size_t count = steps.size();
   // Every subset once, each from the one before by one step (Gray code).
   std::uint32_t gray = 0;

@@ -25,10 +25,11 @@ enum class ChangeKind : std::uint8_t {
 struct TakenChange {
   ChangeKind kind = ChangeKind::repeated;
   std::int64_t delta = 0;
-  bool broke = false;    ///< a break, or an opening, was added
-  bool fresh = false;    ///< the posting was not open before
-  bool paired = false;   ///< the posting has become one of both sides
-  std::uint64_t of = 0;  ///< GapStep::of
+  bool broke = false;        ///< a break, or an opening, was added
+  bool fresh = false;        ///< the posting was not open before
+  bool paired = false;       ///< the posting has become one of both sides
+  std::uint64_t of = 0;      ///< GapStep::of
+  std::uint64_t number = 0;  ///< GapStep::number
 };
 
 /// `generation`: of the side's stream now. `fresh_exchange`: the exchange has not been decided, so that its posting
@@ -53,6 +54,7 @@ struct GapCause {
   std::string name;      ///< an exchange, or words
   std::uint64_t of = 0;  ///< GapStep::of
   std::int64_t own = 0;  ///< of a foreign change at a break: its own part; the rest is that of records still to come
+  std::uint64_t number = 0;  ///< GapStep::number
 };
 /// Brings the account's gap up to date after any of the above. True when it changed.
 bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCause& cause);
@@ -67,10 +69,13 @@ struct StatedAt {
   /// What was stated is not older than this posting, and nothing overlapped it: pairs that both sides had committed
   /// before it were not to come. nullptr: not known.
   const Posting* after = nullptr;
+  /// Postings from this number on, and foreign changes since, were committed when the answers had been given. 0: not
+  /// known.
+  std::uint64_t before = 0;
   std::vector<std::int64_t> undone = {};  ///< steps that are still open; few
 };
-/// Whether a gap of this size may have been in force: the present one (`now`) without some of the steps. They became
-/// known in another order than they were made.
+/// Whether a gap of this size may have been in force: the present one (`now`) without what came later, and without some
+/// of the steps, which became known in another order than they were made.
 bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, const StatedAt& stated);
 
 /// Whether this side's balance cannot have been below the other's when an exchange reached both after the same ones: by

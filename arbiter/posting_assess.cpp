@@ -218,21 +218,22 @@ void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& to
   }
 }
 
-/// Another posting, up to this number, of which it is not known what it did to balances: its counterpart is not there,
+/// Another posting, before this number, of which it is not known what it did to balances: its counterpart is not there,
 /// or its event, which tells whether its legs were uncertain. Pairs whose exchange waits itself are none, so that no
 /// two wait for each other.
-bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t most, const std::string& except) const {
+bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t before, const std::string& except) const {
   return std::any_of(postings.open.begin(), postings.open.end(), [&](const Posting& posting) {
-    return posting.number <= most && posting.exchange_id != except &&
+    return posting.number < before && posting.exchange_id != except &&
            (!posting.on_both() || !open_.contains(posting.exchange_id));
   });
 }
 
 /// Of what stands on one side alone by a leg whose end nobody knows: it will be sealed, or be a pair whose parts came
 /// apart. Either way balances that were stated meanwhile show it, or do not.
-std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings) const {
+std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings, std::uint64_t before) const {
   std::vector<std::int64_t> steps;
   for (const auto& posting : postings.open) {
+    if (before != 0 && posting.number >= before) break;
     if (posting.on_both() || !posting.exact() || !complete(posting)) continue;
     const auto waiting = open_.find(posting.exchange_id);
     if (waiting == open_.end() || !waiting->second.facts.any_uncertain()) continue;
@@ -265,18 +266,18 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (same && !(known && postings.known())) return found.decide(good, "");
 
   const Posting* own = postings.find_open(facts.exchange_id);
-  const bool own_states = own != nullptr && own->on_both() && own->exact() &&
-                          own->legs[0].delta == own->legs[1].delta &&
+  const bool own_pair = own != nullptr && own->on_both() && own->exact();
+  const bool ordered = own_pair && own->legs[0].ordered && own->legs[1].ordered;
+  const bool own_states = own_pair && own->legs[0].delta == own->legs[1].delta &&
                           difference == wrapping_sub(own->legs[1].after, own->legs[0].after);
-  const bool ordered = own_states && own->legs[0].ordered && own->legs[1].ordered;
   // Both answers tell what the posting left behind, on top of the same exchanges.
-  if (ordered && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
+  if (ordered && own_states && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
   if (!covered) return found.wait();
   found.late = true;
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  const bool in_place = ordered && facts.write && !facts.overlap;
-  if (known &&
-      had_gap(postings, account.gap, difference, {recent_us, in_place ? own : nullptr, undone_steps(postings)}))
+  const bool in_place = ordered && !facts.overlap;
+  if (known && had_gap(postings, account.gap, difference,
+                       {recent_us, in_place ? own : nullptr, mark, undone_steps(postings, mark)}))
     return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (unsettled(postings, mark, facts.exchange_id) || may_close(postings)) return found.wait();

@@ -84,8 +84,8 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
     }
   }
   const std::int64_t own = foreign && taken.broke ? gap_by(change.side, taken.delta) : 0;
-  const bool moved =
-      refresh_gap(account, latest(now), {foreign ? "a foreign change" : change.exchange_id, taken.of, own});
+  const bool moved = refresh_gap(account, latest(now),
+                                 {foreign ? "a foreign change" : change.exchange_id, taken.of, own, taken.number});
   if (moved || taken.paired) wake(change.account);
   if (options_.whole_transactions) {
     const std::uint64_t transaction = XXH3_64bits(change.transaction.data(), change.transaction.size());
@@ -304,7 +304,7 @@ void PostingLedger::seal_orphan(const std::string& id, const Moment& now) {
     for (const Side side : {Side::legacy, Side::modern}) {
       if (posting->on_both()) arbiter::note_apart(account.postings, *posting, side, latest(now));
     }
-    refresh_gap(account, latest(now), {id});
+    refresh_gap(account, latest(now), {id, 0, 0, posting->number});
     wake(name);  // who waited for the posting, whether it moved the gap or not
     if (posting->on_both() && posting->difference() == 0) continue;
     PostingFinding finding;

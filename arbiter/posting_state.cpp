@@ -106,7 +106,9 @@ void read_lists(CompactReader& in, PostingState& state, int version) {
     GapStep& step = state.steps.emplace_back();
     in.numbers(step.by, step.at_us);
     if (version > 1) in.numbers(step.of);
-    if (version > 2) in.numbers(step.commits[0], step.commits[1]);
+    if (version < 3) continue;
+    in.numbers(step.commits[0], step.commits[1], step.number);
+    step.apart = in.flag();
   }
   for (std::size_t n = in.count(); n > 0; --n) {
     ForeignChange& change = state.foreign.emplace_back();
@@ -139,7 +141,9 @@ std::string encode(const PostingState& state) {
     out.numbers(index(b.side), b.low.first, b.low.second, b.high.first, b.high.second, b.left, b.right, int{b.told});
   }
   out.numbers(state.steps.size());
-  for (const auto& step : state.steps) out.numbers(step.by, step.at_us, step.of, step.commits[0], step.commits[1]);
+  for (const auto& step : state.steps) {
+    out.numbers(step.by, step.at_us, step.of, step.commits[0], step.commits[1], step.number, int{step.apart});
+  }
   out.numbers(state.foreign.size());
   for (const auto& change : state.foreign) out.numbers(index(change.side), change.delta, change.at_us, change.due_us);
   out.numbers(state.steps_lost_us, state.carry, state.loose, state.next_number, int{state.overflowed},

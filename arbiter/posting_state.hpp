@@ -84,6 +84,8 @@ struct GapStep {
   std::uint64_t of = 0;    ///< hash of side and transaction, whose further rows belong to it; 0: none
   /// Of a pair: its commits on both sides. What either side posted after them was posted on top of it. 0: none.
   std::array<std::uint64_t, 2> commits{};
+  std::uint64_t number = 0;  ///< of its posting; a foreign change has the next posting's; 0: may be as old as any
+  bool apart = false;        ///< of an uncertain leg: its pair does not move the gap
 };
 
 /// A change without an exchange, waiting for its counterpart on the other side.
