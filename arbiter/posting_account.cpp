@@ -323,8 +323,24 @@ bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, c
   return false;
 }
 
+namespace {
+
+/// Made on top of `own`, wherever it was made: `own` did not find it.
+bool stands_after(const Posting& posting, const Posting& own) {
+  return std::all_of(posting.legs.begin(), posting.legs.end(), [&](const PostedLeg& leg) {
+    const PostedLeg& below = own.legs[static_cast<std::size_t>(&leg - posting.legs.data())];
+    return leg.transactions == 0 || (below.transactions > 0 && below.position < leg.position);
+  });
+}
+
+bool may_have_come_before(const Posting& posting, const Posting* own) {
+  return own == nullptr || (&posting != own && !stands_after(posting, *own));
+}
+
+}  // namespace
+
 bool had_at_least_the_others_balance(const PostingState& postings, Side side, std::int64_t since_us,
-                                     const std::string& except) {
+                                     const Posting& own) {
   const auto above = [&](std::int64_t difference) {
     return side == Side::modern ? difference : wrapping_sub(0, difference);
   };
@@ -335,16 +351,15 @@ bool had_at_least_the_others_balance(const PostingState& postings, Side side, st
     if (became_known_since(step, since_us)) lower(std::max<std::int64_t>(0, above(step.by)));
   }
   for (const auto& posting : postings.open) {
-    if (!posting.on_both() && posting.exchange_id != except) {
-      lower(std::max<std::int64_t>(0, -above(posting.difference())));
-    }
+    if (posting.on_both() || !may_have_come_before(posting, &own)) continue;
+    lower(std::max<std::int64_t>(0, wrapping_sub(0, above(posting.difference()))));
   }
   return fits && least >= 0;
 }
 
-bool lacks_counterpart(const PostingState& postings, const std::string& except) {
+bool lacks_counterpart(const PostingState& postings, const Posting* own) {
   return std::any_of(postings.open.begin(), postings.open.end(),
-                     [&](const auto& posting) { return !posting.on_both() && posting.exchange_id != except; });
+                     [&](const auto& posting) { return !posting.on_both() && may_have_come_before(posting, own); });
 }
 
 bool may_close(const PostingState& postings) {

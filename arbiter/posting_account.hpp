@@ -80,12 +80,12 @@ bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, c
 
 /// Whether this side's balance cannot have been below the other's when an exchange reached both after the same ones: by
 /// the gap, without whatever raised it since `since_us`, and with every posting that lacks its counterpart counted
-/// against this side. `except`: the exchange's own posting.
+/// against this side. `own`: what the exchange itself posted.
 bool had_at_least_the_others_balance(const PostingState& postings, Side side, std::int64_t since_us,
-                                     const std::string& except);
+                                     const Posting& own);
 
-/// A posting that lacks its counterpart, other than that of `except`.
-bool lacks_counterpart(const PostingState& postings, const std::string& except);
+/// A posting that lacks its counterpart, other than `own` (nullptr: none) and those that were made on top of it.
+bool lacks_counterpart(const PostingState& postings, const Posting* own);
 
 /// A break that is there may still close: the next marker of its side tells.
 bool may_close(const PostingState& postings);

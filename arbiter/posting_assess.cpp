@@ -161,19 +161,18 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
     found.confirmed = false;
   };
   PostingState& postings = account->postings;
+  const Posting* own = postings.find_open(facts.exchange_id);
   const bool differed = postings.through_us || postings.uncertain_at_us >= facts.received_at_us - options_.slack_us ||
-                        lacks_counterpart(postings, facts.exchange_id);
+                        lacks_counterpart(postings, own);
   const auto refused = [&](std::size_t side) {
     return facts.legs[side] == LegFact::refused && facts.legs[1 - side] == LegFact::done;
   };
   if (refused(0) || refused(1)) {
-    const Side side = refused(0) ? Side::legacy : Side::modern;
     if (facts.overlap) return excuse(Verdict::order_dependent, "refused on one side, beside overlapping writes");
-    if (differed && !had_enough(facts, *account, side, found))
+    if (differed && !(own != nullptr && had_enough(facts, *account, *own, found)))
       excuse(Verdict::unknown, "refused on one side, whose balance differs by a gap that is no proven fault");
     return;
   }
-  const Posting* own = postings.find_open(facts.exchange_id);
   const bool amounts = facts.reads_balance == config::ReadsBalance::amount && touched.ledgers == Ledgers::unequal;
   if (!amounts || !facts.both_done() || own == nullptr || own->legs[0].before == own->legs[1].before) return;
   found.from_balances = true;
@@ -183,13 +182,14 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
 }
 
 /// The side that refused had no less than the one that accepted: no balance explains that. Says so.
-bool PostingLedger::had_enough(const ExchangeFacts& facts, const AccountState& account, Side refused,
+bool PostingLedger::had_enough(const ExchangeFacts& facts, const AccountState& account, const Posting& own,
                                Assessment& found) const {
+  const Side refused = facts.legs[0] == LegFact::refused ? Side::legacy : Side::modern;
   const PostingState& postings = account.postings;
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
   const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
   if (!trusted(account) || !postings.known() || steps_lost || may_close(postings)) return false;
-  if (!had_at_least_the_others_balance(postings, refused, recent_us, facts.exchange_id)) return false;
+  if (!had_at_least_the_others_balance(postings, refused, recent_us, own)) return false;
   found.detail += fmt::format("{}refused by {}, whose balance was not the lower one", found.detail.empty() ? "" : "; ",
                               to_string(refused));
   return true;

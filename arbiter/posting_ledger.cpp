@@ -183,6 +183,11 @@ void PostingLedger::tell_breaks(Side side, const Moment& now) {
 
 void PostingLedger::take(const StateGap& gap, const Moment& now) {
   begin(gap.side, now);
+  if (!gap.account.empty()) {  // of one account alone
+    accounts_.touch(gap.account).postings.overflowed = true;
+    wake(gap.account);
+    return work(now);
+  }
   StreamState& stream = state_.streams[index(gap.side)];
   ++stream.generation;
   stream.began_us = latest(now);
@@ -255,7 +260,7 @@ void PostingLedger::pass_foreign(const Moment& now) {
         return false;
       }
       // Its counterpart may be among what was lost, or have been made before the stream began.
-      if (stream.began_us > change.at_us - (change.due_us - change.at_us)) return true;
+      if (stream.began_us > change.at_us - (change.due_us - change.at_us) || account.postings.overflowed) return true;
       PostingFinding finding;
       finding.kind = PostingFinding::Kind::unpaired;
       finding.account = name;

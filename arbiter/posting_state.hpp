@@ -110,7 +110,7 @@ struct PostingState {
   std::int64_t loose =
       0;  ///< the gap while one side's balance is not known: what was learned, sealed or foreign so far
   std::uint64_t next_number = 1;
-  bool overflowed = false;  ///< postings were given up for want of space, or an amount did not fit
+  bool overflowed = false;  ///< postings were given up for want of space, an amount did not fit, or a record was lost
 
   static constexpr std::size_t kOpenKept = 512;
   static constexpr std::size_t kSealedKept = 16;
