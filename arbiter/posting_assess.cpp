@@ -262,7 +262,10 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
     return same ? found.decide(good, "") : wrong(Verdict::mismatch, " (beyond 64 bits)");
   }
   const bool known = trusted(account);
-  if (difference == account.gap && known) return found.decide(good, "");
+  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
+  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
+  // What has waited is held against the gap as it was.
+  if (difference == account.gap && known && (mark == 0 || steps_lost)) return found.decide(good, "");
   if (same && !(known && postings.known())) return found.decide(good, "");
 
   const Posting* own = postings.find_open(facts.exchange_id);
@@ -274,7 +277,6 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   if (ordered && own_states && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
   if (!covered) return found.wait();
   found.late = true;
-  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
   const bool in_place = ordered && !facts.overlap;
   if (known && had_gap(postings, account.gap, difference,
                        {recent_us, in_place ? own : nullptr, mark, undone_steps(postings, mark)}))
@@ -287,7 +289,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
                  ": each is what its side's posting left behind, both posted the same, after other exchanges");
   }
   if (!known) return wrong(Verdict::unknown, "; the account is unknown until it is compared as a whole");
-  if (postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us) {
+  if (steps_lost) {
     return wrong(Verdict::unknown, "; the account's gap changed too often at that time");
   }
   const std::string gap_text = account.format(account.gap);
