@@ -230,10 +230,8 @@ bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t before
 
 /// Of what stands on one side alone by a leg whose end nobody knows: it will be sealed, or be a pair whose parts came
 /// apart. Either way balances that were stated meanwhile show it, or do not.
-std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings, std::uint64_t before,
-                                                      std::int64_t recent_us) const {
+std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings, std::uint64_t before) const {
   std::vector<std::int64_t> steps;
-  if (postings.uncertain_at_us < recent_us - options_.absence_us) return steps;  // nearly always
   for (const auto& posting : postings.open) {
     if (before != 0 && posting.number >= before) break;
     if (posting.on_both() || !posting.exact() || !complete(posting)) continue;
@@ -281,7 +279,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   found.late = true;
   const bool in_place = ordered && !facts.overlap;
   if (known && had_gap(postings, account.gap, difference,
-                       {recent_us, in_place ? own : nullptr, mark, undone_steps(postings, mark, recent_us)}))
+                       {recent_us, in_place ? own : nullptr, mark, undone_steps(postings, mark)}))
     return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (unsettled(postings, mark, facts.exchange_id) || may_close(postings)) return found.wait();

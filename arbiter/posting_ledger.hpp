@@ -159,8 +159,7 @@ class PostingLedger {
   void excuse_balance(const ExchangeFacts& facts, const Touched& touched, Assessment& found) const;
   bool had_enough(const ExchangeFacts& facts, const AccountState& account, const Posting& own, Assessment& found) const;
   void assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found) const;
-  [[nodiscard]] std::vector<std::int64_t> undone_steps(const PostingState& postings, std::uint64_t before,
-                                                       std::int64_t recent_us) const;
+  [[nodiscard]] std::vector<std::int64_t> undone_steps(const PostingState& postings, std::uint64_t before) const;
   void assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found);
   void conclude(const ExchangeFacts& facts, Assessment found, const Moment& now);
   void settle(const std::string& exchange_id, PostingFinding& finding, DecidedExchange& decided, const Moment& now);
