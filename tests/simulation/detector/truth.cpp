@@ -52,7 +52,7 @@ void Truth::over(const Operation& operation, bool comparable, bool overlap, std:
   if (pending.fault != Fault::none && !masked) {
     kind = Kind::injected;
     // Jobs reach the sides a little apart: found balances differ for a moment.
-    const bool apart = legacy.found_minor != modern.found_minor;
+    const bool apart = legacy.status != modern.status && legacy.found_minor != modern.found_minor;
     explained = (overlap || innocent || apart) && follows_from_balance(operation, pending);
     if (explained || !comparable) disturbed(operation);
   } else if (differs) {
