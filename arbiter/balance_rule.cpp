@@ -115,7 +115,9 @@ Recomputed BalanceRules::recompute(BalanceAmount legacy, BalanceAmount modern, D
   for (const auto& vote : votes_) {
     if (!is_known(vote) || !gives(vote.rule, legacy)) continue;
     if (gives(vote.rule, modern)) return Recomputed::follows;
-    proven = proven || (vote.least <= modern.before && modern.before <= vote.most);
+    // This very exchange shows that it holds for legacy's balance, too.
+    proven = proven || (std::min(vote.least, legacy.before) <= modern.before &&
+                        modern.before <= std::max(vote.most, legacy.before));
   }
   // Accounts may have different rules, or one from some balance on.
   proven = proven && std::none_of(votes_.begin(), votes_.end(),

@@ -153,6 +153,7 @@ void post(AccountState& account, const StateChange& change, const Amounts& amoun
     leg.position = change.position;
     leg.after = *amounts.after;
   }
+  taken.number = between ? 0 : posting->number;
   taken.kind = !first && another ? ChangeKind::again : ChangeKind::posted;
   taken.paired = first && posting->on_both();
 }
@@ -189,10 +190,10 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
     taken.kind = change.op == StateChange::Op::update && amounts.before && taken.delta == 0 ? ChangeKind::seeded
                                                                                             : ChangeKind::foreign;
     if (taken.kind == ChangeKind::seeded) return taken;
+    taken.number = between ? 0 : account.postings.next_number;
     account.postings.through_us = true;
     std::int64_t& loose = account.postings.loose;
     loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);
-    account.postings.foreign_at_us = std::max(account.postings.foreign_at_us, options.event_time_us);
   } else {
     post(account, change, amounts, between, options, taken);
   }
@@ -235,18 +236,20 @@ bool reopen_posting(AccountState& account, const std::string& exchange_id) {
 namespace {
 
 /// A transaction is one step, however many rows it changed.
-void add_step(PostingState& postings, std::int64_t by, std::int64_t at_us, std::uint64_t of = 0) {
-  if (by == 0) return;
+void add_step(PostingState& postings, GapStep step) {
+  if (step.by == 0) return;
   auto& steps = postings.steps;
-  const auto begun = std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return of != 0 && s.of == of; });
+  const auto begun =
+      std::find_if(steps.begin(), steps.end(), [&](const auto& s) { return step.of != 0 && s.of == step.of; });
   if (begun != steps.end()) {
-    begun->by = wrapping_add(begun->by, by);
+    begun->by = wrapping_add(begun->by, step.by);
+    begun->commits = step.commits;
     if (begun->by == 0) steps.erase(begun);
     return;
   }
-  steps.push_back({by, at_us, of});
+  steps.push_back(step);
   if (steps.size() <= PostingState::kStepsKept) return;
-  postings.steps_lost_us = steps.front().at_us != 0 ? steps.front().at_us : at_us;
+  postings.steps_lost_us = steps.front().at_us != 0 ? steps.front().at_us : step.at_us;
   steps.erase(steps.begin());
 }
 
@@ -258,8 +261,11 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCau
   const std::int64_t gap = postings.gap();
   if (gap == account.gap && cause.own == 0) return false;
   const std::int64_t rest = wrapping_sub(wrapping_sub(gap, account.gap), cause.own);
-  add_step(postings, rest, event_time_us, cause.own == 0 ? cause.of : 0);
-  add_step(postings, cause.own, event_time_us, cause.of);
+  const Posting* pair = cause.own == 0 ? postings.find_open(cause.name) : nullptr;
+  GapStep step{rest, event_time_us, cause.own == 0 ? cause.of : 0, {}, cause.own == 0 ? cause.number : 0};
+  if (pair != nullptr && pair->on_both()) step.commits = {pair->legs[0].position.first, pair->legs[1].position.first};
+  add_step(postings, step);
+  add_step(postings, {cause.own, event_time_us, cause.of, {}, cause.number});
   account.gap = gap;
   if (gap == postings.carry) {
     postings.through_us = false;
@@ -274,15 +280,38 @@ void note_apart(PostingState& postings, const Posting& pair, Side side, std::int
   const std::uint64_t of = hash_of(pair.exchange_id) * 2 + static_cast<std::uint64_t>(index(side));
   std::erase_if(postings.steps, [&](const GapStep& step) { return step.of == of; });  // more rows have come
   const std::int64_t delta = pair.legs[index(side)].delta;
-  add_step(postings, side == Side::modern ? delta : wrapping_sub(0, delta), event_time_us, of);
+  const std::int64_t by = side == Side::modern ? delta : wrapping_sub(0, delta);
+  add_step(postings, {by, event_time_us, of, {}, pair.number, true});
 }
 
-bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us) {
-  std::array<std::int64_t, PostingState::kStepsKept> steps{};
-  std::size_t count = 0;
+namespace {
+
+bool became_known_since(const GapStep& step, std::int64_t since_us) {
+  return step.at_us >= since_us || step.at_us == 0;
+}
+
+/// Both sides had committed it before they committed `own`.
+bool stands_before(const GapStep& step, const Posting* own) {
+  if (own == nullptr) return false;
+  const auto before = [&](std::size_t side) {
+    return step.commits[side] != 0 && step.commits[side] < own->legs[side].position.first;
+  };
+  return before(0) && before(1);
+}
+
+}  // namespace
+
+bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, const StatedAt& stated) {
+  std::vector<std::int64_t> steps = stated.undone;
   for (const auto& step : postings.steps) {
-    if (step.at_us >= since_us || step.at_us == 0) steps[count++] = step.by;
+    if (stated.before != 0 && step.number >= stated.before) {
+      if (!step.apart) now = wrapping_sub(now, step.by);
+    } else if (became_known_since(step, stated.since_us) && !stands_before(step, stated.after)) {
+      steps.push_back(step.by);
+    }
   }
+  if (now == gap) return true;
+  const std::size_t count = steps.size();
   // Every subset once, each from the one before by one step (Gray code).
   std::uint32_t gray = 0;
   for (std::uint32_t i = 1; i < (1U << count); ++i) {
@@ -294,9 +323,43 @@ bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, s
   return false;
 }
 
-bool lacks_counterpart(const PostingState& postings, const std::string& except) {
+namespace {
+
+/// Made on top of `own`, wherever it was made: `own` did not find it.
+bool stands_after(const Posting& posting, const Posting& own) {
+  return std::all_of(posting.legs.begin(), posting.legs.end(), [&](const PostedLeg& leg) {
+    const PostedLeg& below = own.legs[static_cast<std::size_t>(&leg - posting.legs.data())];
+    return leg.transactions == 0 || (below.transactions > 0 && below.position < leg.position);
+  });
+}
+
+bool may_have_come_before(const Posting& posting, const Posting* own) {
+  return own == nullptr || (&posting != own && !stands_after(posting, *own));
+}
+
+}  // namespace
+
+bool had_at_least_the_others_balance(const PostingState& postings, Side side, std::int64_t since_us,
+                                     const Posting& own) {
+  const auto above = [&](std::int64_t difference) {
+    return side == Side::modern ? difference : wrapping_sub(0, difference);
+  };
+  std::int64_t least = above(postings.gap());
+  bool fits = true;
+  const auto lower = [&](std::int64_t by) { fits = fits && !__builtin_sub_overflow(least, by, &least); };
+  for (const auto& step : postings.steps) {
+    if (became_known_since(step, since_us)) lower(std::max<std::int64_t>(0, above(step.by)));
+  }
+  for (const auto& posting : postings.open) {
+    if (posting.on_both() || !may_have_come_before(posting, &own)) continue;
+    lower(std::max<std::int64_t>(0, wrapping_sub(0, above(posting.difference()))));
+  }
+  return fits && least >= 0;
+}
+
+bool lacks_counterpart(const PostingState& postings, const Posting* own) {
   return std::any_of(postings.open.begin(), postings.open.end(),
-                     [&](const auto& posting) { return !posting.on_both() && posting.exchange_id != except; });
+                     [&](const auto& posting) { return !posting.on_both() && may_have_come_before(posting, own); });
 }
 
 bool may_close(const PostingState& postings) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arbiter/account_state.hpp"
 #include "arbiter/state_record.hpp"
@@ -24,10 +25,11 @@ enum class ChangeKind : std::uint8_t {
 struct TakenChange {
   ChangeKind kind = ChangeKind::repeated;
   std::int64_t delta = 0;
-  bool broke = false;    ///< a break, or an opening, was added
-  bool fresh = false;    ///< the posting was not open before
-  bool paired = false;   ///< the posting has become one of both sides
-  std::uint64_t of = 0;  ///< GapStep::of
+  bool broke = false;        ///< a break, or an opening, was added
+  bool fresh = false;        ///< the posting was not open before
+  bool paired = false;       ///< the posting has become one of both sides
+  std::uint64_t of = 0;      ///< GapStep::of
+  std::uint64_t number = 0;  ///< GapStep::number
 };
 
 /// `generation`: of the side's stream now. `fresh_exchange`: the exchange has not been decided, so that its posting
@@ -52,6 +54,7 @@ struct GapCause {
   std::string name;      ///< an exchange, or words
   std::uint64_t of = 0;  ///< GapStep::of
   std::int64_t own = 0;  ///< of a foreign change at a break: its own part; the rest is that of records still to come
+  std::uint64_t number = 0;  ///< GapStep::number
 };
 /// Brings the account's gap up to date after any of the above. True when it changed.
 bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCause& cause);
@@ -60,12 +63,29 @@ bool refresh_gap(AccountState& account, std::int64_t event_time_us, const GapCau
 /// uncertain, or nobody told of it in time. The gap does not show that, for it moves by whole pairs.
 void note_apart(PostingState& postings, const Posting& pair, Side side, std::int64_t event_time_us);
 
-/// Whether a gap of this size may have been in force at `since_us` or later: the present one without some of the steps
-/// since. They became known in another order than they were made, so any of them may have been still to come.
-bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, std::int64_t since_us);
+/// Which changes of the gap may have been still to come when balances were stated.
+struct StatedAt {
+  std::int64_t since_us = 0;  ///< those that became known from here on
+  /// What was stated is not older than this posting, and nothing overlapped it: pairs that both sides had committed
+  /// before it were not to come. nullptr: not known.
+  const Posting* after = nullptr;
+  /// Postings from this number on, and foreign changes since, were committed when the answers had been given. 0: not
+  /// known.
+  std::uint64_t before = 0;
+  std::vector<std::int64_t> undone = {};  ///< steps that are still open; few
+};
+/// Whether a gap of this size may have been in force: the present one (`now`) without what came later, and without some
+/// of the steps, which became known in another order than they were made.
+bool had_gap(const PostingState& postings, std::int64_t now, std::int64_t gap, const StatedAt& stated);
 
-/// A posting that lacks its counterpart, other than that of `except`.
-bool lacks_counterpart(const PostingState& postings, const std::string& except);
+/// Whether this side's balance cannot have been below the other's when an exchange reached both after the same ones: by
+/// the gap, without whatever raised it since `since_us`, and with every posting that lacks its counterpart counted
+/// against this side. `own`: what the exchange itself posted.
+bool had_at_least_the_others_balance(const PostingState& postings, Side side, std::int64_t since_us,
+                                     const Posting& own);
+
+/// A posting that lacks its counterpart, other than `own` (nullptr: none) and those that were made on top of it.
+bool lacks_counterpart(const PostingState& postings, const Posting* own);
 
 /// A break that is there may still close: the next marker of its side tells.
 bool may_close(const PostingState& postings);

@@ -174,24 +174,38 @@ void PostingLedger::excuse_balance(const ExchangeFacts& facts, const Touched& to
     found.confirmed = false;
   };
   PostingState& postings = account->postings;
+  const Posting* own = postings.find_open(facts.exchange_id);
   const bool differed = postings.through_us || postings.uncertain_at_us >= facts.received_at_us - options_.slack_us ||
-                        lacks_counterpart(postings, facts.exchange_id);
+                        lacks_counterpart(postings, own);
   const auto refused = [&](std::size_t side) {
     return facts.legs[side] == LegFact::refused && facts.legs[1 - side] == LegFact::done;
   };
   if (refused(0) || refused(1)) {
     if (facts.overlap) return excuse(Verdict::order_dependent, "refused on one side, beside overlapping writes");
-    if (differed)
+    if (differed && !(own != nullptr && had_enough(facts, *account, *own, found)))
       excuse(Verdict::unknown, "refused on one side, whose balance differs by a gap that is no proven fault");
     return;
   }
-  const Posting* own = postings.find_open(facts.exchange_id);
   const bool amounts = facts.reads_balance == config::ReadsBalance::amount && touched.ledgers == Ledgers::unequal;
   if (!amounts || !facts.both_done() || own == nullptr || own->legs[0].before == own->legs[1].before) return;
   found.from_balances = true;
   if (facts.overlap && !(own->legs[0].predecessors == own->legs[1].predecessors))
     return excuse(Verdict::order_dependent, "computed from different balances, after different overlapping writes");
   if (differed) excuse(Verdict::unknown, "computed from balances that differ by a gap that is no proven fault");
+}
+
+/// The side that refused had no less than the one that accepted: no balance explains that. Says so.
+bool PostingLedger::had_enough(const ExchangeFacts& facts, const AccountState& account, const Posting& own,
+                               Assessment& found) const {
+  const Side refused = facts.legs[0] == LegFact::refused ? Side::legacy : Side::modern;
+  const PostingState& postings = account.postings;
+  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
+  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
+  if (!trusted(account) || !postings.known() || steps_lost || may_close(postings)) return false;
+  if (!had_at_least_the_others_balance(postings, refused, recent_us, own)) return false;
+  found.detail += fmt::format("{}refused by {}, whose balance was not the lower one", found.detail.empty() ? "" : "; ",
+                              to_string(refused));
+  return true;
 }
 
 void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered,
@@ -217,14 +231,28 @@ void PostingLedger::assess_answers(const ExchangeFacts& facts, const Touched& to
   }
 }
 
-/// Another posting, up to this number, of which it is not known what it did to balances: its counterpart is not there,
+/// Another posting, before this number, of which it is not known what it did to balances: its counterpart is not there,
 /// or its event, which tells whether its legs were uncertain. Pairs whose exchange waits itself are none, so that no
 /// two wait for each other.
-bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t most, const std::string& except) const {
+bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t before, const std::string& except) const {
   return std::any_of(postings.open.begin(), postings.open.end(), [&](const Posting& posting) {
-    return posting.number <= most && posting.exchange_id != except &&
+    return posting.number < before && posting.exchange_id != except &&
            (!posting.on_both() || !open_.contains(posting.exchange_id));
   });
+}
+
+/// Of what stands on one side alone by a leg whose end nobody knows: it will be sealed, or be a pair whose parts came
+/// apart. Either way balances that were stated meanwhile show it, or do not.
+std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings, std::uint64_t before) const {
+  std::vector<std::int64_t> steps;
+  for (const auto& posting : postings.open) {
+    if (before != 0 && posting.number >= before) break;
+    if (posting.on_both() || !posting.exact() || !complete(posting)) continue;
+    const auto waiting = open_.find(posting.exchange_id);
+    if (waiting == open_.end() || !waiting->second.facts.any_uncertain()) continue;
+    if (steps.size() < kUndoneSteps) steps.push_back(wrapping_sub(0, posting.difference()));
+  }
+  return steps;
 }
 
 void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found) {
@@ -247,20 +275,25 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
     return same ? found.decide(good, "") : wrong(Verdict::mismatch, " (beyond 64 bits)");
   }
   const bool known = trusted(account);
-  if (difference == account.gap && known) return found.decide(good, "");
+  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
+  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
+  // What has waited is held against the gap as it was.
+  if (difference == account.gap && known && (mark == 0 || steps_lost)) return found.decide(good, "");
   if (same && !(known && postings.known())) return found.decide(good, "");
 
   const Posting* own = postings.find_open(facts.exchange_id);
-  const bool own_states = own != nullptr && own->on_both() && own->exact() &&
-                          own->legs[0].delta == own->legs[1].delta &&
+  const bool own_pair = own != nullptr && own->on_both() && own->exact();
+  const bool ordered = own_pair && own->legs[0].ordered && own->legs[1].ordered;
+  const bool own_states = own_pair && own->legs[0].delta == own->legs[1].delta &&
                           difference == wrapping_sub(own->legs[1].after, own->legs[0].after);
-  const bool ordered = own_states && own->legs[0].ordered && own->legs[1].ordered;
   // Both answers tell what the posting left behind, on top of the same exchanges.
-  if (ordered && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
+  if (ordered && own_states && own->legs[0].predecessors == own->legs[1].predecessors) return found.decide(good, "");
   if (!covered) return found.wait();
   found.late = true;
-  const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  if (known && had_gap(postings, account.gap, difference, recent_us)) return found.decide(good, "");
+  const bool in_place = ordered && !facts.overlap;
+  if (known && had_gap(postings, account.gap, difference,
+                       {recent_us, in_place ? own : nullptr, mark, undone_steps(postings, mark)}))
+    return found.decide(good, "");
   if (mark == 0) mark = postings.next_number;  // what is open now may explain it
   if (unsettled(postings, mark, facts.exchange_id) || may_close(postings)) return found.wait();
   if (facts.overlap && !facts.write) return wrong(Verdict::order_dependent, ": read beside a write of the account");
@@ -269,7 +302,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
                  ": each is what its side's posting left behind, both posted the same, after other exchanges");
   }
   if (!known) return wrong(Verdict::unknown, "; the account is unknown until it is compared as a whole");
-  if (postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us) {
+  if (steps_lost) {
     return wrong(Verdict::unknown, "; the account's gap changed too often at that time");
   }
   const std::string gap_text = account.format(account.gap);

@@ -182,7 +182,7 @@ void PostingLedger::settle(const std::string& id, PostingFinding& finding, Decid
     }
     if (!posting->on_both()) ++decided.lacking;
     if (posting->difference() != 0 && !is_inconsistent(finding.verdict)) account.postings.through_us = true;
-    refresh_gap(account, latest(now), {id});
+    refresh_gap(account, latest(now), {id, 0, 0, posting->number});
     wake(name);
     AccountPosting evidence = evidence_of(name, account, &*posting);
     if (posting->on_both() && !evidence.same_predecessors) account.order_differed = true;

@@ -84,8 +84,8 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
     }
   }
   const std::int64_t own = foreign && taken.broke ? gap_by(change.side, taken.delta) : 0;
-  const bool moved =
-      refresh_gap(account, latest(now), {foreign ? "a foreign change" : change.exchange_id, taken.of, own});
+  const bool moved = refresh_gap(account, latest(now),
+                                 {foreign ? "a foreign change" : change.exchange_id, taken.of, own, taken.number});
   if (moved || taken.paired) wake(change.account);
   if (options_.whole_transactions) {
     const std::uint64_t transaction = XXH3_64bits(change.transaction.data(), change.transaction.size());
@@ -183,6 +183,11 @@ void PostingLedger::tell_breaks(Side side, const Moment& now) {
 
 void PostingLedger::take(const StateGap& gap, const Moment& now) {
   begin(gap.side, now);
+  if (!gap.account.empty()) {  // of one account alone
+    accounts_.touch(gap.account).postings.overflowed = true;
+    wake(gap.account);
+    return work(now);
+  }
   StreamState& stream = state_.streams[index(gap.side)];
   ++stream.generation;
   stream.began_us = latest(now);
@@ -255,7 +260,7 @@ void PostingLedger::pass_foreign(const Moment& now) {
         return false;
       }
       // Its counterpart may be among what was lost, or have been made before the stream began.
-      if (stream.began_us > change.at_us - (change.due_us - change.at_us)) return true;
+      if (stream.began_us > change.at_us - (change.due_us - change.at_us) || account.postings.overflowed) return true;
       PostingFinding finding;
       finding.kind = PostingFinding::Kind::unpaired;
       finding.account = name;
@@ -304,7 +309,7 @@ void PostingLedger::seal_orphan(const std::string& id, const Moment& now) {
     for (const Side side : {Side::legacy, Side::modern}) {
       if (posting->on_both()) arbiter::note_apart(account.postings, *posting, side, latest(now));
     }
-    refresh_gap(account, latest(now), {id});
+    refresh_gap(account, latest(now), {id, 0, 0, posting->number});
     wake(name);  // who waited for the posting, whether it moved the gap or not
     if (posting->on_both() && posting->difference() == 0) continue;
     PostingFinding finding;

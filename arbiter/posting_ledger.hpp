@@ -125,6 +125,7 @@ class PostingLedger {
 
   static constexpr std::size_t kOpenPostings = 200'000;  ///< of all accounts
   static constexpr std::size_t kOpenExchanges = 100'000;
+  static constexpr std::size_t kUndoneSteps = 4;  ///< looked at for one balance
 
   struct Assessment;  // internal: posting_ledger_impl.hpp
   struct Touched;
@@ -141,7 +142,7 @@ class PostingLedger {
   void note_foreign(const std::string& name, AccountState& account, const StateChange& change, std::int64_t delta,
                     const Moment& now);
   static void note_apart(const ExchangeFacts& facts, AccountState& account, const Moment& now);
-  [[nodiscard]] bool unsettled(const PostingState& postings, std::uint64_t most, const std::string& except) const;
+  [[nodiscard]] bool unsettled(const PostingState& postings, std::uint64_t before, const std::string& except) const;
   void tell_breaks(Side side, const Moment& now);
   [[nodiscard]] std::int64_t covered_to() const;
   void cover(const Moment& now);
@@ -156,7 +157,9 @@ class PostingLedger {
                        const Moment& now) const;
   void assess_lacking(const ExchangeFacts& facts, const Touched& touched, Assessment& found, const Moment& now) const;
   void excuse_balance(const ExchangeFacts& facts, const Touched& touched, Assessment& found) const;
+  bool had_enough(const ExchangeFacts& facts, const AccountState& account, const Posting& own, Assessment& found) const;
   void assess_answers(const ExchangeFacts& facts, const Touched& touched, bool covered, Assessment& found) const;
+  [[nodiscard]] std::vector<std::int64_t> undone_steps(const PostingState& postings, std::uint64_t before) const;
   void assess_balance(const ExchangeFacts& facts, bool covered, std::uint64_t& mark, Assessment& found);
   void conclude(const ExchangeFacts& facts, Assessment found, const Moment& now);
   void settle(const std::string& exchange_id, PostingFinding& finding, DecidedExchange& decided, const Moment& now);

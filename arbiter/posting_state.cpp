@@ -106,6 +106,9 @@ void read_lists(CompactReader& in, PostingState& state, int version) {
     GapStep& step = state.steps.emplace_back();
     in.numbers(step.by, step.at_us);
     if (version > 1) in.numbers(step.of);
+    if (version < 3) continue;
+    in.numbers(step.commits[0], step.commits[1], step.number);
+    step.apart = in.flag();
   }
   for (std::size_t n = in.count(); n > 0; --n) {
     ForeignChange& change = state.foreign.emplace_back();
@@ -126,7 +129,7 @@ void make_steps(PostingState& state) {
 
 std::string encode(const PostingState& state) {
   CompactWriter out;
-  out.numbers(2);  // version of this text
+  out.numbers(3);  // version of this text
   for (const auto& chain : state.chains) {
     out.numbers(int{chain.known}, chain.balance, chain.position.first, chain.position.second, chain.count,
                 chain.hash.high, chain.hash.low, chain.generation);
@@ -138,11 +141,13 @@ std::string encode(const PostingState& state) {
     out.numbers(index(b.side), b.low.first, b.low.second, b.high.first, b.high.second, b.left, b.right, int{b.told});
   }
   out.numbers(state.steps.size());
-  for (const auto& step : state.steps) out.numbers(step.by, step.at_us, step.of);
+  for (const auto& step : state.steps) {
+    out.numbers(step.by, step.at_us, step.of, step.commits[0], step.commits[1], step.number, int{step.apart});
+  }
   out.numbers(state.foreign.size());
   for (const auto& change : state.foreign) out.numbers(index(change.side), change.delta, change.at_us, change.due_us);
-  out.numbers(state.steps_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number,
-              int{state.overflowed}, state.uncertain_at_us, int{state.through_us});
+  out.numbers(state.steps_lost_us, state.carry, state.loose, state.next_number, int{state.overflowed},
+              state.uncertain_at_us, int{state.through_us});
   return out.take();
 }
 
@@ -152,7 +157,7 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     PostingState state;
     int version = 0;
     in.numbers(version);
-    if (version != 1 && version != 2) return invalid_input(fmt::format("posting state: unknown version {}", version));
+    if (version < 1 || version > 3) return invalid_input(fmt::format("posting state: unknown version {}", version));
     for (auto& chain : state.chains) {
       chain.known = in.flag();
       in.numbers(chain.balance, chain.position.first, chain.position.second, chain.count, chain.hash.high,
@@ -161,10 +166,12 @@ Result<PostingState> decode_posting_state(std::string_view text) {
     read(in, state.open);
     read(in, state.sealed);
     read_lists(in, state, version);
-    in.numbers(state.steps_lost_us, state.foreign_at_us, state.carry, state.loose, state.next_number);
+    std::int64_t unread = 0;  // times that earlier versions kept
+    in.numbers(state.steps_lost_us);
+    if (version < 3) in.numbers(unread);
+    in.numbers(state.carry, state.loose, state.next_number);
     state.overflowed = in.flag();
-    std::int64_t moved_at_us = 0;  // version 1 only
-    if (version == 1) in.numbers(moved_at_us);
+    if (version == 1) in.numbers(unread);
     in.numbers(state.uncertain_at_us);
     state.through_us = in.flag();
     if (version == 1) make_steps(state);

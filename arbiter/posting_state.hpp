@@ -82,6 +82,10 @@ struct GapStep {
   std::int64_t by = 0;
   std::int64_t at_us = 0;  ///< when it became known; 0: no time was known yet
   std::uint64_t of = 0;    ///< hash of side and transaction, whose further rows belong to it; 0: none
+  /// Of a pair: its commits on both sides. What either side posted after them was posted on top of it. 0: none.
+  std::array<std::uint64_t, 2> commits{};
+  std::uint64_t number = 0;  ///< of its posting; a foreign change has the next posting's; 0: may be as old as any
+  bool apart = false;        ///< of an uncertain leg: its pair does not move the gap
 };
 
 /// A change without an exchange, waiting for its counterpart on the other side.
@@ -100,14 +104,13 @@ struct PostingState {
   std::vector<GapStep> steps;  ///< newest last
   std::vector<ForeignChange> foreign;
   std::int64_t steps_lost_us = 0;    ///< event time until which there were steps that are not kept any more
-  std::int64_t foreign_at_us = 0;    ///< event time of the latest foreign change
   std::int64_t uncertain_at_us = 0;  ///< of the latest exchange whose posting was uncertain, or turned up late
   bool through_us = false;  ///< part of the gap is no proven fault: a lost leg, a foreign change, an order of commits
   std::int64_t carry = 0;   ///< accepted drift: part of the gap that is intended
   std::int64_t loose =
       0;  ///< the gap while one side's balance is not known: what was learned, sealed or foreign so far
   std::uint64_t next_number = 1;
-  bool overflowed = false;  ///< postings were given up for want of space, or an amount did not fit
+  bool overflowed = false;  ///< postings were given up for want of space, an amount did not fit, or a record was lost
 
   static constexpr std::size_t kOpenKept = 512;
   static constexpr std::size_t kSealedKept = 16;

@@ -99,10 +99,13 @@ class Judge {
     if (!fate.comparable) return;
     auto& of = figures_.classes[fate.fault];
     seen_.insert(number);
+    if (fate.explained_otherwise) ++of.explained;
+    const bool undecided = !is_decided(row.event.verdict) || row.event.verdict == Verdict::order_dependent;
     if (accused) {
       note_found(of, fate, row);
+    } else if (undecided && fate.explained_otherwise) {
+      ++of.undecided;
     } else {
-      if (!is_decided(row.event.verdict) || row.event.verdict == Verdict::order_dependent) ++of.undecided;
       offend(fmt::format("missed: exchange {} of account {} ({}) is {}: {}", number, fate.account, name_of(fate.fault),
                          to_string(row.event.verdict), row.event.detail));
     }
@@ -155,6 +158,7 @@ ClassFigures& ClassFigures::operator+=(const ClassFigures& more) {
   injected += more.injected;
   found += more.found;
   undecided += more.undecided;
+  explained += more.explained;
   labelled += more.labelled;
   among_alternatives += more.among_alternatives;
   uncompared += more.uncompared;

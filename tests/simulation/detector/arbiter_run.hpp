@@ -18,7 +18,8 @@ namespace phoenix::detector {
 struct ClassFigures {
   std::int64_t injected = 0;            ///< exchanges that differ by it and whose legs were both answered
   std::int64_t found = 0;               ///< inconsistent, or order_dependent where the order is the fault
-  std::int64_t undecided = 0;           ///< unknown, by a leg lost near it
+  std::int64_t undecided = 0;           ///< of `explained`: unknown or order_dependent; the others must be found
+  std::int64_t explained = 0;           ///< something else would explain them as well (Truth::Fate)
   std::int64_t labelled = 0;            ///< found, and labelled right
   std::int64_t among_alternatives = 0;  ///< labelled otherwise, the right label among those named as indistinguishable
   std::int64_t uncompared = 0;          ///< beside `injected`: excluded beforehand, or a leg was lost

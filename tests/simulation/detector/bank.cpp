@@ -95,12 +95,12 @@ Applied Bank::post(const Operation& operation) {
   Applied applied;
   applied.account = operation.account;
   const Account& account = accounts_.at(operation.account);
-  applied.predecessors = account.hash + (operation.second != 0 ? 3 * accounts_.at(operation.second).hash : 0);
+  applied.found_minor = account.balance_minor;
   Posting posting = price(operation, account, faults_);
   if (!faults_.empty()) befall(operation, posting, applied);
   if (posting.refused) {
     Applied refused = refusal(422, "insufficient funds");
-    refused.predecessors = applied.predecessors;
+    refused.found_minor = applied.found_minor;
     refused.injected = applied.injected;
     return refused;
   }

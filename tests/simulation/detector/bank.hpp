@@ -42,7 +42,7 @@ struct Applied {
   std::int64_t amount_minor = 0, fee_minor = 0;
   std::vector<RowChange> rows;
   std::vector<RowChange> second_transaction;  ///< of a posting that is booked twice by two transactions
-  std::uint64_t predecessors = 0;             ///< hash of what was applied to its accounts before, in any order
+  std::int64_t found_minor = 0;               ///< balance of its first account before
   Fault injected = Fault::none;               ///< what made it differ from a bank without faults in the same state
 };
 

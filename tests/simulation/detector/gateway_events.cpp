@@ -109,7 +109,7 @@ void GatewayModel::finish(const ExchangePtr& exchange) {
   const std::string frame = encode(event);
   const bool comparable = event.excluded.empty() && event.dropped.empty() && event.serving.outcome == LegOutcome::ok &&
                           event.shadow.outcome == LegOutcome::ok;
-  world_.truth.over(exchange->operation, comparable, world_.events.now());
+  world_.truth.over(exchange->operation, comparable, event.overlap, world_.events.now());
   for (const int account : {exchange->operation.account, exchange->operation.second}) {
     world_.trace(account, "{} ({}) is over: {}{}{} {} {} {}; {} {} {}", exchange->operation.number, key,
                  event.overlap ? "overlap " : "", event.excluded, event.dropped, to_string(event.serving_side),

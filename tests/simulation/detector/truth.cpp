@@ -6,13 +6,21 @@ void Truth::applied(Side side, const Operation& operation, const Applied& applie
   if (!operation.write() && applied.injected == Fault::none) return;
   Pending& pending = pending_[operation.number];
   pending.disturbed = pending.disturbed || was_disturbed(operation);
+  pending.innocent = pending.innocent || innocent_.contains(operation.account);
   if (applied.injected != Fault::none) {
     pending.fault = applied.injected;
-    disturbed(operation);
-    for (const auto& row : applied.rows) disturbed(row.account);
+    faulted(operation);
+    for (const auto& row : applied.rows) disturbed_.insert(row.account);
   }
   pending.by_side[static_cast<std::size_t>(index(side))] = {true, applied.status, applied.amount_minor,
-                                                            applied.fee_minor, applied.predecessors};
+                                                            applied.fee_minor, applied.found_minor};
+}
+
+/// Refused on one side, or interest on another balance.
+bool Truth::follows_from_balance(const Operation& operation, const Pending& pending) {
+  const auto& [legacy, modern] = pending.by_side;
+  if (legacy.status != modern.status) return true;
+  return operation.kind == Operation::Kind::interest && legacy.found_minor != modern.found_minor;
 }
 
 bool Truth::was_disturbed(const Operation& operation) const {
@@ -20,11 +28,16 @@ bool Truth::was_disturbed(const Operation& operation) const {
 }
 
 void Truth::disturbed(const Operation& operation) {
+  disturbed(operation.account);
+  if (operation.second != 0) disturbed(operation.second);
+}
+
+void Truth::faulted(const Operation& operation) {
   disturbed_.insert(operation.account);
   if (operation.second != 0) disturbed_.insert(operation.second);
 }
 
-void Truth::over(const Operation& operation, bool comparable, std::int64_t now_us) {
+void Truth::over(const Operation& operation, bool comparable, bool overlap, std::int64_t now_us) {
   const auto at = pending_.find(operation.number);
   if (at == pending_.end()) return;
   const Pending& pending = at->second;
@@ -32,15 +45,23 @@ void Truth::over(const Operation& operation, bool comparable, std::int64_t now_u
   const bool differs = legacy.known && modern.known &&
                        (legacy.status != modern.status || legacy.amount_minor != modern.amount_minor ||
                         legacy.fee_minor != modern.fee_minor);
+  const bool innocent = pending.innocent || innocent_.contains(operation.account);
   Kind kind = Kind::clean;
+  bool explained = false;
   const bool masked = is_arithmetic(pending.fault) && legacy.known && modern.known && !differs;
   if (pending.fault != Fault::none && !masked) {
     kind = Kind::injected;
+    // Jobs reach the sides a little apart: found balances differ for a moment.
+    const bool apart = legacy.status != modern.status && legacy.found_minor != modern.found_minor;
+    explained = (overlap || innocent || apart) && follows_from_balance(operation, pending);
+    if (explained || !comparable) disturbed(operation);
   } else if (differs) {
     kind = pending.disturbed ? Kind::consequence : Kind::order;
     disturbed(operation);
   }
-  if (kind != Kind::clean) fates_[operation.number] = {kind, pending.fault, comparable, now_us, operation.account};
+  if (kind != Kind::clean) {
+    fates_[operation.number] = {kind, pending.fault, comparable, explained, now_us, operation.account};
+  }
   pending_.erase(at);
 }
 

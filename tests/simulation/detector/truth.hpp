@@ -23,6 +23,9 @@ class Truth {
     Kind kind = Kind::clean;
     Fault fault = Fault::none;
     bool comparable = false;  ///< both legs were answered, and the gateway left nothing out
+    /// Of a fault: the outcome follows from the balance, and that may have differed for another reason, by a lost leg,
+    /// a job on one side, or an overlapping write. What the detector leaves undecided must be one of these.
+    bool explained_otherwise = false;
     std::int64_t completed_us = 0;
     int account = 0;
   };
@@ -30,9 +33,12 @@ class Truth {
   void applied(Side side, const Operation& operation, const Applied& applied);
   /// A leg of a write was lost or is uncertain, or the account was moved from outside: from here on the ledgers differ.
   void disturbed(const Operation& operation);
-  void disturbed(int account) { disturbed_.insert(account); }
+  void disturbed(int account) {
+    disturbed_.insert(account);
+    innocent_.insert(account);
+  }
   /// The exchange is over for the gateway.
-  void over(const Operation& operation, bool comparable, std::int64_t now_us);
+  void over(const Operation& operation, bool comparable, bool overlap, std::int64_t now_us);
 
   /// Everything that is not clean.
   [[nodiscard]] const std::unordered_map<std::uint64_t, Fate>& fates() const { return fates_; }
@@ -42,19 +48,23 @@ class Truth {
   struct Outcome {
     bool known = false;
     int status = 0;
-    std::int64_t amount_minor = 0, fee_minor = 0;
-    std::uint64_t predecessors = 0;
+    std::int64_t amount_minor = 0, fee_minor = 0, found_minor = 0;
   };
   struct Pending {
     std::array<Outcome, 2> by_side;
     Fault fault = Fault::none;
-    bool disturbed = false;
+    bool disturbed = false, innocent = false;
   };
   [[nodiscard]] bool was_disturbed(const Operation& operation) const;
 
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::unordered_map<std::uint64_t, Fate> fates_;
+  void faulted(const Operation& operation);
+  [[nodiscard]] static bool follows_from_balance(const Operation& operation, const Pending& pending);
+
   std::unordered_set<int> disturbed_;
+  std::unordered_set<int>
+      innocent_;  ///< those of them that differ for another reason than a fault that is plain to see
 };
 
 }  // namespace phoenix::detector

@@ -88,6 +88,10 @@ TEST_CASE("one rule on two balances follows; another day count or a cent does no
   CHECK(told(interest_of(modern, 30)) == Recomputed::contradicts);
   CHECK(told(interest_of(legacy)) == Recomputed::contradicts);
   // Larger balances than any seen may have another rate.
+  // Up to legacy's own, though, this exchange shows that there is none.
+  const std::int64_t large = 3'000'000;
+  CHECK(rules.recompute({large + 1'000, interest_of(large + 1'000)}, {large, 1}, kMonth) == Recomputed::contradicts);
+  CHECK(rules.recompute({large + 1'000, interest_of(large + 1'000)}, {large + 1'001, 1}, kMonth) == Recomputed::untold);
   CHECK(rules.recompute({legacy, interest_of(legacy)}, {3'000'000, 1}, kMonth) == Recomputed::untold);
   // An account with a rate of its own: nothing is known of it, but one rule gives both.
   CHECK(rules.recompute({legacy, 6'795}, {modern, 6'761}, kMonth) == Recomputed::follows);

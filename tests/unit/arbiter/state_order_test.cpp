@@ -118,6 +118,118 @@ TEST_CASE("a read between the two halves of an uncertain exchange is explained b
   CHECK(s.core().decided(wrong.exchange_id)->verdict == Verdict::mismatch);
 }
 
+TEST_CASE("what an uncertain leg has left on one side explains balances at once, and nothing else does (rule 6)") {
+  StateStreams s;
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  auto e = deposit(1, "110.00", "");
+  e.shadow = {};
+  e.shadow.outcome = LegOutcome::timeout;
+  e.shadow.uncertain = true;
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  s.apply(e);
+  const auto next = deposit(2, "130.00", "120.00");
+  s.post_both("7", {"110.00", "130.00"}, {"100.00", "120.00"}, next.exchange_id);
+  auto read = deposit(3, "130.00", "120.00"), wrong = deposit(4, "130.00", "125.00");
+  read.write = wrong.write = false;
+  s.apply(next);
+  s.apply(read);
+  s.apply(wrong);
+  CHECK(s.markers() == Verdicts{{next.exchange_id, Verdict::match_late}, {read.exchange_id, Verdict::match_late}});
+  CHECK(s.core().open_count() == 2);
+  s.post(kModern, "7", "120.00", "125.00", "", "later");  // committed when `wrong` had been answered
+  CHECK(s.markers().empty());
+  const std::int64_t end_us = e.completed_at_us + 35'000'000;
+  SECTION("it never comes") {
+    s.heartbeat(end_us);
+    CHECK(s.core().decided(e.exchange_id)->verdict == Verdict::unknown);
+    REQUIRE(s.core().decided(wrong.exchange_id) != nullptr);
+    CHECK(s.core().decided(wrong.exchange_id)->verdict == Verdict::mismatch);
+  }
+  SECTION("it comes late") {
+    s.post(kModern, "7", "125.00", "135.00", e.exchange_id);
+    s.markers();
+    CHECK(s.core().decided(e.exchange_id)->verdict == Verdict::match_late);
+    CHECK(s.core().decided(wrong.exchange_id)->verdict == Verdict::mismatch);
+  }
+  CHECK(s.core().open_count() == 0);
+}
+
+TEST_CASE("a fault that both ledgers had committed before does not explain what a later posting states") {
+  StateStreams s;
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  const auto first = deposit(1, "110.00", "110.01");
+  s.post_both("7", {"100.00", "110.00"}, {"100.00", "110.01"}, first.exchange_id);
+  s.apply(first);
+  CHECK(s.markers() == Verdicts{{first.exchange_id, Verdict::mismatch}});
+  auto second = deposit(2, "120.00", "120.00");  // its ledger says 120.01
+  s.post_both("7", {"110.00", "120.00"}, {"110.01", "120.01"}, second.exchange_id);
+  SECTION("nothing overlapped it") {
+    s.apply(second);
+    CHECK(s.markers() == Verdicts{{second.exchange_id, Verdict::mismatch}});
+  }
+  SECTION("beside overlapping writes an older balance may have been stated") {
+    second.overlap = true;
+    s.apply(second);
+    CHECK(s.markers() == Verdicts{{second.exchange_id, Verdict::match_late}});
+  }
+}
+
+TEST_CASE("a refusal follows from a balance that differs only where it is the lower one (rule 19)") {
+  auto config = phoenix::test::state_config();
+  config.gateway.routes.front().reads_balance = config::ReadsBalance::refusal;
+  StateStreams s(config);
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  auto e = deposit(1, "90.00", "");
+  e.shadow.status = 422;
+  e.received_at_us += 60'000'000;
+  e.completed_at_us += 60'000'000;
+  const auto refuse = [&](const char* modern) {
+    s.post(kModern, "7", "100.00", modern, "", "correction");
+    s.heartbeat(e.received_at_us - 30'000'000);
+    s.post(kLegacy, "7", "100.00", "90.00", e.exchange_id);
+    s.apply(e);
+    return s.markers();
+  };
+  SECTION("the side that refused had more") {
+    CHECK(refuse("105.00") == Verdicts{{e.exchange_id, Verdict::mismatch}});
+    CHECK_THAT(s.last.verdicts[0].event.detail, Catch::Contains("whose balance was not the lower one"));
+  }
+  SECTION("it had less") {
+    CHECK(refuse("95.00") == Verdicts{{e.exchange_id, Verdict::unknown}});
+  }
+  SECTION("it may have had less: another posting lacks its counterpart") {
+    s.post(kLegacy, "7", "100.00", "110.00", "another");
+    s.post(kLegacy, "7", "110.00", "100.00", "", "back");
+    CHECK(refuse("105.00") == Verdicts{{e.exchange_id, Verdict::unknown}});
+  }
+  SECTION("a later posting lacks its counterpart") {
+    s.post(kModern, "7", "100.00", "100.00", "", "start");
+    s.post(kLegacy, "7", "100.00", "90.00", e.exchange_id);
+    s.post(kLegacy, "7", "90.00", "80.00", "another");
+    s.apply(e);
+    CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::mismatch}});
+  }
+}
+
+TEST_CASE("a record that was lost of one account makes no other one unknown") {
+  StateStreams s;
+  for (const char* account : {"7", "8"}) s.post_both(account, {"100.00", "101.00"}, {"100.00", "101.00"}, "");
+  s.apply(StateGap{kModern, "cannot be read", "7"});
+  CHECK(s.core().is_unknown(s.account("7")));
+  CHECK_FALSE(s.core().is_unknown(s.account("8")));
+  const auto lost = deposit(1, "111.00", "111.00");
+  auto missing = deposit(2, "111.00", "111.00");
+  missing.keys = {{"8", 1}};
+  s.post(kLegacy, "7", "101.00", "111.00", lost.exchange_id);
+  s.post(kLegacy, "8", "101.00", "111.00", missing.exchange_id);
+  s.apply(lost);
+  s.apply(missing);
+  CHECK(s.markers() == Verdicts{{lost.exchange_id, Verdict::unknown}, {missing.exchange_id, Verdict::missing_modern}});
+  CHECK(s.core().unknown_accounts(9) == std::vector<std::string>{"7"});
+  s.core().rebase("7", {Decimal::parse("111.00").value(), Decimal::parse("111.00").value()});
+  CHECK_FALSE(s.core().is_unknown(s.account("7")));
+}
+
 TEST_CASE("nothing is missing of what was received before a stream's beginning and `settle` (rule 15)") {
   StateStreams s;
   const std::int64_t begun_us = deposit(1, "", "").completed_at_us;
@@ -147,6 +259,20 @@ TEST_CASE("state that an earlier version stored is read") {
   CHECK(postings->uncertain_at_us == 14);
   CHECK(postings->through_us);
   CHECK(encode(decode_posting_state(encode(*postings)).value()) == encode(*postings));
+  const auto second =
+      decode_posting_state("2 1 10000 3 1 0 0 0 0 1 10500 4 1 0 0 0 0 0 0 0 1 200 12 77 0 9 8 1 2 5 0 14 1 ");
+  REQUIRE(second.has_value());
+  CHECK(second->steps.front().of == 77);
+  CHECK(second->steps_lost_us == 9);
+  CHECK(second->carry == 1);
+  CHECK(second->uncertain_at_us == 14);
+  PostingState now = *second;
+  now.steps.push_back({-5, 13, 78, {3, 4}, 6, true});
+  const auto again = decode_posting_state(encode(now)).value();
+  CHECK(again.steps.back().commits == std::array<std::uint64_t, 2>{3, 4});
+  CHECK(again.steps.back().number == 6);
+  CHECK(again.steps.back().apart);
+  CHECK(encode(again) == encode(now));
   const auto ledger = decode_ledger_state("1 3 1 5 6 7 8 0: 1 9 10 11 12 2:ab 1 1 44 1 3:t/0 5 ");
   REQUIRE(ledger.has_value());
   CHECK(ledger->postings_given_up == 3);
