@@ -60,16 +60,28 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
     return true;
   }
   const std::string id = waiting.facts.exchange_id;
-  const auto at = open_.insert_or_assign(id, std::move(waiting)).first;
-  if (at->second.facts.offset >= covered_to()) uncovered_.emplace(at->second.facts.offset, id);
-  wait(at->second, found);
+  const Waiting& kept = keep_open(id, std::move(waiting));
+  if (kept.facts.offset >= covered_to()) uncovered_.emplace(kept.facts.offset, id);
+  wait(kept, found);
   make_room(now);
   work(now);
   return false;
 }
 
+PostingLedger::Waiting& PostingLedger::keep_open(const std::string& id, Waiting waiting) {
+  if (const auto earlier = open_.find(id); earlier != open_.end()) take_open(earlier);
+  open_uncertain_ += waiting.facts.any_uncertain() ? 1 : 0;
+  return open_.emplace(id, std::move(waiting)).first->second;
+}
+
+PostingLedger::Waiting PostingLedger::take_open(std::unordered_map<std::string, Waiting>::iterator at) {
+  auto node = open_.extract(at);
+  open_uncertain_ -= node.mapped().facts.any_uncertain() ? 1 : 0;
+  return std::move(node.mapped());
+}
+
 /// Remembers what may change the assessment.
-void PostingLedger::wait(Waiting& waiting, const Assessment& found) {
+void PostingLedger::wait(const Waiting& waiting, const Assessment& found) {
   const ExchangeFacts& facts = waiting.facts;
   if (found.again_us != 0) deadlines_.emplace(found.again_us, facts.exchange_id);
   if (waiting.mark != 0) waiters_[facts.accounts.front()].emplace(facts.offset, facts.exchange_id);
@@ -80,11 +92,11 @@ void PostingLedger::make_room(const Moment& now) {
   while (open_.size() > kOpenExchanges && !uncovered_.empty()) {
     const std::string id = uncovered_.begin()->second;
     uncovered_.erase(uncovered_.begin());
-    const auto node = open_.extract(id);
-    if (node.empty()) continue;
+    const auto at = open_.find(id);
+    if (at == open_.end()) continue;
     Assessment found;
     found.decide(Verdict::unknown, "too many exchanges are waiting for the ledgers' streams");
-    conclude(node.mapped().facts, std::move(found), now);
+    conclude(take_open(at).facts, std::move(found), now);
   }
 }
 
@@ -114,8 +126,8 @@ void PostingLedger::evaluate(const std::string& id, const Moment& now) {
     if (at->second.mark != mark) marked_.push_back(id);
     return wait(at->second, found);
   }
-  const auto node = open_.extract(at);
-  const ExchangeFacts& facts = node.mapped().facts;
+  const Waiting ended = take_open(at);
+  const ExchangeFacts& facts = ended.facts;
   uncovered_.erase({facts.offset, id});
   if (!facts.accounts.empty()) {
     const auto waiters = waiters_.find(facts.accounts.front());

@@ -343,7 +343,7 @@ void PostingLedger::restore(ExchangeFacts facts, std::uint64_t mark) {
     }
     if (mark != 0) waiters_[facts.accounts.front()].emplace(offset, id);
   }
-  open_.emplace(id, Waiting{std::move(facts), mark});
+  keep_open(id, Waiting{std::move(facts), mark});
 }
 
 void PostingLedger::restore(const std::string& name, AccountState& account) {

@@ -148,7 +148,9 @@ class PostingLedger {
   void cover(const Moment& now);
 
   void evaluate(const std::string& exchange_id, const Moment& now);
-  void wait(Waiting& waiting, const Assessment& found);
+  Waiting& keep_open(const std::string& id, Waiting waiting);
+  Waiting take_open(std::unordered_map<std::string, Waiting>::iterator at);
+  void wait(const Waiting& waiting, const Assessment& found);
   void wake(const std::string& account);
   void work(const Moment& now);
   Touched look_at(const ExchangeFacts& facts) const;
@@ -175,7 +177,8 @@ class PostingLedger {
   const Accounts accounts_;
   Decided& decided_;
   LedgerState state_;
-  std::unordered_map<std::string, Waiting> open_;
+  std::unordered_map<std::string, Waiting> open_;             ///< changed by keep_open() and take_open() alone
+  std::size_t open_uncertain_ = 0;                            ///< of these, with a leg whose outcome nobody knows
   std::set<std::pair<std::int64_t, std::string>> uncovered_;  ///< offset, exchange
   /// By side: exchanges whose posting came when they were covered or decided already; looked at after its next marker.
   std::array<std::set<std::pair<std::int64_t, std::string>>, 2> late_;
