@@ -241,16 +241,17 @@ bool PostingLedger::unsettled(const PostingState& postings, std::uint64_t before
   });
 }
 
-/// Of what stands on one side alone by a leg whose end nobody knows: it will be sealed, or be a pair whose parts came
-/// apart. Either way balances that were stated meanwhile show it, or do not.
+/// Of what stands on one side alone by a leg whose end nobody knows, or that posts later: it will be sealed, or be a
+/// pair whose parts came apart. Either way balances that were stated meanwhile show it, or do not.
 std::vector<std::int64_t> PostingLedger::undone_steps(const PostingState& postings, std::uint64_t before) const {
   std::vector<std::int64_t> steps;
-  if (open_uncertain_ == 0) return steps;  // nearly always, and looking each of them up is a quarter of a hot account
+  if (open_may_post_late_ == 0)
+    return steps;  // nearly always, and looking each of them up is a quarter of a hot account
   for (const auto& posting : postings.open) {
     if (before != 0 && posting.number >= before) break;
     if (posting.on_both() || !posting.exact() || !complete(posting)) continue;
     const auto waiting = open_.find(posting.exchange_id);
-    if (waiting == open_.end() || !waiting->second.facts.any_uncertain()) continue;
+    if (waiting == open_.end() || !waiting->second.facts.may_post_late()) continue;
     if (steps.size() < kUndoneSteps) steps.push_back(wrapping_sub(0, posting.difference()));
   }
   return steps;

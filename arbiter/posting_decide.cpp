@@ -45,10 +45,10 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
     finding.verdict_id = fmt::format("posting/{}/{}", facts.exchange_id, name);
     findings_.push_back(std::move(finding));
   }
-  note_uncertain(facts, now);
+  note_late_postings(facts, now);
   if (const auto posted = accounts_of_.find(facts.exchange_id); posted != accounts_of_.end()) {
     for (const auto& name : posted->second) {
-      if (facts.any_uncertain()) note_apart(facts, accounts_.touch(name), now);
+      if (facts.may_post_late()) note_apart(facts, accounts_.touch(name), now);
       wake(name);  // who waited for this event
     }
   }
@@ -70,13 +70,13 @@ bool PostingLedger::judge(ExchangeFacts facts, const Moment& now) {
 
 PostingLedger::Waiting& PostingLedger::keep_open(const std::string& id, Waiting waiting) {
   if (const auto earlier = open_.find(id); earlier != open_.end()) take_open(earlier);
-  open_uncertain_ += waiting.facts.any_uncertain() ? 1 : 0;
+  open_may_post_late_ += waiting.facts.may_post_late() ? 1 : 0;
   return open_.emplace(id, std::move(waiting)).first->second;
 }
 
 PostingLedger::Waiting PostingLedger::take_open(std::unordered_map<std::string, Waiting>::iterator at) {
   auto node = open_.extract(at);
-  open_uncertain_ -= node.mapped().facts.any_uncertain() ? 1 : 0;
+  open_may_post_late_ -= node.mapped().facts.may_post_late() ? 1 : 0;
   return std::move(node.mapped());
 }
 
@@ -140,13 +140,13 @@ void PostingLedger::evaluate(const std::string& id, const Moment& now) {
 }
 
 /// Nearby answers may have been given before or after its posting.
-void PostingLedger::note_uncertain(const ExchangeFacts& facts, const Moment& now) {
-  if (!facts.write || !facts.any_uncertain()) return;
+void PostingLedger::note_late_postings(const ExchangeFacts& facts, const Moment& now) {
+  if (!facts.write || !facts.may_post_late()) return;
   for (const auto& name : facts.accounts) accounts_.touch(name).postings.uncertain_at_us = latest(now);
 }
 
 void PostingLedger::conclude(const ExchangeFacts& facts, Assessment found, const Moment& now) {
-  note_uncertain(facts, now);
+  note_late_postings(facts, now);
   PostingFinding finding;
   finding.exchange_id = facts.exchange_id;
   finding.verdict = found.verdict == Verdict::match && found.late ? Verdict::match_late : found.verdict;

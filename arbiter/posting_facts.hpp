@@ -10,6 +10,7 @@
 
 #include "core/model/decimal.hpp"
 #include "core/model/result.hpp"
+#include "core/model/traffic_policy.hpp"
 #include "core/model/verdict.hpp"
 #include "core/runtime/config_gateway.hpp"
 
@@ -44,6 +45,11 @@ struct ExchangeFacts {
 
   [[nodiscard]] bool both_done() const { return legs[0] == LegFact::done && legs[1] == LegFact::done; }
   [[nodiscard]] bool any_uncertain() const { return legs[0] == LegFact::uncertain || legs[1] == LegFact::uncertain; }
+  /// What it posts on this side may come long after its answers, and balances stated meanwhile lack it.
+  [[nodiscard]] bool may_post_late(Side side) const {
+    return async || legs[static_cast<std::size_t>(index(side))] == LegFact::uncertain;
+  }
+  [[nodiscard]] bool may_post_late() const { return async || any_uncertain(); }
 };
 
 /// What both sides did to one account in one exchange: the evidence of a verdict, and what rules and causes compute

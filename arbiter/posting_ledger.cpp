@@ -71,7 +71,7 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
     if (taken.fresh) index_posting(change.exchange_id, change.account);
     const auto waiting = open_.find(change.exchange_id);
     const bool undecided = waiting != open_.end() && waiting->second.facts.offset >= covered_to();
-    if (waiting != open_.end() && waiting->second.facts.any_uncertain()) {
+    if (waiting != open_.end() && waiting->second.facts.may_post_late()) {
       note_apart(waiting->second.facts, account, now);
     }
     if (decided != decided_.end() || (waiting != open_.end() && !undecided)) {
@@ -98,12 +98,12 @@ void PostingLedger::take(const StateChange& change, const Moment& now) {
   work(now);
 }
 
-/// What an uncertain leg posted may have come long after the other one: balances stated between them show one alone.
+/// What is posted late may have come long after the other one: balances stated between them show one alone.
 void PostingLedger::note_apart(const ExchangeFacts& facts, AccountState& account, const Moment& now) {
   const Posting* pair = account.postings.find_open(facts.exchange_id);
   if (pair == nullptr || !pair->on_both()) return;
   for (const Side side : {Side::legacy, Side::modern}) {
-    if (facts.legs[index(side)] == LegFact::uncertain) arbiter::note_apart(account.postings, *pair, side, latest(now));
+    if (facts.may_post_late(side)) arbiter::note_apart(account.postings, *pair, side, latest(now));
   }
 }
 

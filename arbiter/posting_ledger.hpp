@@ -166,7 +166,7 @@ class PostingLedger {
   void conclude(const ExchangeFacts& facts, Assessment found, const Moment& now);
   void settle(const std::string& exchange_id, PostingFinding& finding, DecidedExchange& decided, const Moment& now);
   void evaluate_late(const std::string& exchange_id, DecidedExchange& decided, const Moment& now);
-  void note_uncertain(const ExchangeFacts& facts, const Moment& now);
+  void note_late_postings(const ExchangeFacts& facts, const Moment& now);
   void make_room(const Moment& now);
   void give_up_orphans(std::int64_t settled_until_us, const Moment& now);
   void seal_orphan(const std::string& exchange_id, const Moment& now);
@@ -178,7 +178,7 @@ class PostingLedger {
   Decided& decided_;
   LedgerState state_;
   std::unordered_map<std::string, Waiting> open_;             ///< changed by keep_open() and take_open() alone
-  std::size_t open_uncertain_ = 0;                            ///< of these, with a leg whose outcome nobody knows
+  std::size_t open_may_post_late_ = 0;                        ///< of these
   std::set<std::pair<std::int64_t, std::string>> uncovered_;  ///< offset, exchange
   /// By side: exchanges whose posting came when they were covered or decided already; looked at after its next marker.
   std::array<std::set<std::pair<std::int64_t, std::string>>, 2> late_;

@@ -469,6 +469,38 @@ TEST_CASE("a route that posts after its answer is pending up to async_max, then 
   }
 }
 
+TEST_CASE("a read between the two halves of an asynchronous posting is explained by them, and by nothing else") {
+  auto config = phoenix::test::state_config();
+  config.gateway.routes[0].posting = config::Posting::async;
+  config.gateway.routes[0].async_max = std::chrono::milliseconds(30'000);
+  StateStreams s(config);
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  s.markers();
+  const auto e = deposit(1, "110.00", "110.00");
+  auto read = deposit(2, "110.00", "100.00"), wrong = deposit(3, "110.00", "100.01");
+  read.write = wrong.write = false;
+  s.apply(e);
+  s.post(kLegacy, "7", "100.00", "110.00", e.exchange_id);
+  SECTION("the reads come before the other half") {
+    s.apply(read);
+    s.apply(wrong);
+    s.markers();
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+  }
+  SECTION("they come after it") {
+    s.post(kModern, "7", "100.00", "110.00", e.exchange_id);
+    s.apply(read);
+    s.apply(wrong);
+  }
+  s.markers();
+  s.heartbeat(e.completed_at_us + 31'000'000);
+  REQUIRE(s.core().decided(read.exchange_id) != nullptr);
+  CHECK(s.core().decided(read.exchange_id)->verdict == Verdict::match_late);
+  REQUIRE(s.core().decided(wrong.exchange_id) != nullptr);
+  CHECK(s.core().decided(wrong.exchange_id)->verdict == Verdict::mismatch);
+  CHECK(s.count("mismatch") == 1);
+}
+
 namespace {
 
 /// Accepts that modern posts five cents more.
