@@ -147,6 +147,7 @@ void post(AccountState& account, const StateChange& change, const Amounts& amoun
   if (another) ++leg.transactions;
   leg.transaction = transaction;
   leg.exact = leg.exact && amounts.before.has_value();
+  leg.rewritten = leg.rewritten && leg.exact && change.op == StateChange::Op::update && taken.delta == 0;
   leg.delta = wrapping_add(leg.delta, taken.delta);
   if (leg.transactions == 1) leg.first_delta = leg.delta;
   if (leg.position < change.position) {
@@ -190,7 +191,7 @@ TakenChange take_change(AccountState& account, const StateChange& change, const 
     taken.kind = change.op == StateChange::Op::update && amounts.before && taken.delta == 0 ? ChangeKind::seeded
                                                                                             : ChangeKind::foreign;
     if (taken.kind == ChangeKind::seeded) return taken;
-    taken.number = between ? 0 : account.postings.next_number;
+    taken.number = between ? 0 : account.postings.next_number++;
     account.postings.through_us = true;
     std::int64_t& loose = account.postings.loose;
     loose = change.side == Side::modern ? wrapping_add(loose, taken.delta) : wrapping_sub(loose, taken.delta);

@@ -30,10 +30,11 @@ std::string describe(const std::string& name, const AccountState& account, const
   return fmt::format("account {}: legacy posted {}, modern {}", name, side_text(Side::legacy), side_text(Side::modern));
 }
 
-/// A row was written again with the balance that it had: as good as nothing, which is what the other side posted. The
-/// first row of an account is none of these.
+/// A row was written again with the balance that it had: as good as nothing, which is what the other side posted. An
+/// account's first row or last one is none of these, nor is an amount that was posted and taken back.
 bool is_idle(const AccountState& account, const Posting& posting) {
-  return account.postings.known() && posting.difference() == 0;
+  const PostedLeg& leg = posting.legs[posting.posted(Side::legacy) ? 0 : 1];
+  return account.postings.known() && leg.rewritten;
 }
 
 void add_detail(std::string& detail, const std::string& more) {
@@ -157,7 +158,8 @@ void PostingLedger::assess_lacking(const ExchangeFacts& facts, const Touched& to
   const bool whole = touched.trusted && facts.received_at_us >= state_.streams[side].began_us + options_.slack_us &&
                      (!both_ways || facts.received_at_us >= state_.streams[1].began_us + options_.slack_us);
   if (!whole) return found.decide(Verdict::unknown, touched.detail + "; its stream has a gap there");
-  if (idle) return;  // nothing is missing where nothing was posted
+  const bool one_refused = (facts.legs[0] == LegFact::refused) != (facts.legs[1] == LegFact::refused);
+  if (idle && !one_refused) return;  // nothing is missing where nothing was posted
   if (!facts.both_done() || both_ways) return found.decide(Verdict::mismatch, touched.detail, true);
   found.decide(side == 0 ? Verdict::missing_legacy : Verdict::missing_modern, touched.detail, true);
 }

@@ -70,14 +70,14 @@ void write(CompactWriter& out, const std::vector<Posting>& postings) {
     for (const auto& leg : posting.legs) {
       out.numbers(leg.transactions);
       if (leg.transactions == 0) continue;
-      out.numbers(int{leg.exact}, int{leg.ordered}, int{leg.late}, leg.delta, leg.first_delta, leg.before, leg.after,
-                  leg.transaction, leg.predecessors.high, leg.predecessors.low, leg.position.first,
-                  leg.position.second);
+      out.numbers(int{leg.exact}, int{leg.ordered}, int{leg.rewritten}, int{leg.late}, leg.delta, leg.first_delta,
+                  leg.before, leg.after, leg.transaction, leg.predecessors.high, leg.predecessors.low,
+                  leg.position.first, leg.position.second);
     }
   }
 }
 
-void read(CompactReader& in, std::vector<Posting>& postings) {
+void read(CompactReader& in, std::vector<Posting>& postings, int version) {
   for (std::size_t n = in.count(); n > 0; --n) {
     Posting& posting = postings.emplace_back();
     posting.exchange_id = in.text();
@@ -88,6 +88,7 @@ void read(CompactReader& in, std::vector<Posting>& postings) {
       if (leg.transactions == 0) continue;
       leg.exact = in.flag();
       leg.ordered = in.flag();
+      leg.rewritten = version > 2 && in.flag();
       leg.late = in.flag();
       in.numbers(leg.delta, leg.first_delta, leg.before, leg.after, leg.transaction, leg.predecessors.high,
                  leg.predecessors.low, leg.position.first, leg.position.second);
@@ -163,8 +164,8 @@ Result<PostingState> decode_posting_state(std::string_view text) {
       in.numbers(chain.balance, chain.position.first, chain.position.second, chain.count, chain.hash.high,
                  chain.hash.low, chain.generation);
     }
-    read(in, state.open);
-    read(in, state.sealed);
+    read(in, state.open, version);
+    read(in, state.sealed, version);
     read_lists(in, state, version);
     std::int64_t unread = 0;  // times that earlier versions kept
     in.numbers(state.steps_lost_us);

@@ -31,6 +31,7 @@ struct PostedLeg {
   std::uint32_t transactions = 0;  ///< 0: nothing was posted
   bool exact = true;               ///< false: the stream did not tell an amount
   bool ordered = true;             ///< false: came after its place, `predecessors` is not known
+  bool rewritten = true;           ///< its rows were updated with the balance that they had, nothing else
   bool late = false;               ///< more may come of its transaction until the next marker of its side
   std::int64_t delta = 0;          ///< of all its transactions
   std::int64_t first_delta = 0;    ///< of the first one

@@ -208,6 +208,24 @@ TEST_CASE("a row that is written again with the balance it had is no posting tha
   }
 }
 
+TEST_CASE(
+    "a row that goes, or an amount that is posted and taken back, is a posting: it is missing on the other side") {
+  StateStreams s;
+  const auto e = deposit(1, "0.00", "0.00");
+  s.post_both("7", {"0.00", "0.00"}, {"0.00", "0.00"}, "");
+  SECTION("the row goes") {
+    auto gone = s.change(kModern, "7", "0.00", "0.00", e.exchange_id);
+    gone.op = StateChange::Op::remove;
+    s.apply(gone);
+  }
+  SECTION("two rows of one transaction") {
+    s.post(kModern, "7", "0.00", "10.00", e.exchange_id, "t");
+    s.post(kModern, "7", "10.00", "0.00", e.exchange_id, "t");
+  }
+  s.apply(e);
+  CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::missing_legacy}});
+}
+
 TEST_CASE("neither posted and both markers cover it: the answers alone decide") {
   StateStreams s;
   const auto e = deposit(1, "5.00", "5.00");

@@ -211,6 +211,35 @@ TEST_CASE("a refusal follows from a balance that differs only where it is the lo
   }
 }
 
+TEST_CASE("a refusal opposite a row that was only written again is excused as any other (rule 19)") {
+  auto config = phoenix::test::state_config();
+  config.gateway.routes.front().reads_balance = config::ReadsBalance::refusal;
+  StateStreams s(config);
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  auto e = deposit(1, "100.00", "");
+  e.shadow.status = 422;
+  s.post(kModern, "7", "100.00", "95.00", "", "correction");
+  s.post(kLegacy, "7", "100.00", "100.00", e.exchange_id);
+  s.apply(e);
+  CHECK(s.markers() == Verdicts{{e.exchange_id, Verdict::unknown}});
+}
+
+TEST_CASE("a foreign change that came before an answer belongs to the balances that it states") {
+  StateStreams s;
+  s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
+  const auto missing = deposit(1, "110.00", "110.00");
+  auto read = deposit(2, "100.00", "115.00");
+  read.write = false;
+  s.post(kModern, "7", "100.00", "110.00", missing.exchange_id);
+  s.post(kModern, "7", "110.00", "115.00", "", "correction");
+  s.apply(read);
+  CHECK(s.markers().empty());  // it waits for the posting, whose event is not there
+  s.apply(missing);
+  s.markers();
+  CHECK(s.count("missing_legacy") == 1);
+  CHECK(s.core().decided(read.exchange_id)->verdict == Verdict::match_late);
+}
+
 TEST_CASE("a record that was lost of one account makes no other one unknown") {
   StateStreams s;
   for (const char* account : {"7", "8"}) s.post_both(account, {"100.00", "101.00"}, {"100.00", "101.00"}, "");
