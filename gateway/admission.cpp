@@ -1,5 +1,7 @@
 #include "gateway/admission.hpp"
 
+#include <algorithm>
+
 #include "gateway/event_loop.hpp"
 #include "gateway/shadow_dispatcher.hpp"
 #include "gateway/side_override.hpp"
@@ -34,12 +36,17 @@ Awaitable<bool> wait_for_turn(Exchange& exchange, EventLoop& loop) {
   // A strict write stands in line behind others, as long as a backend may take. The currency gate is short, and it
   // counts from the end of the line: a key that no side can serve must not hold up those that stand behind it.
   const SteadyTime until = std::chrono::steady_clock::now() + timeouts.response;
+  constexpr std::chrono::milliseconds kLook{100};  // whether a drain has cut it off
   bool stood_in_line = exchange.sequencer->stands_in_line(exchange.ticket);
+  SteadyTime gate = std::chrono::steady_clock::now() + timeouts.gate_wait;
   while (!exchange.granted) {
-    timer.expires_after(timeouts.gate_wait);
+    timer.expires_after(std::min(timeouts.gate_wait, kLook));
     co_await timer.async_wait(kAwait);
-    if (exchange.granted || std::chrono::steady_clock::now() >= until) break;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (exchange.granted || now >= until) break;
     if (loop.context.cut_off.load(std::memory_order_relaxed)) break;
+    if (now < gate) continue;
+    gate = now + timeouts.gate_wait;
     const bool in_line = exchange.sequencer->stands_in_line(exchange.ticket);
     if (!in_line && !stood_in_line) break;
     stood_in_line = in_line;

@@ -191,8 +191,8 @@ void EventSpool::run() {
     if (rest_due && idle.is_idle(steady_us(), process_cpu_us())) {
       rest_due = false;
       if (!std::exchange(started_up, true)) release_code();  // once: the first request after a rest would wait for it
-      records_ = {};
-      ends_ = {};
+      decltype(records_)().swap(records_);                   // assigning {} would keep the memory
+      decltype(ends_)().swap(ends_);
       release_free_memory();
     }
     const std::uint64_t failed = producer_->stats().failed;

@@ -141,7 +141,7 @@ Awaitable<Lease::Verdict> ShadowDispatcher::deliver(Exchange& exchange, Upstream
   // The backend closed an idle connection under us. Again only where a second delivery does no harm.
   const bool may_repeat = exchange.request.is_safe() || exchange.route->config.idempotent;
   bool was_stale = outcome == LegOutcome::reset && was_reused && exchange.shadow.head_text.empty();
-  if (was_stale && may_repeat) {
+  if (was_stale && may_repeat && !is_cut_off()) {
     upstream->close_idle();
     Acquired again = co_await upstream->acquire(exchange);
     was_stale = !again.connection;

@@ -41,7 +41,7 @@ BatchWriter::BatchWriter(const SqliteLogOptions& options)
       advance_(database_.prepare("INSERT INTO topics(topic, next_offset, low_water, bytes) VALUES(?1, ?2, 0, ?3) "
                                  "ON CONFLICT(topic) DO UPDATE SET next_offset = ?2, bytes = bytes + ?3")) {}
 
-void BatchWriter::write(const RecordBatch& batch) {
+void BatchWriter::write(const RecordBatch& batch, bool makes_room) {
   SqliteTransaction transaction(database_);
   if (!wal_extended_ && batch.size() >= kRowsAtOnce) {  // who writes little needs no large file
     wal_extended_ = true;
@@ -49,9 +49,9 @@ void BatchWriter::write(const RecordBatch& batch) {
   }
   std::map<std::string_view, TopicChange> changes;
   std::int64_t bytes_to_come = 0;
-  std::size_t has_room = 0;
+  std::size_t has_room = makes_room ? 0 : batch.size();
   for (std::size_t at = 0; at < batch.size();) {
-    if (at >= has_room) {
+    if (has_room < std::min(at + kRowsAtOnce, batch.size())) {
       const Rows next = Rows(batch).subspan(has_room, std::min(kRoomAtOnce, batch.size() - has_room));
       make_room(next, bytes_to_come);
       has_room += next.size();

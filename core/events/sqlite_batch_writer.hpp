@@ -42,7 +42,8 @@ class BatchWriter {
   /// `options` must outlive it.
   explicit BatchWriter(const SqliteLogOptions& options);
 
-  void write(const RecordBatch& batch);
+  /// `makes_room`: also removes what is beyond the limits, in the same transaction.
+  void write(const RecordBatch& batch, bool makes_room);
   /// One step; true when more is left to remove. Where batches are written they make room for themselves.
   bool remove_expired();
   /// For a log at rest.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
 #include <vector>
 
 namespace phoenix::events {
@@ -42,6 +44,10 @@ void SqliteDatabase::release_memory() {
 
 void SqliteDatabase::extend_write_ahead_log(std::int64_t bytes) {
   constexpr std::int64_t kPiece = 64 << 10;  // SQLite writes less than 128 KiB at once
+  constexpr std::int64_t kSpare = 16;        // a disk that is nearly full has better uses
+  std::error_code error;
+  const auto disk = std::filesystem::space(sqlite3_db_filename(handle(), "main"), error);
+  if (error || disk.available / kSpare < static_cast<std::uintmax_t>(bytes)) return;
   sqlite3_file* file = nullptr;
   sqlite3_int64 at = 0;
   if (sqlite3_file_control(handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK) return;

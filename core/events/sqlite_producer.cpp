@@ -95,7 +95,8 @@ class SqliteProducer final : public Producer {
     auto next_retention = steady_clock::now();
     while (!closing()) {
       const auto batch = next_batch(next_retention);
-      if (!batch.empty() && persist([&](BatchWriter& writer) { writer.write(batch); })) acknowledge(batch.size());
+      if (!batch.empty() && persist([&](BatchWriter& writer) { writer.write(batch, makes_room_); }))
+        acknowledge(batch.size());
       if (batch.empty() && writer_) writer_->release_memory();
       if (steady_clock::now() >= next_retention) next_retention = steady_clock::now() + remove_expired();
     }
@@ -169,6 +170,7 @@ class SqliteProducer final : public Producer {
         if (!error.busy()) {  // full disk, I/O error: the connection may be of no use any more
           writer_.reset();
           limit = kFailingBackoff;
+          makes_room_ = false;  // it may be the removal that fails: publishing comes first
         }
       }
       std::unique_lock lock(mutex_);
@@ -181,7 +183,9 @@ class SqliteProducer final : public Producer {
   milliseconds remove_expired() {
     try {
       if (!writer_) writer_.emplace(options_);
-      return writer_->remove_expired() ? milliseconds(0) : options_.retention_interval;
+      const bool more = writer_->remove_expired();
+      makes_room_ = true;
+      return more ? milliseconds(0) : options_.retention_interval;
     } catch (const SqliteError& error) {
       if (!error.busy()) warn(error);
       return options_.retention_interval;
@@ -197,6 +201,7 @@ class SqliteProducer final : public Producer {
 
   const SqliteLogOptions options_;
   std::optional<BatchWriter> writer_;                     // writing thread
+  bool makes_room_ = true;                                // writing thread
   std::optional<steady_clock::time_point> last_warning_;  // writing thread
   mutable std::mutex mutex_;
   std::condition_variable changed_;

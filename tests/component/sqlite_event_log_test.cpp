@@ -91,7 +91,7 @@ TEST_CASE("a batch of several topics stands in its order, each topic with offset
     records.emplace_back(i == 40 ? "other" : "t", "key", std::to_string(i), 1'000 + i);
   events::RecordBatch batch;
   for (const auto& record : records) batch.push_back(&record);
-  events::BatchWriter(options).write(batch);
+  events::BatchWriter(options).write(batch, true);
   const auto consumer = log->make_consumer({{"t", "other"}, "", {}, {}});
   std::vector<LogRecord> read;
   while (read.size() < records.size()) {
@@ -156,7 +156,7 @@ TEST_CASE("a batch makes room for itself, and leaves alone what is compacted") {
   events::RecordBatch batch;
   for (const auto& record : records) batch.push_back(&record);
   for (int round = 0; round < 5; ++round) {
-    writer.write(batch);
+    writer.write(batch, true);
     CHECK(stored() <= static_cast<std::int64_t>(options.retain_bytes));
   }
   CHECK(stored() > static_cast<std::int64_t>(options.retain_bytes) - events::stored_bytes(10, 1000));
@@ -173,14 +173,14 @@ TEST_CASE("zeros behind the write-ahead log's frames end it for a reader that re
   const auto log = events::open_sqlite_event_log(options);
   events::BatchWriter writer(options);
   const events::QueuedRecord record("t", "k", std::string(1000, 'x'), SystemClock().unix_ms());
-  writer.write(events::RecordBatch(100, &record));
+  writer.write(events::RecordBatch(100, &record), true);
   CHECK(std::filesystem::file_size(options.path + "-wal") >= 8 << 20);
   // As a loss of power leaves it: without the index in shared memory.
   const std::string copy = elsewhere.file("events.db");
   std::filesystem::copy_file(options.path, copy);
   std::filesystem::copy_file(options.path + "-wal", copy + "-wal");
   CHECK(count_records(copy) == 100);
-  writer.write(events::RecordBatch(100, &record));
+  writer.write(events::RecordBatch(100, &record), true);
   CHECK(count_records(options.path) == 200);
 }
 

@@ -287,6 +287,7 @@ void FakeBackend::release_piece() {
   changed_.notify_all();
 }
 void FakeBackend::refuse() {
+  if (reserved_ >= 0) return;
   stop_listening();
   reserved_ = bound_socket();  // or another program might answer there
 }
