@@ -75,7 +75,7 @@ void Disturbances::run_job() {
     const bool first = (side == Side::legacy) == legacy_first;
     world_.events.after(first ? 0 : world_.dice.below(kJobDelayUs), [this, side, amount_minor] {
       for (int id = 1; id <= world_.scenario.accounts; ++id) {
-        world_.truth.disturbed(id);  // for as long as the other side lacks it
+        world_.truth.apart(id);
         world_.stream(side).commit({world_.bank(side).move(id, amount_minor, kForeignMark + ++foreign_)}, "");
       }
     });

@@ -35,8 +35,10 @@ class Truth {
   void disturbed(const Operation& operation);
   void disturbed(int account) {
     disturbed_.insert(account);
-    innocent_[account] = ++disturbances_;
+    apart(account);
   }
+  /// The account is moved from outside on both sides, one after the other.
+  void apart(int account) { innocent_[account] = ++disturbances_; }
   /// The exchange is over for the gateway.
   void over(const Operation& operation, bool comparable, bool overlap, std::int64_t now_us);
 
@@ -50,8 +52,8 @@ class Truth {
     int status = 0;
     std::int64_t amount_minor = 0, fee_minor = 0, found_minor = 0;
   };
-  /// Of an account, modern's balance above legacy's. Runs are hardly longer than what clocks may be apart, so that `fell`
-  /// and `rose` hold for all of one.
+  /// Of an account, modern's balance above legacy's. A run hardly lasts longer than clocks may be apart, so that `fell`
+  /// and `rose` hold for all of it.
   struct Difference {
     std::int64_t above_minor = 0;
     bool fell = false, rose = false;
@@ -72,7 +74,7 @@ class Truth {
                                           bool innocent) const;
 
   std::unordered_set<int> disturbed_;
-  /// Those of them that differ for another reason than a fault that is plain to see, until both sides have found the
+  /// Those that may differ for another reason than a fault that is plain to see, until both sides have found the
   /// same again; by the number of the last disturbance.
   std::unordered_map<int, std::uint64_t> innocent_;
   std::uint64_t disturbances_ = 0;
