@@ -74,8 +74,10 @@ void Disturbances::run_job() {
   for (const Side side : {Side::legacy, Side::modern}) {
     const bool first = (side == Side::legacy) == legacy_first;
     world_.events.after(first ? 0 : world_.dice.below(kJobDelayUs), [this, side, amount_minor] {
-      for (int id = 1; id <= world_.scenario.accounts; ++id)
+      for (int id = 1; id <= world_.scenario.accounts; ++id) {
+        world_.truth.apart(id);
         world_.stream(side).commit({world_.bank(side).move(id, amount_minor, kForeignMark + ++foreign_)}, "");
+      }
     });
   }
 }

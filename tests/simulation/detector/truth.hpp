@@ -35,8 +35,10 @@ class Truth {
   void disturbed(const Operation& operation);
   void disturbed(int account) {
     disturbed_.insert(account);
-    innocent_.insert(account);
+    apart(account);
   }
+  /// The account is moved from outside on both sides, one after the other.
+  void apart(int account) { innocent_[account] = ++disturbances_; }
   /// The exchange is over for the gateway.
   void over(const Operation& operation, bool comparable, bool overlap, std::int64_t now_us);
 
@@ -50,9 +52,16 @@ class Truth {
     int status = 0;
     std::int64_t amount_minor = 0, fee_minor = 0, found_minor = 0;
   };
+  /// Of an account, modern's balance above legacy's. A run hardly lasts longer than clocks may be apart, so that `fell`
+  /// and `rose` hold for all of it.
+  struct Difference {
+    std::int64_t above_minor = 0;
+    bool fell = false, rose = false;
+  };
   struct Pending {
     std::array<Outcome, 2> by_side;
     Fault fault = Fault::none;
+    std::uint64_t began = 0;  ///< disturbances before it
     bool disturbed = false, innocent = false;
   };
   [[nodiscard]] bool was_disturbed(const Operation& operation) const;
@@ -60,11 +69,16 @@ class Truth {
   std::unordered_map<std::uint64_t, Pending> pending_;
   std::unordered_map<std::uint64_t, Fate> fates_;
   void faulted(const Operation& operation);
-  [[nodiscard]] static bool follows_from_balance(const Operation& operation, const Pending& pending);
+  void note_difference(const Operation& operation, const Pending& pending, bool overlap);
+  [[nodiscard]] bool explained_by_balance(const Operation& operation, const Pending& pending, bool overlap,
+                                          bool innocent) const;
 
   std::unordered_set<int> disturbed_;
-  std::unordered_set<int>
-      innocent_;  ///< those of them that differ for another reason than a fault that is plain to see
+  /// Those that may differ for another reason than a fault that is plain to see, until both sides have found the
+  /// same again; by the number of the last disturbance.
+  std::unordered_map<int, std::uint64_t> innocent_;
+  std::uint64_t disturbances_ = 0;
+  std::unordered_map<int, Difference> differences_;  ///< by account
 };
 
 }  // namespace phoenix::detector

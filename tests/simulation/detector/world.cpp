@@ -63,6 +63,7 @@ void World::send(Side side, const Operation& operation, const std::string& excha
 void World::commit(Side side, const Operation& operation, const std::string& exchange_id, bool answered,
                    const std::function<void(const LegAnswer&)>& done) {
   Applied applied = bank(side).apply(operation);
+  if (!answered && operation.write()) truth.disturbed(operation);
   truth.applied(side, operation, applied);
   for (const auto* rows : {&applied.rows, &applied.second_transaction}) {
     for (const auto& row : *rows)
