@@ -8,9 +8,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arbiter/debezium_decoder.hpp"
 #include "arbiter/decision_core.hpp"
@@ -51,6 +53,7 @@ class StateFeed {
   };
 
   void hold(StateMarker marker, const LogRecord& record);
+  std::size_t drop_outdone(const StateMarker& by, std::size_t before);
   void take_state(const LogRecord& record, DecisionCore& core);
   void take_debezium(const LogRecord& record, DecisionCore& core);
   void set_aside(const LogRecord& record, const std::string& reason, DecisionCore& core);
@@ -63,7 +66,7 @@ class StateFeed {
   StateDecoder decoder_;
   DebeziumDecoder debezium_;
   std::array<StreamJoiner, 2> joiners_;  // by side
-  std::deque<HeldMarker> markers_;       // not reached yet, in their order
+  std::deque<HeldMarker> markers_;       // not reached yet, in the order of the log
 };
 
 }  // namespace phoenix::arbiter
