@@ -58,6 +58,14 @@ void StateFeed::take(const LogRecord& record, const Positions& read, DecisionCor
   take_reached(read, core);
 }
 
+std::vector<TopicPartition> StateFeed::partitions_before() const {
+  std::vector<TopicPartition> partitions;
+  for (const auto& [partition, _] : before_.taken) {
+    if (partition.first == topics::kDbStateUpdates || debezium_.reads(partition.first)) partitions.push_back(partition);
+  }
+  return partitions;
+}
+
 std::int64_t StateFeed::taken_before(const TopicPartition& partition) const {
   const auto taken = before_.taken.find(partition);
   return taken == before_.taken.end() ? ConsumerOptions::kBeginning : taken->second.until;

@@ -35,6 +35,9 @@ class StateFeed {
   void take_reached(const Positions& read, DecisionCore& core);
   void note_lost_records(const TopicPartition& where, DecisionCore& core);
 
+  /// Partitions of which something had been taken when the state was committed, without those that the configuration
+  /// does not name any more.
+  [[nodiscard]] std::vector<TopicPartition> partitions_before() const;
   /// How far a partition had been taken when the state was committed; what stands before is for recall() alone.
   [[nodiscard]] std::int64_t taken_before(const TopicPartition& partition) const;
   /// A record from before taken_before(): waits again if it waited, and is passed over otherwise.

@@ -52,6 +52,17 @@ TEST_CASE("Debezium's topics: a row waits for its message across a restart, what
     CHECK(eventually([&] { return position("legacy.message") == "0"; }));
     CHECK(position("legacy.public.accounts") == "0");
   }
+  {
+    VerdictStore store(results.url(), 1, [](const std::string&) { return 0; });
+    store.connect();
+    const auto log = open_event_log(bench.config);
+    const auto producer = log->make_producer();
+    const SystemClock clock;
+    Shard shard(bench.config, 0, store, *producer, clock, Shard::Purpose::recompute);
+    shard.offer(kExchanges, {topics::kShadowRequests, 0, 0, 0, "", encode(deposits(1, 1, 0).front())});
+    CHECK_FALSE(shard.step({true, true, true}));  // the log has not told of Debezium's topics yet
+    CHECK(shard.position(kExchanges) == ConsumerOptions::kBeginning);
+  }
   const ArbiterService service(bench.config);
   bench.publish_raw("legacy.message", message({20, 21, 2}));
   CHECK(eventually([&] { return position("legacy.public.accounts") == "1"; }));
