@@ -238,10 +238,21 @@ struct ExchangeConsumer::Impl {
   [[nodiscard]] std::vector<bool> at_end(const Shard& shard) const {
     std::vector<bool> ends;
     for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
-      ends.push_back(consumers[source]->at_end(shard.partition(source)));
+      ends.push_back(at_end(*consumers[source], shard, shard.partition(source)));
     }
-    for (const auto& partition : shard.streams()) ends.push_back(streams->at_end(partition));
+    for (const auto& partition : shard.streams()) ends.push_back(at_end(*streams, shard, partition));
     return ends;
+  }
+
+  /// A partition that ends before what is to be read again has lost records: then the log is asked. A new leader may
+  /// tell a fetch an end that is too early, but answers the question only once it knows better.
+  static bool at_end(Consumer& consumer, const Shard& shard, const TopicPartition& partition) {
+    const bool ends = consumer.at_end(partition);
+    const auto until = ends ? shard.recalls_until(partition) : std::nullopt;
+    const auto read = until ? consumer.end_read(partition) : std::nullopt;
+    if (!read) return ends;
+    const auto end = consumer.query_end(partition);
+    return end && (*end == *read || *end < *until);
   }
 
   /// What a shard cannot decide yet, because another topic holds it back, is bounded.

@@ -93,29 +93,46 @@ class BoundedSource {
     if (end_ > 0) consumer_ = log.make_consumer(std::move(options));
   }
 
-  [[nodiscard]] bool at_end() const { return next_ >= end_; }
+  [[nodiscard]] bool at_end() const { return cut_ || next_ >= end_; }
   [[nodiscard]] std::int64_t end() const { return end_; }
-  [[nodiscard]] const TopicPartition& partition() const { return partition_; }
-  /// Where the log really begins.
-  [[nodiscard]] std::int64_t first() const { return first_.value_or(0); }
+  /// What the log does not have any more of it; empty: nothing is known to be missing.
+  [[nodiscard]] std::string missing() const {
+    const std::string name = fmt::format("{}/{}", partition_.first, partition_.second);
+    if (cut_) return fmt::format("{} has no records from offset {} up to {}", name, next_, end_);
+    return first_.value_or(0) == 0 ? "" : fmt::format("{} begins at offset {}", name, *first_);
+  }
 
   template <class Offer>
   void read(const Offer& offer) {
     auto records = consumer_->poll(Shard::kBatch, kPollTimeout);
     if (!records && records.error().code == ErrorCode::unavailable) return;  // for now
-    for (auto& record : records.value()) {
+    const bool nothing = records.value().empty();
+    for (auto& record : *records) {
       if (!first_) first_ = record.offset;
       next_ = record.offset + 1;
       if (record.offset < end_) offer(std::move(record));
     }
-    next_ = std::max(next_, consumer_->end_read(partition_).value_or(0));  // no record need stand right before the end
+    const auto end = consumer_->end_read(partition_);
+    if (!first_ && end) first_ = end;                // retention took everything
+    next_ = std::max(next_, end.value_or(0));        // no record need stand right before the end
+    if (nothing && !at_end()) cut_ = ends_before();  // nothing comes any more
   }
 
  private:
+  /// Whether the log ends before `end_`. A new leader may tell an end that is too early, but answers a question for it
+  /// only once it knows better.
+  [[nodiscard]] bool ends_before() {
+    if (!consumer_->at_end(partition_)) return false;
+    if (!consumer_->end_read(partition_)) return true;
+    const auto end = consumer_->query_end(partition_);
+    return end && *end < end_;
+  }
+
   const TopicPartition partition_;
   const std::int64_t end_;
   std::int64_t next_ = 0;
-  std::optional<std::int64_t> first_;
+  bool cut_ = false;
+  std::optional<std::int64_t> first_;  // where the log really begins
   std::unique_ptr<Consumer> consumer_;
 };
 
@@ -177,10 +194,8 @@ void replay(const config::Config& config, EventLog& log, VerdictStore& store, in
     }
   }
   shard.settle();
-  for (std::size_t s = 0; s < sources.size(); ++s) {
-    if (sources[s].first() == 0) continue;
-    const auto& [topic, partition] = sources[s].partition();
-    note_incomplete(report, fmt::format("{}/{} begins at offset {}", topic, partition, sources[s].first()));
+  for (const auto& source : sources) {
+    if (const auto missing = source.missing(); !missing.empty()) note_incomplete(report, missing);
   }
 }
 

@@ -24,6 +24,7 @@ Shard::Shard(const config::Config& config, int number, VerdictStore& store, Prod
     : config_(with_own_slices(config, number)), number_(number), store_(store), producer_(producer), clock_(clock) {
   CoreState state = store.load(number);
   feed_ = std::make_unique<StateFeed>(config_, decode_stream_progress(state.stream_progress).value());
+  if (feed_->reads_streams()) to_recall_ = feed_->partitions_before();
   positions_ = state.positions;
   for (const Source source : {kExchanges, kReadings, kHeartbeats}) {
     positions_.try_emplace(partition(source), ConsumerOptions::kBeginning);
@@ -143,12 +144,23 @@ std::vector<std::pair<std::size_t, TopicPartition>> Shard::state_sources() const
   return sources;
 }
 
+std::optional<std::int64_t> Shard::recalls_until(const TopicPartition& partition) const {
+  if (std::find(to_recall_.begin(), to_recall_.end(), partition) == to_recall_.end()) return std::nullopt;
+  const auto at = positions_.find(partition);
+  const std::int64_t until = feed_->taken_before(partition);
+  return (at == positions_.end() ? ConsumerOptions::kBeginning : at->second) < until ? std::optional(until)
+                                                                                     : std::nullopt;
+}
+
 bool Shard::recalled() const {
-  if (!feed_->reads_streams()) return true;
-  const auto sources = state_sources();
-  return std::all_of(sources.begin(), sources.end(), [this](const auto& source) {
-    return positions_.at(source.second) >= feed_->taken_before(source.second);
-  });
+  return std::none_of(to_recall_.begin(), to_recall_.end(),
+                      [this](const auto& partition) { return recalls_until(partition).has_value(); });
+}
+
+void Shard::lose_what_waited(const TopicPartition& partition) {
+  log::error("{} partition {} ends before offset {}, up to which it had been read: its records were lost",
+             partition.first, partition.second, feed_->taken_before(partition));
+  feed_->note_lost_records(partition, *core_);
 }
 
 bool Shard::recall(const std::vector<bool>& at_end) {
@@ -162,11 +174,14 @@ bool Shard::recall(const std::vector<bool>& at_end) {
     }
     auto& position = positions_.at(partition);  // compaction may have taken the last ones away
     if (!merger_.empty(source)) position = std::max(position, until);
-    if (position < until && at_end[source]) {
-      log::error("{} partition {} ends before offset {}, up to which it had been read: its records were lost",
-                 partition.first, partition.second, until);
-      feed_->note_lost_records(partition, *core_);
-    }
+    if (position < until && at_end[source]) lose_what_waited(partition);
+  }
+  // All partitions of a topic are added at once: those that were not are gone.
+  for (const auto& partition : to_recall_) {
+    const bool added = std::find(streams_.begin(), streams_.end(), partition) != streams_.end();
+    const bool others = std::any_of(streams_.begin(), streams_.end(),
+                                    [&](const TopicPartition& stream) { return stream.first == partition.first; });
+    if (!added && others && recalls_until(partition)) lose_what_waited(partition);
   }
   return anything;
 }

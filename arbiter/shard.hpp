@@ -6,6 +6,7 @@
 #include <array>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,8 @@ class Shard {
   /// How far a partition has been read; what is held of it would be read again.
   [[nodiscard]] std::int64_t position(const TopicPartition& partition) const { return positions_.at(partition); }
   [[nodiscard]] bool needs_stream() const;
+  /// How far a partition must be read again before anything is decided; nullopt: it has been.
+  [[nodiscard]] std::optional<std::int64_t> recalls_until(const TopicPartition& partition) const;
   void offer_stream(LogRecord record);
   /// A stream whose records were all taken ends here, which may be behind its last record.
   void note_stream_end(std::size_t stream, std::int64_t end);
@@ -93,6 +96,7 @@ class Shard {
   void note_read(const LogRecord& record);
   /// Everything waits again that waited at the last commit; until then nothing else is decided.
   [[nodiscard]] bool recalled() const;
+  void lose_what_waited(const TopicPartition& partition);
   /// False when there was nothing to read again yet.
   bool recall(const std::vector<bool>& at_end);
   /// Those whose records may have to be read again: by their number in the merger.
@@ -113,8 +117,9 @@ class Shard {
   std::unique_ptr<StateFeed> feed_;
   EventMerger merger_{kSources};
   std::vector<TopicPartition> streams_;
-  Positions positions_;  // as read and decided
-  Positions committed_;  // as in the database, or on their way there
+  std::vector<TopicPartition> to_recall_;  // of which something had been taken before the start
+  Positions positions_;                    // as read and decided
+  Positions committed_;                    // as in the database, or on their way there
   std::future<bool> commit_;
   std::vector<std::pair<std::string, std::string>> untold_;  // key and value on `verdicts`, once it is committed
   std::chrono::nanoseconds next_idle_commit_{0};

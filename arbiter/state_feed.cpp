@@ -58,6 +58,14 @@ void StateFeed::take(const LogRecord& record, const Positions& read, DecisionCor
   take_reached(read, core);
 }
 
+std::vector<TopicPartition> StateFeed::partitions_before() const {
+  std::vector<TopicPartition> partitions;
+  for (const auto& [partition, _] : before_.taken) {
+    if (partition.first == topics::kDbStateUpdates || debezium_.reads(partition.first)) partitions.push_back(partition);
+  }
+  return partitions;
+}
+
 std::int64_t StateFeed::taken_before(const TopicPartition& partition) const {
   const auto taken = before_.taken.find(partition);
   return taken == before_.taken.end() ? ConsumerOptions::kBeginning : taken->second.until;
@@ -69,7 +77,9 @@ void StateFeed::recall(const LogRecord& record) {
     auto state = decoder_.decode(record);
     auto* marker = state ? std::get_if<StateMarker>(&*state) : nullptr;
     const auto next_offset = [](const StreamProgress::Taken& taken) { return taken.until; };
-    if (marker != nullptr && !reached(*marker, before_.taken, next_offset)) hold(std::move(*marker), record);
+    if (marker == nullptr || marker->after.empty()) return;
+    if (!reached(*marker, before_.taken, next_offset)) return hold(std::move(*marker), record);
+    drop_outdone(*marker, markers_.size());
     return;
   }
   auto decoded = debezium_.decode(record);
@@ -102,6 +112,18 @@ StreamProgress StateFeed::progress(const Positions& read) const {
 void StateFeed::hold(StateMarker marker, const LogRecord& record) {
   if (markers_.size() == kMaxHeldMarkers) markers_.pop_front();
   markers_.push_back({std::move(marker), without_value(record)});
+}
+
+/// A marker that counts says all that older ones of its side say. Such a one may never be reached: of a topic that was
+/// created anew, or is not read any more. How many of the first `before` were dropped.
+std::size_t StateFeed::drop_outdone(const StateMarker& by, std::size_t before) {
+  const auto end = markers_.begin() + static_cast<std::ptrdiff_t>(before);
+  const auto kept = std::remove_if(markers_.begin(), end, [&](const HeldMarker& held) {
+    return held.marker.side == by.side && held.marker.covers <= by.covers;
+  });
+  const auto dropped = static_cast<std::size_t>(end - kept);
+  markers_.erase(kept, end);
+  return dropped;
 }
 
 void StateFeed::take_state(const LogRecord& record, DecisionCore& core) {
@@ -153,14 +175,15 @@ void StateFeed::feed_joined(Side side, DecisionCore& core) {
 }
 
 void StateFeed::take_reached(const Positions& read, DecisionCore& core) {
-  for (auto at = markers_.begin(); at != markers_.end();) {
-    if (!reached(at->marker, read, [](std::int64_t next) { return next; })) {
-      ++at;
+  for (std::size_t i = 0; i < markers_.size();) {
+    if (!reached(markers_[i].marker, read, [](std::int64_t next) { return next; })) {
+      ++i;
       continue;
     }
-    StateMarker marker = std::move(at->marker);
-    const LogRecord record = std::move(at->record);
-    at = markers_.erase(at);
+    StateMarker marker = std::move(markers_[i].marker);
+    const LogRecord record = std::move(markers_[i].record);
+    markers_.erase(markers_.begin() + static_cast<std::ptrdiff_t>(i));
+    i -= drop_outdone(marker, i);
     // Rows from before it have been read, but those that still wait for a message are not in the core.
     joiners_[index(marker.side)].passed(marker.id);
     feed_joined(marker.side, core);

@@ -8,9 +8,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "arbiter/debezium_decoder.hpp"
 #include "arbiter/decision_core.hpp"
@@ -33,6 +35,9 @@ class StateFeed {
   void take_reached(const Positions& read, DecisionCore& core);
   void note_lost_records(const TopicPartition& where, DecisionCore& core);
 
+  /// Partitions of which something had been taken when the state was committed, without those that the configuration
+  /// does not name any more.
+  [[nodiscard]] std::vector<TopicPartition> partitions_before() const;
   /// How far a partition had been taken when the state was committed; what stands before is for recall() alone.
   [[nodiscard]] std::int64_t taken_before(const TopicPartition& partition) const;
   /// A record from before taken_before(): waits again if it waited, and is passed over otherwise.
@@ -51,6 +56,7 @@ class StateFeed {
   };
 
   void hold(StateMarker marker, const LogRecord& record);
+  std::size_t drop_outdone(const StateMarker& by, std::size_t before);
   void take_state(const LogRecord& record, DecisionCore& core);
   void take_debezium(const LogRecord& record, DecisionCore& core);
   void set_aside(const LogRecord& record, const std::string& reason, DecisionCore& core);
@@ -63,7 +69,7 @@ class StateFeed {
   StateDecoder decoder_;
   DebeziumDecoder debezium_;
   std::array<StreamJoiner, 2> joiners_;  // by side
-  std::deque<HeldMarker> markers_;       // not reached yet, in their order
+  std::deque<HeldMarker> markers_;       // not reached yet, in the order of the log
 };
 
 }  // namespace phoenix::arbiter

@@ -1,12 +1,14 @@
 // Arbiters of one group on real brokers (PHOENIX_TEST_KAFKA): they share the slices by their partitions, and what one
 // leaves the others take over.
 #include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
 
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "arbiter/rebuild.hpp"
 #include "child.hpp"
 #include "core/runtime/clock.hpp"
 #include "fixture.hpp"
@@ -87,6 +89,27 @@ std::uint64_t read_by(const Child& arbiter) {
   return sum;
 }
 
+/// As when retention has taken all that a topic had.
+bool delete_records(const std::string& brokers, const std::string& topic, int partitions) {
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "bootstrap.servers", brokers.c_str(), nullptr, 0);
+  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
+  rd_kafka_topic_partition_list_t* before = rd_kafka_topic_partition_list_new(partitions);
+  for (int i = 0; i < partitions; ++i)
+    rd_kafka_topic_partition_list_add(before, topic.c_str(), i)->offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_DeleteRecords_t* request = rd_kafka_DeleteRecords_new(before);
+  rd_kafka_DeleteRecords(client, &request, 1, nullptr, queue);
+  rd_kafka_event_t* answer = rd_kafka_queue_poll(queue, 20'000);
+  const bool done = answer != nullptr && rd_kafka_event_error(answer) == RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (answer != nullptr) rd_kafka_event_destroy(answer);
+  rd_kafka_DeleteRecords_destroy(request);
+  rd_kafka_topic_partition_list_destroy(before);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_destroy(client);
+  return done;
+}
+
 }  // namespace
 
 TEST_CASE("two arbiters share the slices; one is killed, and nothing is lost or counted twice") {
@@ -152,4 +175,26 @@ TEST_CASE("another number of partitions than the state was built on is refused i
   CHECK_THROWS_WITH(
       arbiter::ArbiterService(fleet.bench.config),
       Catch::Matchers::Contains("spread over 4 partitions") && Catch::Matchers::Contains("is now 2: set it back"));
+}
+
+TEST_CASE("a topic that lost all its records, or ends too early, is told by a rebuild, and nothing is swapped") {
+  if (std::getenv("PHOENIX_TEST_KAFKA") == nullptr) {
+    std::puts("SKIPPED: set PHOENIX_TEST_KAFKA");
+    return;
+  }
+  Fleet fleet;
+  const auto& kafka = fleet.bench.config.event_log.kafka;
+  {
+    const arbiter::ArbiterService service(fleet.bench.config);
+    fleet.publish_round();
+    REQUIRE(eventually([&] { return fleet.all_counted(); }, 60s));
+  }
+  REQUIRE(delete_records(kafka.brokers, kafka.topic_prefix + topics::kShadowRequests, kafka.partitions));
+  const auto lost = arbiter::rebuild(fleet.bench.config, true);
+  CHECK_THAT(lost.incomplete, Catch::Matchers::Contains(" begins at offset "));
+  CHECK(lost.kept.empty());
+  REQUIRE_FALSE(
+      fleet.database.rows("UPDATE arbiter.positions SET next = 99999 WHERE topic = 'shadow-requests' RETURNING 1")
+          .empty());
+  CHECK_THAT(arbiter::rebuild(fleet.bench.config, true).incomplete, Catch::Matchers::Contains(" up to 99999"));
 }

@@ -1,5 +1,7 @@
 // Verdicts from both ledgers' change streams when records, events and postings come in another order than they were
 // made, or when a stream has only begun.
+#include <fmt/format.h>
+
 #include "arbiter/state_feed.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/arbiter/state_streams.hpp"
@@ -34,6 +36,41 @@ TEST_CASE("a marker counts only when the partitions that it names have been read
   const std::string reading_on = R"({"v":1,"op":"m","covers":0,"source":{"name":"legacy","kind":"arbiter"},"ts_ms":1})";
   feed.take({topics::kDbStateUpdates, 0, 1, 0, "", reading_on}, {{rows, 3}}, core);
   CHECK(covers() == 4);
+}
+
+TEST_CASE("a marker that is never reached is held until a later one of its side counts (Debezium)") {
+  auto config = phoenix::test::state_config(config::StateSource::debezium);
+  config.arbiter.legacy_state.slice = config.slices.front().name;
+  const auto marker = [](std::int64_t offset, const char* side, int covers, int read_to) {
+    return LogRecord{topics::kDbStateUpdates,
+                     0,
+                     offset,
+                     0,
+                     "",
+                     fmt::format(R"({{"v":1,"op":"m","covers":{1},"source":{{"name":"{0}","kind":"arbiter"}},)"
+                                 R"("offsets":{{"{0}.public.accounts/0":{2}}},"ts_ms":1}})",
+                                 side, covers, read_to)};
+  };
+  const std::vector<LogRecord> records{marker(0, "modern", 4, 500),  // of a topic that was created anew since
+                                       marker(1, "modern", 9, 900), marker(2, "legacy", 4, 7),
+                                       marker(3, "modern", 5, 2)};
+  const TopicPartition modern{"modern.public.accounts", 0}, markers{topics::kDbStateUpdates, 0};
+  DecisionCore core(config, CoreState{});
+  StateFeed feed(config);
+  const auto covers = [&] { return core.ledger()->streams[1].covers; };
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    CHECK(feed.read_from(markers).value_or(-1) == (i == 0 ? -1 : 0));
+    feed.take(records[i], {{modern, i == 3 ? 2 : 1}}, core);
+  }
+  CHECK(covers() == 5);
+  CHECK(feed.read_from(markers).value_or(-1) == 1);  // it covers more than the one that counted
+
+  StateFeed again(config, feed.progress({{modern, 2}, {markers, 4}}));
+  for (const auto& record : records) again.recall(record);
+  CHECK(again.read_from(markers).value_or(-1) == 1);
+  again.take_reached({{modern, 900}}, core);
+  CHECK(covers() == 9);
+  CHECK(again.read_from(markers).value_or(-1) == 2);  // the other side's
 }
 
 TEST_CASE("the first two changes of an account may come in the wrong order: neither is missing (rule 15)") {
