@@ -37,6 +37,11 @@ bool is_idle(const AccountState& account, const Posting& posting) {
   return account.postings.known() && leg.rewritten;
 }
 
+/// The gap changed more often since then than is remembered.
+bool lost_steps(const PostingState& postings, std::int64_t since_us) {
+  return postings.steps_lost_us != 0 && postings.steps_lost_us >= since_us;
+}
+
 void add_detail(std::string& detail, const std::string& more) {
   detail += (detail.empty() ? "" : "; ");
   detail += more;
@@ -202,11 +207,9 @@ bool PostingLedger::had_enough(const ExchangeFacts& facts, const AccountState& a
   const Side refused = facts.legs[0] == LegFact::refused ? Side::legacy : Side::modern;
   const PostingState& postings = account.postings;
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
-  if (!trusted(account) || !postings.known() || steps_lost || may_close(postings)) return false;
+  if (!trusted(account) || !postings.known() || lost_steps(postings, recent_us) || may_close(postings)) return false;
   if (!had_at_least_the_others_balance(postings, refused, recent_us, own)) return false;
-  found.detail += fmt::format("{}refused by {}, whose balance was not the lower one", found.detail.empty() ? "" : "; ",
-                              to_string(refused));
+  add_detail(found.detail, fmt::format("refused by {}, whose balance was not the lower one", to_string(refused)));
   return true;
 }
 
@@ -280,7 +283,7 @@ void PostingLedger::assess_balance(const ExchangeFacts& facts, bool covered, std
   }
   const bool known = trusted(account);
   const std::int64_t recent_us = facts.received_at_us - options_.slack_us;
-  const bool steps_lost = postings.steps_lost_us != 0 && postings.steps_lost_us >= recent_us;
+  const bool steps_lost = lost_steps(postings, recent_us);
   // What has waited is held against the gap as it was.
   if (difference == account.gap && known && (mark == 0 || steps_lost)) return found.decide(good, "");
   if (same && !(known && postings.known())) return found.decide(good, "");

@@ -42,6 +42,13 @@ class Connector {
   const std::string slot_;
 };
 
+/// The arbiter reads both sides' changes from Debezium's topics.
+inline void read_debezium(config::ArbiterConfig& arbiter, const Connector& legacy, const Connector& modern) {
+  legacy.configure(arbiter.legacy_db, arbiter.legacy_state);
+  modern.configure(arbiter.modern_db, arbiter.modern_state);
+  arbiter.state_source = config::StateSource::debezium;
+}
+
 /// Where a record was emitted: the commit before its transaction, its own position, and the transaction's number.
 struct Emitted {
   std::uint64_t last_commit, lsn;

@@ -81,9 +81,7 @@ class Ledger {
 
 struct World {
   explicit World(const std::string& database) : bench(database) {
-    legacy_database.configure(bench.config.arbiter.legacy_db, bench.config.arbiter.legacy_state);
-    modern_database.configure(bench.config.arbiter.modern_db, bench.config.arbiter.modern_state);
-    bench.config.arbiter.state_source = config::StateSource::debezium;
+    read_debezium(bench.config.arbiter, legacy_database, modern_database);
   }
 
   /// Every 13th exchange posts another amount on modern, every 17th nothing; both sides write two rows each time.

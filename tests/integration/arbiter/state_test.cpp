@@ -30,9 +30,7 @@ TEST_CASE("Debezium's topics: a row waits for its message across a restart, what
   ScratchDatabase results("state");
   Connector legacy("legacy"), modern("modern");
   Bench bench(results.url());
-  legacy.configure(bench.config.arbiter.legacy_db, bench.config.arbiter.legacy_state);
-  modern.configure(bench.config.arbiter.modern_db, bench.config.arbiter.modern_state);
-  bench.config.arbiter.state_source = config::StateSource::debezium;
+  read_debezium(bench.config.arbiter, legacy, modern);
   const auto position = [&](const std::string& topic) {
     return results.value("SELECT next FROM arbiter.positions WHERE topic = '" + topic + "'");
   };
@@ -100,9 +98,7 @@ TEST_CASE("Debezium's topics: one that ends before what had been taken of it has
   ScratchDatabase results("state_short");
   Connector legacy("legacy"), modern("modern");
   Bench bench(results.url());
-  legacy.configure(bench.config.arbiter.legacy_db, bench.config.arbiter.legacy_state);
-  modern.configure(bench.config.arbiter.modern_db, bench.config.arbiter.modern_state);
-  bench.config.arbiter.state_source = config::StateSource::debezium;
+  read_debezium(bench.config.arbiter, legacy, modern);
   const auto progress = [&] { return results.value("SELECT stream_progress FROM arbiter.progress"); };
   const auto committed = [&](const std::string& of) { return progress().find(of) != std::string::npos; };
   {

@@ -211,10 +211,18 @@ TEST_CASE("a fault that both ledgers had committed before does not explain what 
   }
 }
 
-TEST_CASE("a refusal follows from a balance that differs only where it is the lower one (rule 19)") {
+namespace {
+
+config::Config config_whose_refusals_read_balances() {
   auto config = phoenix::test::state_config();
   config.gateway.routes.front().reads_balance = config::ReadsBalance::refusal;
-  StateStreams s(config);
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("a refusal follows from a balance that differs only where it is the lower one (rule 19)") {
+  StateStreams s(config_whose_refusals_read_balances());
   s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
   auto e = deposit(1, "90.00", "");
   e.shadow.status = 422;
@@ -249,9 +257,7 @@ TEST_CASE("a refusal follows from a balance that differs only where it is the lo
 }
 
 TEST_CASE("a refusal opposite a row that was only written again is excused as any other (rule 19)") {
-  auto config = phoenix::test::state_config();
-  config.gateway.routes.front().reads_balance = config::ReadsBalance::refusal;
-  StateStreams s(config);
+  StateStreams s(config_whose_refusals_read_balances());
   s.post_both("7", {"100.00", "100.00"}, {"100.00", "100.00"}, "");
   auto e = deposit(1, "100.00", "");
   e.shadow.status = 422;
